@@ -1,0 +1,99 @@
+// Import direction: app -> protocol <- workers -> training -> {objectives, generation} -> model -> kernels -> gpu.
+const from = (...folders) => `^src/(${folders.join('|')})/`;
+
+const PURE = ['protocol', 'data', 'processing', 'quantization', 'checkpoint', 'objectives', 'reports'];
+const ENGINE = ['gpu', 'kernels', 'model', 'generation', 'training', 'session'];
+
+/** Each folder of the engine, and the engine folders it must not know. */
+const ABOVE = {
+  gpu: ['kernels', 'model', 'generation', 'training', 'session', 'app', 'storage'],
+  kernels: ['model', 'generation', 'training', 'session', 'app', 'storage'],
+  model: ['generation', 'training', 'session', 'app', 'storage'],
+  generation: ['training', 'session', 'app', 'storage'],
+  storage: ['gpu', 'kernels', 'model', 'generation', 'training', 'session', 'app'],
+  training: ['session', 'app'],
+  session: ['app'],
+};
+
+/** The seam between training and model: types only, so it may be imported from below. */
+const CONTRACT = '^src/training/model-contract\\.ts$';
+
+module.exports = {
+  forbidden: [
+    {
+      name: 'no-cycles',
+      comment: 'Modules that import each other cannot be understood or tested alone.',
+      severity: 'error',
+      from: {},
+      to: { circular: true, viaOnly: { dependencyTypesNot: ['type-only'] } },
+    },
+    {
+      name: 'app-knows-only-the-protocol',
+      comment: 'The page speaks to the engine through messages; it never loads it.',
+      severity: 'error',
+      from: { path: from('app') },
+      to: { path: from(...ENGINE) },
+    },
+    {
+      name: 'pure-folders-stay-pure',
+      comment: 'These run in Node, in the worker and in the page alike.',
+      severity: 'error',
+      from: { path: from(...PURE) },
+      to: { path: from(...ENGINE, 'app', 'storage'), pathNot: CONTRACT },
+    },
+    {
+      name: 'reports-know-only-the-protocol',
+      comment: 'Logs come from many programs: what reads them depends on none of them.',
+      severity: 'error',
+      from: { path: from('reports') },
+      to: { path: '^(src/(?!reports/|protocol/)|workers/)' },
+    },
+    {
+      name: 'tfjs-lives-in-the-engine',
+      comment: 'Tensors are the business of gpu, kernels, model and generation.',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: from('gpu', 'kernels', 'model', 'generation') },
+      to: { path: 'node_modules/@tensorflow/' },
+    },
+    ...Object.entries(ABOVE).map(([folder, above]) => ({
+      name: `${folder}-looks-down-only`,
+      severity: 'error',
+      from: { path: from(folder) },
+      to: { path: from(...above), pathNot: CONTRACT },
+    })),
+    {
+      name: 'nothing-imports-a-worker',
+      comment: 'A worker is started by URL, never imported.',
+      severity: 'error',
+      from: { path: '^src/' },
+      to: { path: '^workers/' },
+    },
+    {
+      name: 'no-tools-or-tests-in-the-product',
+      severity: 'error',
+      from: { path: '^(src|workers)/' },
+      to: { path: '^(tools|tests|bench)/' },
+    },
+    {
+      name: 'resolvable',
+      comment: 'An import that cannot be resolved fails only when the page is opened.',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true },
+    },
+    {
+      name: 'declared-packages-only',
+      severity: 'error',
+      from: { path: '^(src|workers)/' },
+      to: { dependencyTypes: ['npm-no-pkg', 'npm-unknown', 'npm-dev'], pathNot: 'node_modules/(svelte|@tensorflow)/' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    exclude: { path: '[.](wgsl|css|svg)' },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'browser', 'default', 'types'] },
+    moduleSystems: ['es6', 'cjs'],
+  },
+};

@@ -1,0 +1,90 @@
+/** How each setting is shown: its group, its level and its kind of control. Words live in the dictionaries. */
+import type { TrainingConfig } from '../../protocol/config.ts';
+
+export type SettingKey = Exclude<keyof TrainingConfig, 'method'>;
+export type SettingGroup = 'length' | 'lora' | 'precision' | 'optimizer' | 'data' | 'validation' | 'saving';
+
+export type Control =
+  | { kind: 'number'; unit?: 'tokens' | 'pixels' | 'steps' | 'samples' | 'epochs' | 'checkpoints' }
+  | { kind: 'toggle' }
+  | { kind: 'choice'; options: readonly string[] }
+  | { kind: 'modules' }
+  | { kind: 'metric' };
+
+export interface Field {
+  key: SettingKey;
+  group: SettingGroup;
+  level: 'basic' | 'expert';
+  control: Control;
+}
+
+const number = (unit?: Extract<Control, { kind: 'number' }>['unit']): Control => ({ kind: 'number', unit });
+const toggle: Control = { kind: 'toggle' };
+const choice = (...options: string[]): Control => ({ kind: 'choice', options });
+const field = (key: SettingKey, group: SettingGroup, level: Field['level'], control: Control): Field => ({ key, group, level, control });
+
+export const GROUPS: readonly SettingGroup[] = ['length', 'lora', 'precision', 'optimizer', 'data', 'validation', 'saving'];
+
+/** What `metric_for_best_model` offers; any other logged metric may be typed. The flag is the natural direction. */
+export const BEST_METRICS: readonly { name: string; greaterIsBetter: boolean }[] = [
+  { name: 'eval_loss', greaterIsBetter: false },
+  { name: 'eval_f1', greaterIsBetter: true },
+  { name: 'eval_bbox_iou', greaterIsBetter: true },
+  { name: 'eval_bbox_iou50', greaterIsBetter: true },
+  { name: 'eval_category', greaterIsBetter: true },
+  { name: 'eval_status', greaterIsBetter: true },
+  { name: 'eval_format', greaterIsBetter: true },
+  { name: 'eval_completeness', greaterIsBetter: true },
+  { name: 'eval_precision', greaterIsBetter: true },
+  { name: 'eval_recall', greaterIsBetter: true },
+];
+
+export const FIELDS: readonly Field[] = [
+  field('num_train_epochs', 'length', 'basic', number('epochs')),
+  field('max_steps', 'length', 'basic', number('steps')),
+  field('per_device_train_batch_size', 'length', 'basic', number('samples')),
+  field('gradient_accumulation_steps', 'length', 'basic', number()),
+  field('seed', 'length', 'expert', number()),
+
+  field('r', 'lora', 'basic', number()),
+  field('lora_alpha', 'lora', 'basic', number()),
+  field('lora_dropout', 'lora', 'basic', number()),
+  field('target_modules', 'lora', 'expert', { kind: 'modules' }),
+  field('use_rslora', 'lora', 'expert', toggle),
+
+  field('load_in_4bit', 'precision', 'basic', toggle),
+  field('load_in_8bit', 'precision', 'basic', toggle),
+  field('gradient_checkpointing', 'precision', 'basic', toggle),
+  field('quantize_vision', 'precision', 'expert', toggle),
+  field('mixed_precision', 'precision', 'expert', choice('no', 'f16')),
+
+  field('learning_rate', 'optimizer', 'basic', number()),
+  field('lr_scheduler_type', 'optimizer', 'basic', choice('linear', 'cosine', 'constant', 'constant_with_warmup', 'polynomial')),
+  field('warmup_ratio', 'optimizer', 'basic', number()),
+  field('weight_decay', 'optimizer', 'expert', number()),
+  field('max_grad_norm', 'optimizer', 'expert', number()),
+  field('loss_reduction', 'optimizer', 'expert', choice('token_weighted', 'mean_of_micro_batches')),
+  field('adam_beta1', 'optimizer', 'expert', number()),
+  field('adam_beta2', 'optimizer', 'expert', number()),
+  field('adam_epsilon', 'optimizer', 'expert', number()),
+
+  field('max_length', 'data', 'basic', number('tokens')),
+  field('max_image_size', 'data', 'basic', number('pixels')),
+  field('assistant_turns', 'data', 'expert', choice('all', 'last')),
+  field('validation_split', 'data', 'basic', number()),
+
+  field('eval_steps', 'validation', 'basic', number('steps')),
+  field('eval_num_samples', 'validation', 'basic', number('samples')),
+  field('eval_generate', 'validation', 'basic', toggle),
+  field('eval_on_start', 'validation', 'expert', toggle),
+  field('eval_sample_selection', 'validation', 'expert', choice('first', 'random')),
+  field('eval_batch_size', 'validation', 'expert', number('samples')),
+  field('max_new_tokens', 'validation', 'expert', number('tokens')),
+  field('metric_for_best_model', 'validation', 'expert', { kind: 'metric' }),
+  field('greater_is_better', 'validation', 'expert', toggle),
+  field('min_delta', 'validation', 'expert', number()),
+
+  field('save_steps', 'saving', 'basic', number('steps')),
+  field('save_total_limit', 'saving', 'expert', number('checkpoints')),
+  field('logging_steps', 'saving', 'expert', number('steps')),
+];

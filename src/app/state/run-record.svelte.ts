@@ -1,0 +1,93 @@
+/** Everything shown about one run, whether it trains now or was opened from storage. */
+import type { ErrorRecord } from '../../protocol/errors.ts';
+import type { BestCheckpoint, RunNotice, TrainingLog, TrainRow, ValRow } from '../../protocol/log.ts';
+import type { AnswerPreview, RunStatus, RunSummary } from '../../protocol/messages.ts';
+
+export class RunRecord {
+  readonly id: string;
+  name = $state('');
+  status = $state<RunStatus>('preparing');
+  step = $state(0);
+  totalSteps = $state(0);
+  secondsLeft = $state<number | null>(null);
+  best = $state.raw<BestCheckpoint | null>(null);
+  notices = $state.raw<RunNotice[]>([]);
+  answers = $state.raw<AnswerPreview[]>([]);
+  error = $state.raw<ErrorRecord | null>(null);
+  savedAt = $state<number | null>(null);
+  savedStep = $state(0);
+  resumable = $state(false);
+  modelName = $state('');
+  config = $state.raw<Record<string, unknown>>({});
+  /** Grows whenever rows are added; the arrays themselves are plain so that long runs stay cheap. */
+  version = $state(0);
+  readonly trainRows: TrainRow[] = [];
+  readonly valRows: ValRow[] = [];
+
+  constructor(id: string, name: string) {
+    this.id = id;
+    this.name = name;
+  }
+
+  get active(): boolean {
+    return this.status === 'preparing' || this.status === 'running' || this.status === 'validating' || this.status === 'paused';
+  }
+
+  get lastTrain(): TrainRow | undefined {
+    void this.version;
+    return this.trainRows.at(-1);
+  }
+
+  get firstVal(): ValRow | undefined {
+    void this.version;
+    return this.valRows[0];
+  }
+
+  get lastVal(): ValRow | undefined {
+    void this.version;
+    return this.valRows.at(-1);
+  }
+
+  /** The validation with the lowest loss. */
+  get bestVal(): ValRow | undefined {
+    void this.version;
+    return this.valRows.reduce<ValRow | undefined>((best, row) => (best && best.eval_loss <= row.eval_loss ? best : row), undefined);
+  }
+
+  /** Adds rows; a row of a step that is already there (after a resume) replaces it and all later ones. */
+  append(train: readonly TrainRow[], val: readonly ValRow[]): void {
+    for (const row of train) insert(this.trainRows, row);
+    for (const row of val) insert(this.valRows, row);
+    if (train.length + val.length > 0) this.version += 1;
+  }
+
+  /** Takes over a whole log, replacing what was there. */
+  fill(log: TrainingLog): void {
+    this.trainRows.splice(0, this.trainRows.length, ...log.train_history);
+    this.valRows.splice(0, this.valRows.length, ...log.val_history);
+    this.best = log.best_checkpoint;
+    this.notices = log.notices ?? [];
+    this.config = log.config;
+    this.version += 1;
+  }
+
+  static fromStorage(summary: RunSummary, log: TrainingLog | null, answers: AnswerPreview[]): RunRecord {
+    const run = new RunRecord(summary.id, summary.name);
+    run.status = summary.status;
+    run.step = summary.step;
+    run.totalSteps = summary.totalSteps;
+    run.best = summary.bestMetric;
+    run.resumable = summary.resumable;
+    run.modelName = summary.modelName;
+    run.savedAt = Date.parse(summary.updatedAt);
+    run.savedStep = summary.step;
+    run.answers = answers;
+    if (log) run.fill(log);
+    return run;
+  }
+}
+
+function insert<Row extends { step: number }>(rows: Row[], row: Row): void {
+  while (rows.length > 0 && rows[rows.length - 1].step >= row.step) rows.pop();
+  rows.push(row);
+}

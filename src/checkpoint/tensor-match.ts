@@ -1,0 +1,63 @@
+/** Compares the headers of weight files with what the configuration asks for, before anything is loaded. */
+import { LorikeetError } from '../protocol/errors.ts';
+import type { Qwen3VLConfig } from './model-config.ts';
+import { listNames } from './name-list.ts';
+import type { SafetensorsFile } from './safetensors.ts';
+import { canonicalName, expectedTensors } from './tensor-names.ts';
+import { WEIGHT_DTYPES } from './tensor-values.ts';
+
+export interface TensorMatch {
+  /** Published tensor name -> file and the name used in it. */
+  locations: ReadonlyMap<string, { file: SafetensorsFile; name: string }>;
+  /** Tensors that nobody asked for. */
+  notes: string[];
+}
+
+/**
+ * Finds every expected tensor, under its published or an older name.
+ * @throws LorikeetError "tensor-missing", "tensor-shape" (wrong shape or dtype), "file-corrupt" (one tensor under two names)
+ */
+export function matchTensors(config: Qwen3VLConfig, shards: readonly SafetensorsFile[]): TensorMatch {
+  const found = new Map<string, { file: SafetensorsFile; name: string }>();
+  for (const file of shards) {
+    for (const name of file.tensors.keys()) {
+      const published = canonicalName(name);
+      const other = found.get(published);
+      if (other) {
+        throw new LorikeetError('file-corrupt', `${other.name} in ${other.file.name} and ${name} in ${file.name} are the same tensor.`, 'Choose a folder with one model only.', { file: file.name, field: name });
+      }
+      found.set(published, { file, name });
+    }
+  }
+  const expected = expectedTensors(config);
+  const missing = expected.filter(({ name }) => !found.has(name)).map(({ name }) => name);
+  if (missing.length) {
+    const advice = missing.includes('lm_head.weight') && missing.length === 1
+      ? 'If the model shares its embedding table, config.json must say "tie_word_embeddings": true.'
+      : 'Check that config.json belongs to these weights and that the download is complete.';
+    const files = shards.length === 1 ? shards[0].name : `the ${shards.length} weight files`;
+    const message = `${missing.length} of ${expected.length} tensors are missing from ${files}: ${listNames(missing)}.`;
+    throw new LorikeetError('tensor-missing', message, advice, { file: shards[0].name, field: missing[0] });
+  }
+  const locations: [string, { file: SafetensorsFile; name: string }][] = [];
+  for (const { name: published, shape } of expected) {
+    const location = found.get(published)!;
+    const { file, name } = location;
+    const info = file.info(name);
+    const place = { file: file.name, field: name };
+    if (info.shape.join() !== shape.join()) {
+      throw new LorikeetError('tensor-shape', `Tensor ${name} of ${file.name} has shape [${info.shape.join(', ')}], config.json asks for [${shape.join(', ')}].`, 'config.json and the weights belong to different models.', place);
+    }
+    if (!WEIGHT_DTYPES.includes(info.dtype)) {
+      throw new LorikeetError('tensor-shape', `Tensor ${name} of ${file.name} has dtype ${info.dtype}, expected ${WEIGHT_DTYPES.join(', ')}.`, 'Use the original, unquantised weights; Lorikeet quantises them itself.', place);
+    }
+    locations.push([published, location]);
+    found.delete(published);
+  }
+  const notes: string[] = [];
+  if (config.tieWordEmbeddings && found.delete('lm_head.weight')) {
+    notes.push('lm_head.weight is ignored: config.json ties it to the embedding table.');
+  }
+  if (found.size) notes.push(`${found.size} tensors are not part of the model and are ignored: ${listNames([...found.values()].map(({ name }) => name))}.`);
+  return { locations: new Map(locations), notes };
+}

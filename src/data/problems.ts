@@ -1,0 +1,48 @@
+/** What is wrong with a dataset: everything is counted, the first few hundred are listed. */
+import { LorikeetError, type ErrorCode, type ErrorPlace } from '../protocol/errors.ts';
+import type { DatasetProblem } from '../protocol/messages.ts';
+
+/** As many as the page shows. */
+const MAX_LISTED = 200;
+
+export class ProblemList {
+  readonly listed: DatasetProblem[] = [];
+  private total = 0;
+
+  /** Errors and warnings together, listed or not. */
+  get count(): number {
+    return this.total;
+  }
+
+  add(problem: DatasetProblem): void {
+    this.total++;
+    if (this.listed.length < MAX_LISTED) this.listed.push(problem);
+  }
+
+  error(message: string, advice: string, place: ErrorPlace = {}, code: ErrorCode = 'dataset'): void {
+    this.add(toProblem('error', code, message, advice, place));
+  }
+
+  warning(message: string, advice: string, place: ErrorPlace = {}, code: ErrorCode = 'dataset'): void {
+    this.add(toProblem('warning', code, message, advice, place));
+  }
+
+  /** Takes over a typed error; faults of our own are thrown on. */
+  caught(error: unknown, place: ErrorPlace = {}): void {
+    if (!(error instanceof LorikeetError)) throw error;
+    this.error(error.message, error.advice, { ...error.place, ...place }, error.code);
+  }
+}
+
+function toProblem(level: DatasetProblem['level'], code: ErrorCode, message: string, advice: string, { file, line, sample, field }: ErrorPlace): DatasetProblem {
+  return {
+    level,
+    code,
+    message,
+    advice,
+    ...(file !== undefined && { file }),
+    ...(line !== undefined && { line }),
+    ...(typeof sample === 'number' && { sample }),
+    ...(field !== undefined && { field }),
+  };
+}

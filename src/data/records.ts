@@ -1,0 +1,112 @@
+/** JSON and JSONL files -> raw records with their places; nothing is known yet about their fields. */
+import type { PathFile } from '../protocol/messages.ts';
+import type { ProblemList } from './problems.ts';
+
+export interface RawRecord {
+  value: unknown;
+  /** JSONL only; from 1. */
+  line?: number;
+  /** Position in the file, from 1. */
+  sample: number;
+}
+
+const MAX_FILE_BYTES = 256 * 2 ** 20;
+const MAX_RECORDS = 2_000_000;
+
+export interface RecordFile {
+  records: RawRecord[];
+  /** JSONL lines that could not be parsed. */
+  brokenLines: number;
+}
+
+const NOTHING: RecordFile = { records: [], brokenLines: 0 };
+
+/** Reads all records of a file. What cannot be read is reported: the whole file, or for JSONL the line. */
+export async function readRecords({ path, file }: PathFile, problems: ProblemList): Promise<RecordFile> {
+  if (file.size > MAX_FILE_BYTES) {
+    problems.error(`The file has ${Math.round(file.size / 2 ** 20)} MiB; at most ${MAX_FILE_BYTES / 2 ** 20} MiB are read.`, 'Split it into several files.', { file: path });
+    return NOTHING;
+  }
+  const text = await readText(file);
+  if (text === null) {
+    problems.error('The file is not UTF-8 text.', 'Save it with UTF-8 encoding.', { file: path });
+    return NOTHING;
+  }
+  if (text.trim() === '') {
+    problems.error('The file is empty.', 'Export the dataset again.', { file: path });
+    return NOTHING;
+  }
+  const result = isJsonLines(path, text) ? parseLines(path, text, problems) : { records: parseArray(path, text, problems), brokenLines: 0 };
+  if (result.records.length > MAX_RECORDS) {
+    problems.error(`The file has ${result.records.length} samples; at most ${MAX_RECORDS} are read.`, 'Split it into several files.', { file: path });
+    return NOTHING;
+  }
+  return result;
+}
+
+/** Null for anything but UTF-8; a byte order mark is dropped. */
+async function readText(file: Blob): Promise<string | null> {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await file.arrayBuffer());
+  } catch (error) {
+    if (error instanceof TypeError) return null;
+    throw error;
+  }
+}
+
+/** By content, for many .json files are JSONL and the other way round: an array is JSON, objects on several lines are JSONL. */
+function isJsonLines(path: string, text: string): boolean {
+  const start = text.trimStart();
+  if (start.startsWith('[')) return false;
+  if (!path.toLowerCase().endsWith('.json')) return true;
+  const firstLine = start.split('\n', 1)[0].trim();
+  return firstLine.length < start.trimEnd().length && isObjectText(firstLine);
+}
+
+function isObjectText(text: string): boolean {
+  try {
+    const value: unknown = JSON.parse(text);
+    return typeof value === 'object' && value !== null;
+  } catch {
+    return false;
+  }
+}
+
+function parseLines(path: string, text: string, problems: ProblemList): RecordFile {
+  const records: RawRecord[] = [];
+  let sample = 0;
+  text.split('\n').forEach((content, i) => {
+    if (content.trim() === '') return;
+    sample++;
+    try {
+      records.push({ value: JSON.parse(content), line: i + 1, sample });
+    } catch (error) {
+      problems.error(`Line ${i + 1} is not valid JSON: ${(error as Error).message}`, 'Correct or remove this line.', { file: path, line: i + 1, sample });
+    }
+  });
+  return { records, brokenLines: sample - records.length };
+}
+
+function parseArray(path: string, text: string, problems: ProblemList): RawRecord[] {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    const { message } = error as Error;
+    problems.error(`The file is not valid JSON: ${message}`, 'Correct it at this place or export the dataset again; it may be cut off.', { file: path, ...lineOf(message, text) });
+    return [];
+  }
+  if (!Array.isArray(value)) {
+    problems.error('The file holds no list of samples: expected [ {…}, {…} ] or one {…} per line.', 'Leave it out, or export the dataset as a list.', { file: path });
+    return [];
+  }
+  return value.map((record: unknown, i) => ({ value: record, sample: i + 1 }));
+}
+
+/** The line of a parser's message, as far as it tells ("at position 123", or the end of the text). */
+function lineOf(message: string, text: string): { line?: number } {
+  const position = /at position (\d+)/.exec(message);
+  if (!position && !message.includes('end of JSON')) return {};
+  const before = text.slice(0, position ? Number(position[1]) : text.length);
+  return { line: before.split('\n').length };
+}

@@ -1,0 +1,171 @@
+/**
+ * ZIP archives of dataset files, read from their table of contents.
+ *
+ * Stored entries stay slices of the archive; only packed ones are unpacked, against limits, so that neither a large
+ * archive nor a hostile one fills the memory.
+ */
+import { Inflate } from 'fflate';
+import { LorikeetError } from '../protocol/errors.ts';
+import { fileKind, normalizePath } from './paths.ts';
+import type { PathFile } from '../protocol/messages.ts';
+
+export interface ZipLimits {
+  /** Entries in the table of contents. */
+  entries: number;
+  /** Bytes of all unpacked files together. */
+  totalBytes: number;
+  /** Unpacked over packed size of one file. */
+  ratio: number;
+}
+
+export const ZIP_LIMITS: ZipLimits = { entries: 200_000, totalBytes: 4 * 2 ** 30, ratio: 200 };
+
+export interface ZipContents {
+  /** Records and images, under "<archive path>/<entry path>". */
+  files: PathFile[];
+  /** Names of entries of other kinds, which were left alone. */
+  ignored: string[];
+}
+
+interface Entry {
+  name: string;
+  packed: number;
+  unpacked: number;
+  method: number;
+  encrypted: boolean;
+  headerOffset: number;
+}
+
+const END_SIGNATURE = 0x06054b50;
+const ENTRY_SIGNATURE = 0x02014b50;
+const LOCAL_SIGNATURE = 0x04034b50;
+const STORED = 0;
+const DEFLATED = 8;
+
+/**
+ * Lists and unpacks the records and images of an archive. Archives inside archives are not opened.
+ * @throws LorikeetError "dataset" naming the archive and the entry
+ */
+export async function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS): Promise<ZipContents> {
+  const entries = await readEntries(archive, limits);
+  const files: PathFile[] = [];
+  const ignored: string[] = [];
+  let total = 0;
+  for (const entry of entries) {
+    const path = safePath(entry.name, archive);
+    const kind = fileKind(path);
+    if (path === '' || entry.name.endsWith('/') || kind === 'clutter') continue;
+    if (kind !== 'records' && kind !== 'image') {
+      ignored.push(path);
+      continue;
+    }
+    if (entry.encrypted) throw fault(archive, `${path} is encrypted`, 'Make the archive without a password.');
+    total += entry.unpacked;
+    if (total > limits.totalBytes) {
+      throw fault(archive, `its files have more than ${Math.round(limits.totalBytes / 2 ** 20)} MiB together`, 'Unpack it and drop the folder instead.');
+    }
+    files.push({ path: `${archive.path}/${path}`, file: await readEntry(archive, entry, path, limits) });
+  }
+  return { files, ignored };
+}
+
+function fault(archive: PathFile, what: string, advice = 'Make the ZIP file again, or unpack it and drop the folder.', cause?: unknown): LorikeetError {
+  return new LorikeetError('dataset', `${archive.path}: ${what}.`, advice, { file: archive.path }, { cause });
+}
+
+async function view(blob: Blob, from: number, to: number): Promise<DataView> {
+  return new DataView(await blob.slice(from, to).arrayBuffer());
+}
+
+async function readEntries(archive: PathFile, limits: ZipLimits): Promise<Entry[]> {
+  const { file } = archive;
+  // The end record is 22 bytes and a comment of at most 65535.
+  const tailStart = Math.max(0, file.size - 22 - 65535);
+  const tail = await view(file, tailStart, file.size);
+  let end = tail.byteLength - 22;
+  while (end >= 0 && tail.getUint32(end, true) !== END_SIGNATURE) end--;
+  if (end < 0) throw fault(archive, 'this is no ZIP file, or its end is missing');
+  const count = tail.getUint16(end + 10, true);
+  const size = tail.getUint32(end + 12, true);
+  const offset = tail.getUint32(end + 16, true);
+  if (count === 0xffff || size === 0xffffffff || offset === 0xffffffff) {
+    throw fault(archive, 'ZIP64 archives (over 4 GiB or 65,534 files) are not read', 'Unpack it and drop the folder instead.');
+  }
+  if (count > limits.entries) throw fault(archive, `it lists ${count} files, at most ${limits.entries} are read`, 'Unpack it and drop the folder instead.');
+  if (offset + size > tailStart + end) throw fault(archive, 'its table of contents is damaged');
+  return parseEntries(archive, await view(file, offset, offset + size), count);
+}
+
+function parseEntries(archive: PathFile, table: DataView, count: number): Entry[] {
+  const entries: Entry[] = [];
+  let at = 0;
+  for (let i = 0; i < count; i++) {
+    if (at + 46 > table.byteLength || table.getUint32(at, true) !== ENTRY_SIGNATURE) throw fault(archive, 'its table of contents is damaged');
+    const nameLength = table.getUint16(at + 28, true);
+    const next = at + 46 + nameLength + table.getUint16(at + 30, true) + table.getUint16(at + 32, true);
+    if (next > table.byteLength) throw fault(archive, 'its table of contents is damaged');
+    entries.push({
+      name: entryName(new Uint8Array(table.buffer, at + 46, nameLength)),
+      encrypted: (table.getUint16(at + 8, true) & 1) === 1,
+      method: table.getUint16(at + 10, true),
+      packed: table.getUint32(at + 20, true),
+      unpacked: table.getUint32(at + 24, true),
+      headerOffset: table.getUint32(at + 42, true),
+    });
+    at = next;
+  }
+  return entries;
+}
+
+/** UTF-8 as current tools write it; older Chinese Windows tools write GB 18030 without saying so. */
+function entryName(bytes: Uint8Array): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    return new TextDecoder('gb18030').decode(bytes);
+  }
+}
+
+function safePath(name: string, archive: PathFile): string {
+  const parts = name.replaceAll('\\', '/').split('/');
+  if (parts.includes('..') || name.startsWith('/') || /^[A-Za-z]:/.test(name) || name.includes('\0')) {
+    throw fault(archive, `entry ${JSON.stringify(name.slice(0, 200))} points outside the archive`);
+  }
+  return normalizePath(name);
+}
+
+async function readEntry(archive: PathFile, entry: Entry, path: string, limits: ZipLimits): Promise<Blob> {
+  const { file } = archive;
+  const header = await view(file, entry.headerOffset, entry.headerOffset + 30);
+  if (header.byteLength < 30 || header.getUint32(0, true) !== LOCAL_SIGNATURE) throw fault(archive, `${path} is damaged`);
+  const start = entry.headerOffset + 30 + header.getUint16(26, true) + header.getUint16(28, true);
+  if (start + entry.packed > file.size) throw fault(archive, `${path} is cut off`);
+  const packed = file.slice(start, start + entry.packed);
+  if (entry.method === STORED) {
+    if (entry.packed !== entry.unpacked) throw fault(archive, `${path} is damaged`);
+    return packed;
+  }
+  if (entry.method !== DEFLATED) throw fault(archive, `${path} uses the packing method ${entry.method}`, 'Make the ZIP file with the usual method (deflate).');
+  if (entry.unpacked > 1024 && entry.unpacked > entry.packed * limits.ratio) {
+    throw fault(archive, `${path} claims to unpack to ${limits.ratio} times its size or more`, 'Check where this archive comes from.');
+  }
+  return inflate(archive, entry, path, new Uint8Array(await packed.arrayBuffer()));
+}
+
+/** Unpacks in small steps and stops as soon as more comes out than announced. */
+function inflate(archive: PathFile, entry: Entry, path: string, packed: Uint8Array): Blob {
+  const parts: Uint8Array<ArrayBuffer>[] = [];
+  let length = 0;
+  const inflater = new Inflate((chunk) => {
+    length += chunk.length;
+    if (length <= entry.unpacked) parts.push(chunk as Uint8Array<ArrayBuffer>);
+  });
+  const step = 16384;
+  try {
+    for (let at = 0; at < packed.length && length <= entry.unpacked; at += step) inflater.push(packed.subarray(at, at + step), at + step >= packed.length);
+  } catch (error) {
+    throw fault(archive, `${path} is damaged`, undefined, error);
+  }
+  if (length !== entry.unpacked) throw fault(archive, `${path} unpacks to another size than announced (${entry.unpacked} bytes)`);
+  return new Blob(parts);
+}

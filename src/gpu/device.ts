@@ -1,0 +1,78 @@
+/** Opens the GPU: adapter, device with everything it offers, tfjs on top. */
+import { LorikeetError } from '../protocol/errors.ts';
+import { Gpu, type DeviceProfile } from './gpu.ts';
+import { TfjsBackend } from './tfjs-backend.ts';
+
+// Typed as strings: the feature list of the installed typings is older than the browsers'.
+const WANTED_FEATURES: readonly string[] = ['shader-f16', 'subgroups', 'timestamp-query'];
+const RASTERIZER_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
+
+export interface OpenedGpu {
+  gpu: Gpu;
+  /** What the browser tells of the adapter. */
+  description: string;
+  isFallback: boolean;
+  /** Resolves with the reason when the device goes away. */
+  lost: Promise<LorikeetError>;
+}
+
+/** Overrides for tests and benchmarks; left out, the device decides. */
+export interface OpenOptions {
+  /** Kernel shapes of this kind of device. */
+  profile?: DeviceProfile;
+  /** Dispatches per queue submit. */
+  submitEvery?: number;
+}
+
+/**
+ * Requests the adapter and a device with all its limits and the features we can use, and registers tfjs on it.
+ * @throws LorikeetError "webgpu-missing" when the browser has no WebGPU or no adapter
+ */
+export async function openGpu(options: OpenOptions = {}): Promise<OpenedGpu> {
+  const entry = navigator.gpu as GPU | undefined;
+  if (!entry) {
+    throw new LorikeetError('webgpu-missing', 'This browser has no WebGPU.', 'Use a current Chrome, Edge, or another browser with WebGPU switched on, over https or localhost.');
+  }
+  const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw new LorikeetError('webgpu-missing', 'The browser found no usable GPU.', 'Update the graphics driver, or allow WebGPU for this device in the browser settings.');
+  }
+  const limits: Record<string, number> = {};
+  for (const name in adapter.limits) {
+    const value = (adapter.limits as unknown as Record<string, unknown>)[name];
+    if (typeof value === 'number') limits[name] = value;
+  }
+  const device = await adapter.requestDevice({
+    requiredFeatures: WANTED_FEATURES.filter((feature) => adapter.features.has(feature)) as GPUFeatureName[],
+    requiredLimits: limits,
+  });
+  const { info } = adapter;
+  const description = [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(' ') || 'unnamed GPU';
+  const isFallback = RASTERIZER_NAMES.test(description) || info.isFallbackAdapter;
+  const profile = options.profile ?? (isFallback ? 'rasterizer' : 'gpu');
+  const submitEvery = options.submitEvery ?? (profile === 'gpu' ? 48 : 96);
+  const backend = await TfjsBackend.register(device, info);
+  const lost = device.lost.then(
+    (reason) =>
+      new LorikeetError('device-lost', `The GPU went away (${reason.reason}): ${reason.message || 'no reason given'}`, 'Nothing saved is lost: continue the run from its last saved step.'),
+  );
+  return { gpu: new Gpu(device, backend, profile, submitEvery), description, isFallback, lost };
+}
+
+/**
+ * Runs work under an out-of-memory scope: on WebGPU a failed allocation is silent otherwise.
+ * @throws LorikeetError "out-of-memory" with what was being allocated
+ */
+export async function guardMemory<T>(gpu: Gpu, what: string, work: () => Promise<T> | T): Promise<T> {
+  gpu.device.pushErrorScope('out-of-memory');
+  let result: T;
+  try {
+    result = await work();
+  } finally {
+    const error = await gpu.device.popErrorScope();
+    if (error) {
+      throw new LorikeetError('out-of-memory', `The GPU has no memory left for ${what}: ${error.message}`, 'Lower the batch size, the maximum length, the image size or the rank, or keep 4-bit and gradient checkpointing on.');
+    }
+  }
+  return result;
+}

@@ -1,0 +1,29 @@
+// Highest logit per row over a vocabulary that comes in pieces; the lowest id wins ties.
+struct Params { columns: u32, firstColumn: u32 }
+@group(0) @binding(0) var<storage, read> logits: array<f32>;
+@group(0) @binding(1) var<storage, read_write> best: array<f32>;
+@group(0) @binding(2) var<storage, read_write> ids: array<i32>;
+@group(1) @binding(0) var<uniform> params: Params;
+var<workgroup> highs: array<f32, THREADS>;
+var<workgroup> columns: array<u32, THREADS>;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
+  let base = group.x * params.columns;
+  var high = -3.4e38;
+  var column = 0u;
+  for (var i = lid; i < params.columns; i += THREADS) {
+    if (logits[base + i] > high) { high = logits[base + i]; column = i; }
+  }
+  highs[lid] = high;
+  columns[lid] = column;
+  workgroupBarrier();
+  if (lid != 0u) { return; }
+  for (var t = 1u; t < THREADS; t++) {
+    if (highs[t] > high || (highs[t] == high && columns[t] < column)) { high = highs[t]; column = columns[t]; }
+  }
+  if (params.firstColumn == 0u || high > best[group.x]) {
+    best[group.x] = high;
+    ids[group.x] = i32(column + params.firstColumn);
+  }
+}

@@ -1,0 +1,32 @@
+@group(0) @binding(4) var<storage, read_write> o: array<vec4<f32>>;
+@group(0) @binding(5) var<storage, read_write> stats: array<vec2<f32>>;
+
+@compute @workgroup_size(THREADS)
+fn main(@builtin(global_invocation_id) id: vec3<u32>) {
+  let row = id.x;
+  let head = id.y;
+  if (row >= params.rows) { return; }
+  let kv = head / GROUP;
+  var query: array<vec4<f32>, D4>;
+  var sum: array<vec4<f32>, D4>;
+  for (var i = 0u; i < D4; i++) { query[i] = q[qAt(row, head) + i] * params.scale; sum[i] = vec4<f32>(); }
+  let first = bounds[row].x;
+  let last = select(bounds[row].y, row + 1u, params.causal != 0u);
+  var highest = -3.0e38;
+  var total = 0.0;
+  for (var j = first; j < last; j++) {
+    let at = kAt(j, kv);
+    var products = vec4<f32>();
+    for (var i = 0u; i < D4; i++) { products += query[i] * k[at + i]; }
+    let score = products.x + products.y + products.z + products.w;
+    let next = max(highest, score);
+    let keep = exp(highest - next);
+    let p = exp(score - next);
+    total = total * keep + p;
+    highest = next;
+    let from_ = vAt(j, kv);
+    for (var i = 0u; i < D4; i++) { sum[i] = sum[i] * keep + p * v[from_ + i]; }
+  }
+  for (var i = 0u; i < D4; i++) { o[oAt(row, head) + i] = sum[i] / total; }
+  stats[row * HEADS + head] = vec2<f32>(highest + log(total), 0.0);
+}

@@ -1,0 +1,70 @@
+/**
+ * WGSL that reads packed weights: `weightScale(row, index)` is constant over a run of `segment` elements,
+ * `weight4(index)` and `weight1(index)` give unscaled values; index counts elements of the flattened row-major matrix.
+ * Layouts: quantization/packed-weight.ts.
+ */
+import { NF4_CODE } from '../quantization/nf4.ts';
+import type { WeightKind } from '../quantization/packed-weight.ts';
+
+
+/** Uniform words a weight needs, in this order, after `params` of the kernel: four section offsets in words. */
+export const WEIGHT_PARAMS = 'weight0: u32, weight1: u32, weight2: u32, weight3: u32,';
+
+const FUNCTIONS: Readonly<Record<WeightKind, string>> = {
+  nf4: `
+var<workgroup> codebook: array<f32, 16>;
+fn weightScale(row: u32, index: u32) -> f32 {
+  let block = index >> 6u;
+  let code = (weights[params.weight0 + (block >> 2u)] >> ((block & 3u) * 8u)) & 255u;
+  return bitcast<f32>(weights[params.weight3 + code]) * bitcast<f32>(weights[params.weight1 + (block >> 8u)]) + bitcast<f32>(weights[params.weight2]);
+}
+fn weight4(index: u32) -> vec4<f32> {
+  let half = weights[index >> 3u] >> ((index & 4u) * 4u);
+  return vec4<f32>(codebook[(half >> 4u) & 15u], codebook[half & 15u], codebook[(half >> 12u) & 15u], codebook[(half >> 8u) & 15u]);
+}
+fn weight1(index: u32) -> f32 {
+  let byte = weights[index >> 3u] >> ((index & 6u) * 4u);
+  return codebook[select((byte >> 4u) & 15u, byte & 15u, (index & 1u) == 1u)];
+}`,
+  int8: `
+fn weightScale(row: u32, index: u32) -> f32 { return bitcast<f32>(weights[params.weight0 + row]); }
+fn weight4(index: u32) -> vec4<f32> {
+  let word = bitcast<i32>(weights[index >> 2u]);
+  return vec4<f32>(vec4<i32>(extractBits(word, 0u, 8u), extractBits(word, 8u, 8u), extractBits(word, 16u, 8u), extractBits(word, 24u, 8u)));
+}
+fn weight1(index: u32) -> f32 { return f32(extractBits(bitcast<i32>(weights[index >> 2u]), (index & 3u) * 8u, 8u)); }`,
+  bf16: `
+fn weightScale(row: u32, index: u32) -> f32 { return 1.0; }
+fn weight4(index: u32) -> vec4<f32> {
+  let low = weights[index >> 1u];
+  let high = weights[(index >> 1u) + 1u];
+  return bitcast<vec4<f32>>(vec4<u32>(low << 16u, low & 0xffff0000u, high << 16u, high & 0xffff0000u));
+}
+fn weight1(index: u32) -> f32 {
+  let word = weights[index >> 1u];
+  return bitcast<f32>(select(word << 16u, word & 0xffff0000u, (index & 1u) == 1u));
+}`,
+  // weight0 is the offset of the matrix in its buffer, so that adapters can share one.
+  f32: `
+fn weightScale(row: u32, index: u32) -> f32 { return 1.0; }
+fn weight4(index: u32) -> vec4<f32> {
+  let at = params.weight0 + index;
+  return bitcast<vec4<f32>>(vec4<u32>(weights[at], weights[at + 1u], weights[at + 2u], weights[at + 3u]));
+}
+fn weight1(index: u32) -> f32 { return bitcast<f32>(weights[params.weight0 + index]); }`,
+};
+
+/** Functions to read a weight of this kind from `weights: array<u32>`. */
+export function weightFunctions(kind: WeightKind): string {
+  return FUNCTIONS[kind];
+}
+
+/** Statements at the start of an entry point with `lid: u32` of `threads` threads; ends in a barrier where needed. */
+export function weightPrologue(kind: WeightKind, threads: number): string {
+  if (kind !== 'nf4') return '';
+  const codes = Array.from(NF4_CODE, (code) => `${code}f`).join(', ');
+  return `
+  const codes = array<f32, 16>(${codes});
+  for (var i = lid; i < 16u; i += ${threads}u) { codebook[i] = codes[i]; }
+  workgroupBarrier();`;
+}

@@ -1,0 +1,35 @@
+/** The one message format inside the app; every dataset format is translated into it. */
+
+export type Role = 'system' | 'user' | 'assistant';
+
+/** Part of a message; `index` counts the sample's images from 0 in the order of appearance. */
+export type ContentPart = { type: 'text'; text: string } | { type: 'image'; index: number };
+
+export interface Message {
+  role: Role;
+  content: ContentPart[];
+}
+
+export type Conversation = Message[];
+
+/** Text of a message without its images. */
+export function messageText(message: Message): string {
+  return message.content.map((part) => (part.type === 'text' ? part.text : '')).join('');
+}
+
+/** Image indices in the order in which the chat template will place them. */
+export function imageOrder(conversation: Conversation): number[] {
+  return conversation.flatMap((message) => message.content.flatMap((part) => (part.type === 'image' ? [part.index] : [])));
+}
+
+/** Everything before the last assistant turn: what the model sees when it has to answer. */
+export function promptOf(conversation: Conversation): Conversation {
+  const last = conversation.findLastIndex((message) => message.role === 'assistant');
+  return last < 0 ? conversation : conversation.slice(0, last);
+}
+
+/** Text of the last assistant turn, '' if there is none. */
+export function answerOf(conversation: Conversation): string {
+  const last = conversation.findLast((message) => message.role === 'assistant');
+  return last ? messageText(last) : '';
+}

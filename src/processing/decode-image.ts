@@ -1,0 +1,116 @@
+/** Encoded image files -> 8-bit RGB, within limits that are checked before anything is decoded. */
+import { LorikeetError } from '../protocol/errors.ts';
+import { decodePng } from './decode-png.ts';
+import { type ImageHeader, MIME_TYPES, readImageHeader } from './image-header.ts';
+import type { RgbImage } from './resample.ts';
+import type { ImageSize } from './smart-resize.ts';
+import { jpegWithoutExif } from './strip-orientation.ts';
+
+/** Larger files are refused. */
+export const MAX_IMAGE_BYTES = 256 * 2 ** 20;
+/** Height × width of the largest image that is decoded. */
+export const MAX_IMAGE_PIXELS = 64 * 2 ** 20;
+const MAX_EDGE = 65535;
+/** Enough for every format's header but JPEGs with very long metadata. */
+const HEADER_BYTES = 65536;
+
+function checkFileSize(image: Blob, file: string): void {
+  if (image.size === 0) throw new LorikeetError('image', `${file} is empty (0 bytes).`, 'Replace the image file.', { file });
+  if (image.size > MAX_IMAGE_BYTES) {
+    const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20);
+    throw new LorikeetError(
+      'image',
+      `${file} has ${megabytes(image.size)} MiB; at most ${megabytes(MAX_IMAGE_BYTES)} MiB are read.`,
+      'Save the image smaller.',
+      { file },
+    );
+  }
+}
+
+function checkHeader(header: ImageHeader | null, file: string): ImageHeader {
+  if (!header) {
+    throw new LorikeetError('image', `${file} is not an image that can be read (PNG, JPEG, WebP, GIF, BMP, AVIF).`, 'Convert it to PNG or JPEG.', { file });
+  }
+  if (header.size) checkDimensions(header.size, file);
+  return header;
+}
+
+function checkDimensions({ width, height }: ImageSize, file: string): void {
+  if (width < 1 || height < 1 || width > MAX_EDGE || height > MAX_EDGE || width * height > MAX_IMAGE_PIXELS) {
+    throw new LorikeetError(
+      'image',
+      `${file} says it has ${width} × ${height} pixels; 1 to ${MAX_EDGE} per side and ${MAX_IMAGE_PIXELS / 2 ** 20} million altogether can be read.`,
+      'Save the image smaller.',
+      { file },
+    );
+  }
+}
+
+async function bytesOf(blob: Blob, file: string): Promise<Uint8Array<ArrayBuffer>> {
+  try {
+    return new Uint8Array(await blob.arrayBuffer());
+  } catch (error) {
+    throw new LorikeetError('file-missing', `${file} can no longer be read.`, 'Drop the files again; they were moved or changed.', { file }, { cause: error });
+  }
+}
+
+/**
+ * Stored width and height of an image. Reads the header only where that suffices; else decodes.
+ * @throws LorikeetError "image" for unknown, empty, damaged or too large files; "file-missing" when the file has gone
+ */
+export async function readImageSize(image: Blob, file: string): Promise<ImageSize> {
+  checkFileSize(image, file);
+  const start = checkHeader(readImageHeader(await bytesOf(image.slice(0, HEADER_BYTES), file)), file);
+  if (start.size) return start.size;
+  const whole = checkHeader(readImageHeader(await bytesOf(image, file)), file);
+  if (whole.size) return whole.size;
+  const { height, width } = await decodeImage(image, file);
+  return { height, width };
+}
+
+/**
+ * Decodes to 8-bit RGB as `Image.open(file).convert("RGB")` does: the first frame, alpha dropped, gray repeated, EXIF
+ * rotation not applied (the pixels as stored). PNG is exact everywhere; the other formats need a browser, whose decoder
+ * may differ from libjpeg in single levels and darkens pixels that are partly transparent.
+ * @throws LorikeetError "image" for unknown, damaged or too large files; "file-missing" when the file has gone
+ */
+export async function decodeImage(image: Blob, file: string): Promise<RgbImage> {
+  checkFileSize(image, file);
+  const bytes = await bytesOf(image, file);
+  const { type, size } = checkHeader(readImageHeader(bytes), file);
+  if (type === 'png') return decodePng(bytes, file);
+  if (size === null && type !== 'avif') throw new LorikeetError('image', `${file}: the image header is damaged or cut off.`, 'Replace the image file.', { file });
+  return decodeInBrowser(new Blob(type === 'jpeg' ? jpegWithoutExif(bytes) : [bytes], { type: MIME_TYPES[type] }), file);
+}
+
+async function decodeInBrowser(image: Blob, file: string): Promise<RgbImage> {
+  if (typeof createImageBitmap !== 'function' || typeof OffscreenCanvas !== 'function') {
+    throw new LorikeetError('image', `${file}: ${image.type} images can only be decoded in a browser.`, 'Convert it to PNG.', { file });
+  }
+  let bitmap: ImageBitmap;
+  try {
+    bitmap = await createImageBitmap(image, { imageOrientation: 'none', colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+  } catch (error) {
+    throw new LorikeetError('image', `${file}: the browser cannot decode this ${image.type} file.`, 'Save the image again or convert it to PNG.', { file }, { cause: error });
+  }
+  try {
+    const { width, height } = bitmap;
+    checkDimensions({ width, height }, file);
+    const context = new OffscreenCanvas(width, height).getContext('2d', { willReadFrequently: true });
+    if (!context) throw new LorikeetError('image', `${file}: no canvas of ${width} × ${height} pixels could be made.`, 'Save the image smaller.', { file });
+    context.drawImage(bitmap, 0, 0);
+    return { pixels: dropAlpha(context.getImageData(0, 0, width, height).data), height, width };
+  } finally {
+    bitmap.close();
+  }
+}
+
+function dropAlpha(rgba: Uint8ClampedArray): Uint8Array {
+  const pixels = new Uint8Array((rgba.length / 4) * 3);
+  for (let from = 0, to = 0; from < rgba.length; from += 4) {
+    pixels[to++] = rgba[from];
+    pixels[to++] = rgba[from + 1];
+    pixels[to++] = rgba[from + 2];
+  }
+  return pixels;
+}

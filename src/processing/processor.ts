@@ -1,0 +1,193 @@
+/** A checkpoint's processor: everything between a conversation with image files and the model's inputs. */
+import * as v from 'valibot';
+import { invariant, LorikeetError, type ErrorPlace } from '../protocol/errors.ts';
+import type { PathFile } from '../protocol/messages.ts';
+import { ChatTemplate, findChatTemplate } from './chat-template.ts';
+import { type Conversation, imageOrder } from './conversation.ts';
+import { type EncodeInput, encodePrompt, encodeSample, type EncodeOptions, type EncodingContext } from './encode.ts';
+import { packSamples } from './pack.ts';
+import { prepareImage } from './prepare-image.ts';
+import { parsePreprocessorConfig, type PreprocessorConfig } from './preprocessor-config.ts';
+import { Tokenizer } from './tokenizer.ts';
+import type { EncodedSample, PackedBatch } from './types.ts';
+
+const MAX_FILE_CHARACTERS = 64 * 2 ** 20;
+const tokenIdSchema = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+const configSchema = v.object({
+  image_token_id: tokenIdSchema,
+  video_token_id: v.optional(v.nullable(tokenIdSchema)),
+  eos_token_id: v.optional(v.nullable(v.union([tokenIdSchema, v.array(tokenIdSchema)]))),
+  text_config: v.optional(v.object({ eos_token_id: v.optional(v.nullable(v.union([tokenIdSchema, v.array(tokenIdSchema)]))) })),
+  vision_config: v.object({
+    patch_size: v.optional(v.number()),
+    spatial_merge_size: v.optional(v.number()),
+    temporal_patch_size: v.optional(v.number()),
+  }),
+});
+const generationSchema = v.object({
+  eos_token_id: v.optional(v.nullable(v.union([tokenIdSchema, v.array(tokenIdSchema)]))),
+  pad_token_id: v.optional(v.nullable(tokenIdSchema)),
+});
+
+/** A sample as the dataset hands it over: its conversation and its image files, in the order of the conversation's indices. */
+export interface SampleInput {
+  id: string;
+  conversation: Conversation;
+  imageFiles: readonly PathFile[];
+  place?: ErrorPlace;
+}
+
+export interface ImageOptions {
+  /** Longest edge in pixels before the model's own resizing; 0 = no limit. */
+  maxImageSize: number;
+}
+
+export class Processor {
+  private constructor(
+    readonly tokenizer: Tokenizer,
+    readonly template: ChatTemplate,
+    readonly preprocessor: PreprocessorConfig,
+    readonly imageTokenId: number,
+    readonly videoTokenId: number | null,
+    /** Ids that end an answer. */
+    readonly stopIds: readonly number[],
+    /** Id that fills padding rows. */
+    readonly padId: number,
+  ) {}
+
+  /**
+   * Reads config.json, tokenizer.json, tokenizer_config.json, chat_template.{jinja,json}, preprocessor_config.json
+   * (or processor_config.json) and generation_config.json.
+   * @param read text of a file by name, null if the checkpoint has no such file
+   * @throws LorikeetError "file-missing", "file-corrupt", "tokenizer", "chat-template"
+   */
+  static async fromFiles(read: (name: string) => Promise<string | null>): Promise<Processor> {
+    const json = async (name: string): Promise<unknown> => {
+      const text = await read(name);
+      return text === null ? null : parseJsonFile(text, name);
+    };
+    const required = async (name: string): Promise<unknown> => {
+      const value = await json(name);
+      if (value !== null) return value;
+      throw new LorikeetError('file-missing', `The model folder has no ${name}.`, `Add ${name} from the model’s original folder.`, { file: name });
+    };
+    const config = parseWith(configSchema, await required('config.json'), 'config.json');
+    const tokenizerConfig = await json('tokenizer_config.json');
+    const tokenizer = Tokenizer.fromJson(await required('tokenizer.json'), tokenizerConfig);
+    const source = findChatTemplate({ jinja: await read('chat_template.jinja'), json: await json('chat_template.json'), tokenizerConfig });
+    const preprocessor = await readPreprocessor(json);
+    checkAgreement(config.vision_config, preprocessor);
+    const generation = parseWith(generationSchema, (await json('generation_config.json')) ?? {}, 'generation_config.json');
+
+    const imEnd = tokenizer.tokenId('<|im_end|>');
+    if (imEnd === undefined) {
+      throw new LorikeetError('tokenizer', 'tokenizer.json has no token <|im_end|>.', 'Use the tokenizer of a Qwen-VL model.', { file: 'tokenizer.json' });
+    }
+    const stops = [generation.eos_token_id ?? config.eos_token_id ?? config.text_config?.eos_token_id ?? []].flat();
+    return new Processor(
+      tokenizer,
+      new ChatTemplate(source.text, source.file),
+      preprocessor,
+      config.image_token_id,
+      config.video_token_id ?? null,
+      [...new Set([imEnd, ...stops])],
+      generation.pad_token_id ?? tokenizer.tokenId('<|endoftext|>') ?? imEnd,
+    );
+  }
+
+  /**
+   * Tokens, labels and positions of a sample; reads image headers, decodes pixels only when asked for.
+   * @throws LorikeetError "sample-too-long", "image", "dataset", "chat-template"
+   */
+  async encodeSample(sample: SampleInput, options: EncodeOptions & ImageOptions): Promise<EncodedSample> {
+    return encodeSample(this.context, await this.prepare(sample, options), options);
+  }
+
+  /**
+   * The same for generation: the conversation so far, then the opening of the assistant's turn; no labels.
+   * @throws LorikeetError as `encodeSample`
+   */
+  async encodePrompt(prompt: SampleInput, options: Pick<EncodeOptions, 'maxLength'> & ImageOptions): Promise<EncodedSample> {
+    return encodePrompt(this.context, await this.prepare(prompt, options), options);
+  }
+
+  /** Lays samples end to end and reads their images. `bucket`: the row count becomes a multiple of it. */
+  pack(samples: readonly EncodedSample[], bucket = 64): Promise<PackedBatch> {
+    return packSamples(samples, { padId: this.padId, imageTokenId: this.imageTokenId, patches: this.preprocessor, bucket });
+  }
+
+  /** Text of ids; special tokens are left out unless asked for. */
+  decode(ids: ArrayLike<number>, { skipSpecial = true } = {}): string {
+    return this.tokenizer.decode(ids, { skipSpecial });
+  }
+
+  private get context(): EncodingContext {
+    const { tokenizer, template, imageTokenId, videoTokenId } = this;
+    return { tokenizer, template, imageTokenId, videoTokenId, mergeSize: this.preprocessor.mergeSize };
+  }
+
+  private async prepare(sample: SampleInput, { maxImageSize }: ImageOptions): Promise<EncodeInput> {
+    const prepared = imageOrder(sample.conversation).map((index) => {
+      invariant(index >= 0 && index < sample.imageFiles.length, `sample ${sample.id} has no image ${index}`);
+      const { path, file } = sample.imageFiles[index];
+      return prepareImage(file, path, this.preprocessor, maxImageSize);
+    });
+    try {
+      return { id: sample.id, conversation: sample.conversation, images: await Promise.all(prepared), place: sample.place };
+    } catch (error) {
+      if (!(error instanceof LorikeetError)) throw error;
+      throw new LorikeetError(error.code, error.message, error.advice, { ...error.place, ...sample.place }, { cause: error });
+    }
+  }
+}
+
+function parseJsonFile(text: string, file: string): unknown {
+  if (text.length > MAX_FILE_CHARACTERS) {
+    throw new LorikeetError('file-too-large', `${file} has ${text.length} characters, at most ${MAX_FILE_CHARACTERS} are read.`, 'Take the file from the model’s original folder.', { file });
+  }
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new LorikeetError('file-corrupt', `${file} is not valid JSON: ${(error as Error).message}`, 'Take the file from the model’s original folder.', { file }, { cause: error });
+  }
+}
+
+function parseWith<S extends v.GenericSchema>(schema: S, json: unknown, file: string): v.InferOutput<S> {
+  const result = v.safeParse(schema, json);
+  if (result.success) return result.output;
+  const field = v.getDotPath(result.issues[0]) ?? '';
+  throw new LorikeetError('file-corrupt', `${file}, ${field || 'top level'}: ${result.issues[0].message}`, 'Take the file from the model’s original folder.', { file, field });
+}
+
+/** Newer checkpoints keep the image settings inside processor_config.json. */
+async function readPreprocessor(json: (name: string) => Promise<unknown>): Promise<PreprocessorConfig> {
+  const own = await json('preprocessor_config.json');
+  if (own !== null) return parsePreprocessorConfig(own);
+  const shared = await json('processor_config.json');
+  if (typeof shared === 'object' && shared !== null && Object.hasOwn(shared, 'image_processor')) {
+    return parsePreprocessorConfig((shared as { image_processor: unknown }).image_processor, 'processor_config.json');
+  }
+  throw new LorikeetError('file-missing', 'The model folder has no preprocessor_config.json.', 'Add preprocessor_config.json from the model’s original folder.', {
+    file: 'preprocessor_config.json',
+  });
+}
+
+/** config.json and preprocessor_config.json name the patch layout twice; a disagreement would garble every image. */
+function checkAgreement(vision: v.InferOutput<typeof configSchema>['vision_config'], preprocessor: PreprocessorConfig): void {
+  const pairs = [
+    ['patch_size', vision.patch_size, preprocessor.patchSize],
+    ['spatial_merge_size', vision.spatial_merge_size, preprocessor.mergeSize],
+    ['temporal_patch_size', vision.temporal_patch_size, preprocessor.temporalPatchSize],
+  ] as const;
+  for (const [field, expected, got] of pairs) {
+    if (expected !== undefined && expected !== got) {
+      throw new LorikeetError(
+        'file-corrupt',
+        `preprocessor_config.json disagrees with config.json: vision_config.${field} is ${expected}, the image processor has ${got}.`,
+        'Take both files from the same model folder.',
+        { file: 'preprocessor_config.json', field },
+      );
+    }
+  }
+}

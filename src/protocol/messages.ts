@@ -1,0 +1,181 @@
+/** Everything that crosses between the page and the trainer worker. */
+import type { TrainingConfig } from './config.ts';
+import type { ErrorCode, ErrorRecord } from './errors.ts';
+import type { BestCheckpoint, RunEnvironment, RunNotice, TrainingLog, TrainRow, ValRow } from './log.ts';
+import type { Saying, Stage } from './sayings.ts';
+
+/** A file with the path it had in the dropped folder or archive ("images/1.png"); plain drops have just a name. */
+export interface PathFile {
+  path: string;
+  file: Blob;
+}
+
+export type ModelSource =
+  | { kind: 'demo' }
+  /** A Hugging Face folder: config.json, *.safetensors, tokenizer.json, … */
+  | { kind: 'files'; name: string; files: PathFile[]; /** Kept with a run, so that resuming needs no second drop. */ handle?: FileSystemDirectoryHandle };
+
+export type DatasetSource =
+  | { kind: 'demo' }
+  | { kind: 'files'; train: PathFile[]; validation: PathFile[] };
+
+export interface DeviceSummary {
+  /** Vendor, architecture and description as far as the browser tells. */
+  adapter: string;
+  isFallback: boolean;
+  features: string[];
+  maxBufferBytes: number;
+  maxBindingBytes: number;
+  selfTest: { passed: boolean; maxError: number; milliseconds: number };
+}
+
+export interface ModelSummary {
+  name: string;
+  modelType: string;
+  parameters: number;
+  hiddenSize: number;
+  layers: number;
+  visionLayers: number;
+  vocabularySize: number;
+  /** Bytes of the files on disk. */
+  fileBytes: number;
+}
+
+/** A box in thousandths of the image's width and height, with its words. */
+export interface LabelledBox {
+  box: [x1: number, y1: number, x2: number, y2: number];
+  label: string;
+}
+
+export interface DatasetProblem {
+  level: 'error' | 'warning';
+  message: string;
+  advice: string;
+  file?: string;
+  line?: number;
+  /** 1-based position in its file. */
+  sample?: number;
+  field?: string;
+  /** What kind of fault it is, for words in the page's language. */
+  code: ErrorCode;
+}
+
+export interface DatasetSummary {
+  trainSamples: number;
+  validationSamples: number;
+  /** Tokens per sample, image tokens included; null until a model is loaded. */
+  tokens: { min: number; median: number; max: number; imageShare: number } | null;
+  images: number;
+  /** Samples left out because of an error. */
+  rejected: number;
+  /** At most 200 are listed; problemCount is the whole number. */
+  problems: DatasetProblem[];
+  problemCount: number;
+}
+
+export type SplitName = 'train' | 'validation';
+
+export interface SamplePreview {
+  split: SplitName;
+  index: number;
+  id: string;
+  /** Encoded image files, in the order of the prompt's placeholders. */
+  images: Blob[];
+  turns: { role: 'system' | 'user' | 'assistant'; text: string }[];
+  boxes: LabelledBox[];
+  tokens: { total: number; image: number; label: number } | null;
+}
+
+export interface RunPlan {
+  totalSteps: number;
+  stepsPerEpoch: number;
+  trainableParameters: number;
+  adaptedModules: number;
+  memory: { weights: number; adapterAndOptimizer: number; activations: number; total: number };
+  /** Measured on the longest sample where `measured`, else estimated from shapes. */
+  stepSeconds: number | null;
+  totalSeconds: number | null;
+  measured: boolean;
+  warnings: Saying[];
+}
+
+/** One validation sample with the model's answer. */
+export interface AnswerPreview {
+  index: number;
+  id: string;
+  prompt: string;
+  truth: string;
+  answer: string;
+  truthBoxes: LabelledBox[];
+  answerBoxes: LabelledBox[];
+  /** Answer of the untrained adapter, when it was generated before step 1. */
+  before: { answer: string; boxes: LabelledBox[] } | null;
+  image: Blob | null;
+}
+
+export type RunStatus = 'preparing' | 'running' | 'validating' | 'paused' | 'stopped' | 'finished' | 'failed' | 'interrupted';
+
+/** What the runs list shows without opening a run. */
+export interface RunSummary {
+  id: string;
+  name: string;
+  method: TrainingConfig['method'];
+  status: RunStatus;
+  createdAt: string;
+  updatedAt: string;
+  step: number;
+  totalSteps: number;
+  modelName: string;
+  lastLoss: number | null;
+  bestMetric: BestCheckpoint | null;
+  /** True when exact-resume state is stored. */
+  resumable: boolean;
+}
+
+/** Requests of the page. Every request gets exactly one reply with the same id. */
+export type Request =
+  | { type: 'openDevice' }
+  | { type: 'loadModel'; source: ModelSource; config: TrainingConfig }
+  | { type: 'loadDataset'; source: DatasetSource; config: TrainingConfig }
+  | { type: 'sample'; split: SplitName; index: number }
+  | { type: 'plan'; config: TrainingConfig }
+  | { type: 'start'; runId: string; name: string; config: TrainingConfig }
+  | { type: 'resumeRun'; runId: string }
+  | { type: 'pause' }
+  | { type: 'continue' }
+  | { type: 'saveNow' }
+  | { type: 'stop' };
+
+/** Result type of each request. `start` and `resumeRun` reply as soon as the run is under way. */
+export interface Replies {
+  openDevice: DeviceSummary;
+  loadModel: ModelSummary;
+  loadDataset: DatasetSummary;
+  sample: SamplePreview;
+  plan: RunPlan;
+  start: { runId: string };
+  resumeRun: { runId: string; step: number };
+  pause: null;
+  continue: null;
+  saveNow: { step: number };
+  stop: null;
+}
+
+/** News from the worker, in order. */
+export type TrainerEvent =
+  | { type: 'progress'; task: 'model' | 'dataset' | 'prepare' | 'validation'; stage: Stage; done: number; total: number }
+  | { type: 'status'; runId: string; status: RunStatus; step: number; totalSteps: number; secondsLeft: number | null }
+  | { type: 'train'; runId: string; row: TrainRow }
+  | { type: 'validation'; runId: string; row: ValRow; answers: AnswerPreview[]; best: BestCheckpoint | null }
+  | { type: 'saved'; runId: string; step: number; at: string }
+  | { type: 'notice'; runId: string; notice: RunNotice }
+  | { type: 'finished'; runId: string; log: TrainingLog }
+  | { type: 'failed'; runId: string | null; error: ErrorRecord };
+
+export type ToWorker = { id: number; request: Request };
+export type FromWorker =
+  | { kind: 'reply'; id: number; value: Replies[keyof Replies] }
+  | { kind: 'error'; id: number; error: ErrorRecord }
+  | { kind: 'event'; event: TrainerEvent };
+
+export type { RunEnvironment };

@@ -1,0 +1,51 @@
+/**
+ * What the trainer says in words. The English is made here, for logs and terminals; key and values travel with it, so that
+ * the page can say the same in its own language.
+ */
+
+/** Sentences by key. */
+export const englishSayings = {
+  resumed: ({ step }: { step: number }) => `Resumed after step ${step}.`,
+  otherGpu: ({ from, to }: { from: string; to: string }) => `The run began on "${from}" and goes on on "${to}": the numbers may differ in their last digits.`,
+  samplesLeftOut: ({ count }: { count: number }) => `${count} samples were left out because of errors in them.`,
+  noF16: () => 'This GPU has no shader-f16: the run computes in float32.',
+  datasetNotKept: () => 'There was no room to keep a copy of the dataset: resuming after a reload will ask for its files again.',
+  stateUnreadable: ({ directory, reason }: { directory: string; reason: string }) => `${directory} could not be read and was passed over: ${reason}`,
+  storageFull: ({ reason }: { reason: string }) => reason,
+  failedStored: ({ reason, step }: { reason: string; step: number }) => `${reason} The state of step ${step} is stored.`,
+  failedUnstored: ({ reason }: { reason: string }) => `${reason} No state was stored.`,
+  noValidationData: () => 'There is no validation data, so no best adapter can be chosen. Add a validation file or set validation_split.',
+  tooFewStepsToValidate: ({ every, steps }: { every: number; steps: number }) =>
+    `eval_steps is ${every}, but the run has only ${steps} steps: it validates at its start and end only.`,
+  tooFewStepsToSave: ({ every, steps }: { every: number; steps: number }) =>
+    `save_steps is ${every}, but the run has only ${steps} steps: no numbered checkpoint is kept.`,
+  notQuantised: () => 'The weights are not quantised; 4-bit loading would need about a quarter of their memory.',
+  rankAboveVllm: ({ r }: { r: number }) => `Rank ${r} is above 16, vLLM's default limit: serve the adapter with --max-lora-rank ${r}.`,
+};
+
+export type Sayings = typeof englishSayings;
+
+/** One sentence, in English and ready for any language. */
+export interface Saying {
+  key: keyof Sayings;
+  values: Record<string, string | number>;
+  message: string;
+}
+
+/** Makes a sentence. */
+export function say<K extends keyof Sayings>(key: K, ...[values]: Parameters<Sayings[K]>): Saying {
+  const sentence = englishSayings[key] as (given: unknown) => string;
+  return { key, values: values ?? {}, message: sentence(values) };
+}
+
+/** What the trainer is doing while it reports progress. */
+export const englishStages = {
+  weights: 'reading and quantising weights',
+  images: 'fetching images',
+  samples: 'checking and tokenising samples',
+  adapter: 'attaching the adapter',
+  loss: 'validation loss',
+  answers: 'validation answers',
+};
+
+export type Stage = keyof typeof englishStages;

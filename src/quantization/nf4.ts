@@ -1,0 +1,131 @@
+/**
+ * 4-bit NormalFloat with double-quantised scales, bit-compatible with bitsandbytes (QLoRA, arXiv 2305.14314).
+ * Blocks run over the flattened row-major weight; two codes per byte, the first in the high nibble.
+ */
+import { invariant } from '../protocol/errors.ts';
+import { cascadeSum } from './cascade-sum.ts';
+import { countBelow, dynamicMap, midpoints } from './dynamic-map.ts';
+import { absMaxOf, bitsReader, type WeightSource } from './weight-source.ts';
+
+/** Elements that share one scale. */
+export const NF4_BLOCK = 64;
+/** Scales that share one nested scale. */
+export const NF4_NESTED_BLOCK = 256;
+
+/** The 16 values of the NF4 code. */
+export const NF4_CODE = Float32Array.of(
+  -1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022823334,
+  -0.09105003625154495, 0, 0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224,
+  0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1,
+);
+
+/** Codes and plain float32 scales. */
+export interface Nf4Plain {
+  /** Number of weights. */
+  length: number;
+  /** ceil(length / 2) bytes */
+  packed: Uint8Array;
+  /** ceil(length / 64) */
+  absmax: Float32Array;
+}
+
+/** Scales stored as 8-bit codes: absmax[b] = dynamicMap[codes[b]] · nestedAbsmax[b >> 8] + offset. */
+export interface Nf4NestedScales {
+  /** ceil(length / 64) */
+  codes: Uint8Array;
+  /** ceil(codes / 256) */
+  nestedAbsmax: Float32Array;
+  offset: number;
+}
+
+const CODE_MIDPOINTS = midpoints(NF4_CODE);
+/** Below this a reciprocal would overflow float32. */
+const SMALLEST_SCALE = Math.fround(1e-38);
+
+/**
+ * [-1, 1] cut into cells of 1/32, narrower than the narrowest gap between thresholds, so each cell holds at most one:
+ * a code is the cell's count of lower thresholds plus one comparison.
+ */
+const CELLS = 67;
+const CELL_CODE = new Uint8Array(CELLS);
+const CELL_THRESHOLD = new Float32Array(CELLS).fill(Infinity);
+for (let cell = 0; cell < CELLS; cell++) {
+  for (const threshold of CODE_MIDPOINTS) {
+    const home = ((threshold + 1) * 32) | 0;
+    if (home < cell) CELL_CODE[cell]++;
+    else if (home === cell) CELL_THRESHOLD[cell] = threshold;
+  }
+}
+
+/**
+ * Quantises a flattened weight; a code is the number of thresholds strictly below value · (1 / absmax) in float32.
+ * @throws LorikeetError "not-finite" when a weight is NaN or infinite
+ */
+export function quantizeNf4(source: WeightSource): Nf4Plain {
+  const length = source.length;
+  const absmax = new Float32Array(Math.ceil(length / NF4_BLOCK));
+  const packed = new Uint8Array(Math.ceil(length / 2));
+  const block = new Float32Array(NF4_BLOCK);
+  const readBits = bitsReader(source, block);
+  for (let b = 0; b < absmax.length; b++) {
+    const start = b * NF4_BLOCK;
+    const count = Math.min(NF4_BLOCK, length - start);
+    readBits(start, count);
+    const scale = absMaxOf(block, count, start);
+    absmax[b] = scale;
+    const reciprocal = Math.fround(1 / (scale < SMALLEST_SCALE ? SMALLEST_SCALE : scale));
+    // An odd tail is filled with zero, whose code 7 is what bitsandbytes stores there.
+    if (count & 1) block[count] = 0;
+    let out = start >> 1;
+    for (let i = 0; i < count; i += 2) {
+      const first = Math.fround(block[i] * reciprocal);
+      const second = Math.fround(block[i + 1] * reciprocal);
+      const firstCell = ((first + 1) * 32) | 0;
+      const secondCell = ((second + 1) * 32) | 0;
+      const high = CELL_CODE[firstCell] + (first > CELL_THRESHOLD[firstCell] ? 1 : 0);
+      const low = CELL_CODE[secondCell] + (second > CELL_THRESHOLD[secondCell] ? 1 : 0);
+      packed[out++] = (high << 4) | low;
+    }
+  }
+  return { length, packed, absmax };
+}
+
+/** Quantises the scales of quantizeNf4: their float32 mean is taken off, the rest stored in the dynamic code. */
+export function quantizeScales(absmax: Float32Array): Nf4NestedScales {
+  const offset = absmax.length ? Math.fround(cascadeSum(absmax) / absmax.length) : 0;
+  const thresholds = midpoints(dynamicMap());
+  const codes = new Uint8Array(absmax.length);
+  const nestedAbsmax = new Float32Array(Math.ceil(absmax.length / NF4_NESTED_BLOCK));
+  for (let n = 0; n < nestedAbsmax.length; n++) {
+    const start = n * NF4_NESTED_BLOCK;
+    const end = Math.min(absmax.length, start + NF4_NESTED_BLOCK);
+    let scale = 0;
+    for (let b = start; b < end; b++) scale = Math.max(scale, Math.abs(Math.fround(absmax[b] - offset)));
+    nestedAbsmax[n] = scale;
+    const reciprocal = Math.fround(1 / Math.max(scale, SMALLEST_SCALE));
+    for (let b = start; b < end; b++) {
+      codes[b] = countBelow(thresholds, Math.min(1, Math.max(-1, Math.fround(Math.fround(absmax[b] - offset) * reciprocal))));
+    }
+  }
+  return { codes, nestedAbsmax, offset };
+}
+
+/** Float32 scales from their 8-bit form. */
+export function dequantizeScales(scales: Nf4NestedScales, map: Float32Array = dynamicMap()): Float32Array {
+  const absmax = new Float32Array(scales.codes.length);
+  for (let b = 0; b < absmax.length; b++) {
+    absmax[b] = Math.fround(map[scales.codes[b]] * scales.nestedAbsmax[b >> 8]) + scales.offset;
+  }
+  return absmax;
+}
+
+/** Weights back as float32: code value · scale of the block. */
+export function dequantizeNf4({ length, packed, absmax }: Nf4Plain): Float32Array {
+  invariant(packed.length * 2 >= length && absmax.length * NF4_BLOCK >= length, 'NF4 parts are shorter than the weight');
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i++) {
+    const byte = packed[i >> 1];
+    values[i] = NF4_CODE[i & 1 ? byte & 15 : byte >> 4] * absmax[i >> 6];
+  }
+  return values;
+}

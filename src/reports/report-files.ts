@@ -1,0 +1,73 @@
+/** Everything a report consists of, as names and texts; who calls decides where they go. */
+import { compareRuns } from './compare.ts';
+import { comparisonCsv, formatComparison } from './comparison-text.ts';
+import { comparisonCurves, runCurves } from './curves.ts';
+import { historyCsv } from './history-csv.ts';
+import { htmlReport } from './html.ts';
+import { fileName } from './markup.ts';
+import type { RunLog } from './run-log.ts';
+import { formatStatistics, formatSummary } from './summary.ts';
+
+export interface ReportFile {
+  /** Relative, with "/". */
+  path: string;
+  text: string;
+}
+
+export interface ReportOptions {
+  generated: Date;
+  /** Off: no SVG files; the HTML report keeps its charts. */
+  plots: boolean;
+  /** All settings in the comparison's text, not only those that differ. */
+  allSettings: boolean;
+}
+
+/**
+ * The files of a report. One run: its files at the top. Several: comparison at the top, each run's files in a folder of its own.
+ * @param runs with distinct names (nameRuns)
+ */
+export function reportFiles(runs: readonly RunLog[], options: ReportOptions): ReportFile[] {
+  if (runs.length === 1) return [...runFiles(runs[0], '', options), { path: 'report.html', text: htmlReport(runs, null, options.generated) }];
+  const comparison = compareRuns(runs);
+  const files: ReportFile[] = [
+    { path: 'report.html', text: htmlReport(runs, comparison, options.generated) },
+    { path: 'comparison.txt', text: `${formatComparison(comparison, options.allSettings)}\n` },
+    { path: 'comparison.csv', text: comparisonCsv(comparison) },
+  ];
+  const folders = new Set<string>(['plots', 'report.html', 'comparison.txt', 'comparison.csv']);
+  const plots = new Set<string>();
+  if (options.plots) {
+    for (const curve of comparisonCurves(runs)) files.push({ path: `plots/comparison_${fileName(curve.metric, plots)}.svg`, text: curve.svg(true) });
+  }
+  for (const run of runs) files.push(...runFiles(run, `${fileName(run.name, folders)}/`, options));
+  return files;
+}
+
+function runFiles(run: RunLog, folder: string, options: ReportOptions): ReportFile[] {
+  const taken = new Set<string>();
+  const files: ReportFile[] = [
+    { path: `${folder}summary.txt`, text: `${formatSummary(run)}\n\n${formatStatistics(run)}\n` },
+    { path: `${folder}train_history.csv`, text: historyCsv(run.train) },
+    { path: `${folder}val_history.csv`, text: historyCsv(run.validation) },
+    { path: `${folder}run.json`, text: runJson(run) },
+  ];
+  if (options.plots) {
+    for (const curve of runCurves(run)) files.push({ path: `${folder}${fileName(curve.metric, taken)}_curve.svg`, text: curve.svg(true) });
+  }
+  return files;
+}
+
+/** The run under the keys of training_log.json, whatever its own format was. */
+export function runJson(run: RunLog): string {
+  const best = run.best && { ...run.best.metrics, step: run.best.step, epoch: run.best.epoch, path: run.best.path, ...(run.best.metric === null ? {} : { metric: run.best.metric, value: run.best.metrics[run.best.metric] ?? null }) };
+  const log = {
+    config: run.config,
+    train_history: run.train,
+    val_history: run.validation,
+    best_checkpoint: best,
+    final_metrics: run.finalMetrics,
+    ...(run.dialect === 'lorikeet' ? { environment: run.environment } : {}),
+    source: { file: run.source, dialect: run.dialect, notes: run.notes },
+  };
+  return `${JSON.stringify(log, null, 2)}\n`;
+}

@@ -1,0 +1,58 @@
+/** The built-in model and dataset, fetched from beside the page. */
+import { UrlFileSource } from '../checkpoint/file-source.ts';
+import type { PathFile } from '../protocol/messages.ts';
+
+const MODEL_FILES = [
+  'config.json',
+  'model.safetensors',
+  'tokenizer.json',
+  'tokenizer_config.json',
+  'chat_template.json',
+  'preprocessor_config.json',
+  'generation_config.json',
+];
+const TRAIN = 'sft_train.json';
+const VALIDATION = 'sft_val.json';
+const PARALLEL = 8;
+
+/** @param demoUrl address of the demo folder */
+export function demoModel(demoUrl: string): UrlFileSource {
+  return new UrlFileSource(new URL('model', demoUrl).href, MODEL_FILES);
+}
+
+/**
+ * Fetches the demo's training and validation samples with their images.
+ * @throws LorikeetError "file-missing"
+ */
+export async function demoDataset(demoUrl: string, onProgress: (done: number, total: number) => void): Promise<{ train: PathFile[]; validation: PathFile[] }> {
+  const base = new URL('data', demoUrl).href;
+  const fetchAll = async (paths: readonly string[], done: (count: number) => void): Promise<PathFile[]> => {
+    const source = new UrlFileSource(base, paths);
+    const files = new Array<PathFile>(paths.length);
+    let next = 0;
+    const worker = async () => {
+      while (next < paths.length) {
+        const i = next++;
+        files[i] = { path: paths[i], file: await source.blob(paths[i]) };
+        done(i);
+      }
+    };
+    await Promise.all(Array.from({ length: Math.min(PARALLEL, paths.length) }, worker));
+    return files;
+  };
+  const [train, validation] = await fetchAll([TRAIN, VALIDATION], () => undefined);
+  const trainImages = await imagePaths(train.file);
+  const validationImages = (await imagePaths(validation.file)).filter((path) => !trainImages.includes(path));
+  const total = trainImages.length + validationImages.length;
+  let count = 0;
+  const step = () => onProgress(++count, total);
+  return {
+    train: [train, ...(await fetchAll(trainImages, step))],
+    validation: [validation, ...(await fetchAll(validationImages, step))],
+  };
+}
+
+async function imagePaths(records: Blob): Promise<string[]> {
+  const samples = JSON.parse(await records.text()) as { image: string }[];
+  return [...new Set(samples.map(({ image }) => image))];
+}

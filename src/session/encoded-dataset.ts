@@ -1,0 +1,174 @@
+/** Samples of a dataset, tokenised for a model and checked to the last pixel before anything trains on them. */
+import type { Dataset, DatasetSample } from '../data/dataset.ts';
+import { ProblemList } from '../data/problems.ts';
+import type { TrainingConfig } from '../protocol/config.ts';
+import { LorikeetError } from '../protocol/errors.ts';
+import type { DatasetSummary, PathFile } from '../protocol/messages.ts';
+import { imageOrder, promptOf } from '../processing/conversation.ts';
+import type { Conversation } from '../processing/conversation.ts';
+import type { Processor } from '../processing/processor.ts';
+import type { EncodedSample } from '../processing/types.ts';
+import { fingerprintLines, sha256 } from '../storage/fingerprint.ts';
+import { countLabelTokens } from '../training/feeder.ts';
+import type { ImageCache } from './image-cache.ts';
+
+/** A usable sample in both forms. */
+export interface SessionSample {
+  source: DatasetSample;
+  encoded: EncodedSample;
+}
+
+/** Settings that decide what a sample's tokens are. */
+export type EncodingConfig = Pick<TrainingConfig, 'max_length' | 'max_image_size' | 'assistant_turns'>;
+
+export interface EncodedDataset {
+  train: SessionSample[];
+  validation: SessionSample[];
+  problems: DatasetSummary['problems'];
+  problemCount: number;
+  rejected: number;
+}
+
+/** Images decoded at the same time while a dataset is checked. */
+const PARALLEL = 4;
+const MAX_PROBLEMS = 200;
+
+/** Encodes samples for one model; remembers which images have been found readable. */
+export class SampleEncoder {
+  private readonly fileIds = new WeakMap<PathFile, number>();
+  private readonly readable = new WeakSet<PathFile>();
+  private files = 0;
+
+  constructor(
+    private readonly processor: Processor,
+    private readonly cache: ImageCache,
+  ) {}
+
+  /** Encodes a whole dataset; samples with an error are left out, counted and named. */
+  async encode(dataset: Dataset, config: EncodingConfig, onProgress: (done: number, total: number) => void): Promise<EncodedDataset> {
+    const problems = new ProblemList();
+    const total = dataset.train.length + dataset.validation.length;
+    let done = 0;
+    const encodeAll = async (samples: readonly DatasetSample[]): Promise<SessionSample[]> => {
+      const results = await inParallel(samples, async (source) => {
+        const encoded = await this.encodeChecked(source, config).catch((error: unknown) => {
+          if (!(error instanceof LorikeetError)) throw error;
+          return error;
+        });
+        onProgress(++done, total);
+        return encoded;
+      });
+      return results.flatMap((encoded, i) => {
+        if (!(encoded instanceof LorikeetError)) return [{ source: samples[i], encoded }];
+        problems.caught(encoded, samples[i].place);
+        return [];
+      });
+    };
+    const train = await encodeAll(dataset.train);
+    const validation = await encodeAll(dataset.validation);
+    return {
+      train,
+      validation,
+      problems: [...dataset.problems, ...problems.listed].slice(0, MAX_PROBLEMS),
+      problemCount: dataset.problemCount + problems.count,
+      rejected: dataset.rejected + total - train.length - validation.length,
+    };
+  }
+
+  /** Everything before a sample's last answer, ready for generation. */
+  async encodePrompt({ source }: SessionSample, config: EncodingConfig): Promise<EncodedSample> {
+    const conversation = promptOf(source.conversation);
+    const options = { maxLength: config.max_length, maxImageSize: config.max_image_size };
+    const encoded = await this.processor.encodePrompt({ ...source, conversation }, options);
+    return this.withCachedImages(encoded, conversation, source, config);
+  }
+
+  private async encodeChecked(source: DatasetSample, config: EncodingConfig): Promise<EncodedSample> {
+    const options = { maxLength: config.max_length, maxImageSize: config.max_image_size, assistantTurns: config.assistant_turns };
+    const encoded = this.withCachedImages(await this.processor.encodeSample(source, options), source.conversation, source, config);
+    if (countLabelTokens(encoded) === 0) {
+      throw new LorikeetError('dataset', `Sample ${source.id} has nothing to learn: its answer is empty.`, 'Give it an answer, or leave it out.', source.place);
+    }
+    for (const [i, index] of imageOrder(source.conversation).entries()) {
+      const file = source.imageFiles[index];
+      if (this.readable.has(file)) continue;
+      await encoded.image(i);
+      this.readable.add(file);
+    }
+    return encoded;
+  }
+
+  private withCachedImages(encoded: EncodedSample, conversation: Conversation, source: DatasetSample, config: EncodingConfig): EncodedSample {
+    const order = imageOrder(conversation);
+    return {
+      ...encoded,
+      image: (i) => this.cache.get(`${this.idOf(source.imageFiles[order[i]])}:${config.max_image_size}`, () => encoded.image(i)),
+    };
+  }
+
+  private idOf(file: PathFile): number {
+    const known = this.fileIds.get(file);
+    if (known !== undefined) return known;
+    this.fileIds.set(file, ++this.files);
+    return this.files;
+  }
+}
+
+/** Tells one set of training samples, in its order, from any other. */
+export async function fingerprintSamples(samples: readonly SessionSample[]): Promise<string> {
+  const hashes: string[] = [];
+  for (const { encoded } of samples) {
+    const { inputIds, labels } = encoded;
+    const bytes = new Int32Array(inputIds.length + labels.length + encoded.grids.length * 3);
+    bytes.set(inputIds);
+    bytes.set(labels, inputIds.length);
+    bytes.set(encoded.grids.flat(), inputIds.length + labels.length);
+    hashes.push(`${hashes.length} ${await sha256(new Uint8Array(bytes.buffer))}`);
+  }
+  return fingerprintLines(hashes);
+}
+
+/** Counts for the page; tokens only once a model has encoded the samples. */
+export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | null, imageTokenId: number | null): DatasetSummary {
+  const { images } = dataset;
+  if (!encoded) {
+    const { rejected, problems, problemCount } = dataset;
+    return { trainSamples: dataset.train.length, validationSamples: dataset.validation.length, tokens: null, images, rejected, problems, problemCount };
+  }
+  const all = [...encoded.train, ...encoded.validation].map((sample) => sample.encoded.inputIds);
+  const lengths = all.map((ids) => ids.length).sort((a, b) => a - b);
+  const tokens = lengths.reduce((sum, length) => sum + length, 0);
+  const imageTokens = all.reduce((sum, ids) => sum + countOf(ids, imageTokenId), 0);
+  const { rejected, problems, problemCount } = encoded;
+  return {
+    trainSamples: encoded.train.length,
+    validationSamples: encoded.validation.length,
+    tokens:
+      lengths.length === 0
+        ? null
+        : { min: lengths[0], median: lengths[Math.floor(lengths.length / 2)], max: lengths[lengths.length - 1], imageShare: imageTokens / tokens },
+    images,
+    rejected,
+    problems,
+    problemCount,
+  };
+}
+
+/** How often an id occurs. */
+export function countOf(ids: Int32Array, id: number | null): number {
+  return ids.reduce((count, candidate) => count + (candidate === id ? 1 : 0), 0);
+}
+
+/** Maps with a few at a time, keeping the order. */
+async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results = new Array<R>(items.length);
+  let next = 0;
+  const worker = async () => {
+    while (next < items.length) {
+      const i = next++;
+      results[i] = await work(items[i]);
+    }
+  };
+  await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));
+  return results;
+}

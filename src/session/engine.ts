@@ -1,0 +1,36 @@
+/** What a session needs of the GPU; the real one is put in by the worker, tests put in a small one. */
+import type { ModelFiles } from '../checkpoint/model-files.ts';
+import type { LinearModule } from '../checkpoint/tensor-names.ts';
+import type { TrainingConfig } from '../protocol/config.ts';
+import type { LorikeetError } from '../protocol/errors.ts';
+import type { DeviceSummary } from '../protocol/messages.ts';
+import type { WeightKind } from '../quantization/packed-weight.ts';
+import type { TrainableModel } from '../training/model-contract.ts';
+
+export interface Engine {
+  readonly device: DeviceSummary;
+  /** Measured on this device in training-like work; null when unknown. */
+  readonly flopsPerSecond: number | null;
+  /** Resolves with the reason when the GPU goes away. */
+  readonly lost: Promise<LorikeetError>;
+  /**
+   * Puts a model's weights on the GPU.
+   * @param kindOf how each linear layer is stored
+   * @param onProgress bytes read so far, of all
+   * @throws LorikeetError "out-of-memory", and whatever reading the files throws
+   */
+  load(files: ModelFiles, kindOf: (module: LinearModule) => WeightKind, onProgress: (done: number, total: number) => void): Promise<LoadedModel>;
+}
+
+export interface LoadedModel {
+  /**
+   * Gives the model a fresh adapter, seeded by `config.seed`, and a fresh optimizer; replaces any before.
+   * @throws LorikeetError "config" when target_modules match nothing, "out-of-memory"
+   */
+  attachAdapter(config: TrainingConfig): Promise<TrainableModel>;
+  /** Gives the GPU memory back. */
+  dispose(): void;
+}
+
+/** @throws LorikeetError "webgpu-missing", "self-test-failed" */
+export type OpenEngine = () => Promise<Engine>;

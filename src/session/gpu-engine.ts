@@ -1,0 +1,93 @@
+/** The session's engine on WebGPU. */
+import { linearModules } from '../checkpoint/tensor-names.ts';
+import { matchTargetModules } from '../checkpoint/target-modules.ts';
+import { guardMemory, openGpu } from '../gpu/device.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { matmulForward, uploadWeight, viewOf } from '../kernels/matmul.ts';
+import { loadQwen3VL } from '../model/load.ts';
+import { selfTest } from '../model/self-test.ts';
+import { LorikeetError } from '../protocol/errors.ts';
+import { packNf4 } from '../quantization/packed-weight.ts';
+import { TrainableQwen3VL } from '../training/trainable-qwen3-vl.ts';
+import type { Engine, LoadedModel, OpenEngine } from './engine.ts';
+
+/**
+ * Opens the GPU, proves it on a small computation and measures its speed.
+ * @throws LorikeetError "webgpu-missing", "self-test-failed"
+ */
+export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
+  const { gpu, description, isFallback, lost } = await openGpu();
+  const test = await selfTest(gpu);
+  if (!test.passed) {
+    throw new LorikeetError(
+      'self-test-failed',
+      `${description} computes wrong results (relative error ${test.maxError.toExponential(1)}).`,
+      'Update the graphics driver or the browser, or use another GPU; training on this one would spoil the adapter.',
+    );
+  }
+  const { limits, features } = gpu.device;
+  return {
+    device: {
+      adapter: description,
+      isFallback,
+      features: [...features].sort(),
+      maxBufferBytes: limits.maxBufferSize,
+      maxBindingBytes: limits.maxStorageBufferBindingSize,
+      selfTest: test,
+    },
+    flopsPerSecond: await measureSpeed(gpu),
+    lost,
+    async load(files, kindOf, onProgress): Promise<LoadedModel> {
+      const model = await loadQwen3VL(gpu, files, { kindOf, onProgress });
+      const modules = linearModules(model.config);
+      let trainable: TrainableQwen3VL | null = null;
+      return {
+        async attachAdapter(config) {
+          trainable?.dispose();
+          trainable = null;
+          gpu.halfTiles = config.mixed_precision === 'f16' && gpu.hasF16;
+          const adapted = new Set(matchTargetModules(config.target_modules, modules.map(({ path }) => path)));
+          trainable = await guardMemory(
+            gpu,
+            `an adapter of rank ${config.r} on ${adapted.size} modules`,
+            () =>
+              new TrainableQwen3VL(model, modules.filter(({ path }) => adapted.has(path)), {
+                r: config.r,
+                loraAlpha: config.lora_alpha,
+                loraDropout: config.lora_dropout,
+                useRslora: config.use_rslora,
+                seed: config.seed,
+                gradientCheckpointing: config.gradient_checkpointing,
+              }),
+          );
+          return trainable;
+        },
+        dispose() {
+          trainable?.dispose();
+          model.dispose();
+        },
+      };
+    },
+  };
+};
+
+/** Floating-point operations per second of an NF4 product in the shape of a small training step. */
+async function measureSpeed(gpu: Gpu): Promise<number> {
+  const [rows, size] = gpu.profile === 'gpu' ? [512, 2048] : [256, 256];
+  const weight = uploadWeight(gpu, packNf4(Float32Array.from({ length: size * size }, (_, i) => Math.sin(i)), size, size));
+  const x = gpu.zeros([rows, size]);
+  const y = gpu.empty([rows, size]);
+  const multiply = (times: number) => {
+    for (let i = 0; i < times; i++) matmulForward(gpu, viewOf(x), rows, weight, viewOf(y));
+    return gpu.finish();
+  };
+  await multiply(1);
+  const times = 4;
+  const start = performance.now();
+  await multiply(times);
+  const seconds = (performance.now() - start) / 1000;
+  x.dispose();
+  y.dispose();
+  gpu.destroyBuffer(weight.buffer);
+  return (times * 2 * rows * size * size) / seconds;
+}

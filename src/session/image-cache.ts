@@ -1,0 +1,58 @@
+/** Resized images kept for the next epoch, as many as fit; the least recently used go first. */
+import type { ResizedImage } from '../processing/types.ts';
+
+/** Enough for some 300 images of 512 × 512. */
+const DEFAULT_BYTES = 256 * 2 ** 20;
+
+export class ImageCache {
+  /** In the order of use, oldest first. */
+  private readonly images = new Map<string, ResizedImage>();
+  private readonly loading = new Map<string, Promise<ResizedImage>>();
+  private used = 0;
+
+  constructor(private readonly limit = DEFAULT_BYTES) {}
+
+  get bytes(): number {
+    return this.used;
+  }
+
+  /** The image of that key; `load` runs at most once at a time per key, and its errors are not kept. */
+  async get(key: string, load: () => Promise<ResizedImage>): Promise<ResizedImage> {
+    const cached = this.images.get(key);
+    if (cached) {
+      this.images.delete(key);
+      this.images.set(key, cached);
+      return cached;
+    }
+    const pending = this.loading.get(key) ?? this.load(key, load);
+    return pending;
+  }
+
+  clear(): void {
+    this.images.clear();
+    this.used = 0;
+  }
+
+  private load(key: string, load: () => Promise<ResizedImage>): Promise<ResizedImage> {
+    const pending = load()
+      .then((image) => {
+        this.keep(key, image);
+        return image;
+      })
+      .finally(() => this.loading.delete(key));
+    this.loading.set(key, pending);
+    return pending;
+  }
+
+  private keep(key: string, image: ResizedImage): void {
+    const size = image.pixels.byteLength;
+    if (size > this.limit) return;
+    this.images.set(key, image);
+    this.used += size;
+    for (const [oldest, { pixels }] of this.images) {
+      if (this.used <= this.limit) break;
+      this.images.delete(oldest);
+      this.used -= pixels.byteLength;
+    }
+  }
+}

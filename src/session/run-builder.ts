@@ -1,0 +1,107 @@
+/** Puts a training run together from a model, a dataset and settings. */
+import { linearModules } from '../checkpoint/tensor-names.ts';
+import type { ModelFiles } from '../checkpoint/model-files.ts';
+import { epochOrder, selectIndices } from '../data/sampler.ts';
+import type { TrainingConfig } from '../protocol/config.ts';
+import type { RunEnvironment } from '../protocol/log.ts';
+import type { AnswerPreview, DeviceSummary, TrainerEvent } from '../protocol/messages.ts';
+import { LORIKEET_VERSION } from '../protocol/version.ts';
+import type { Processor } from '../processing/processor.ts';
+import type { RunWriter } from '../storage/run-writer.ts';
+import { Checkpoints } from '../training/checkpoints.ts';
+import { countLabelTokens } from '../training/feeder.ts';
+import { TrainingRun } from '../training/loop.ts';
+import type { TrainableModel } from '../training/model-contract.ts';
+import { peftFormat } from '../training/peft-format.ts';
+import type { SampleSize } from '../training/planner.ts';
+import { Validator } from '../training/validation.ts';
+import { detectionTask } from './answers.ts';
+import { fingerprintSamples } from './encoded-dataset.ts';
+import type { EncodedDataset, SampleEncoder, SessionSample } from './encoded-dataset.ts';
+
+export interface RunIngredients {
+  config: TrainingConfig;
+  modelName: string;
+  files: ModelFiles;
+  processor: Processor;
+  encoder: SampleEncoder;
+  dataset: EncodedDataset;
+  model: TrainableModel;
+}
+
+/**
+ * Validation of a run, or null when it has none.
+ * @param earlier answers of the validation before a resume
+ * @throws LorikeetError "config" when metric_for_best_model is not measured
+ */
+export function buildValidator(parts: Omit<RunIngredients, 'model' | 'files' | 'modelName'>, earlier: readonly AnswerPreview[]): Validator | null {
+  const { config, dataset, processor, encoder } = parts;
+  if (config.eval_steps === 0 || dataset.validation.length === 0) return null;
+  const indices = selectIndices(dataset.validation.length, config.eval_num_samples, config.eval_sample_selection, config.seed);
+  const chosen = indices.map((index) => ({ index, sample: dataset.validation[index].encoded }));
+  const task = config.eval_generate ? detectionTask(processor, encoder, dataset, config) : null;
+  return new Validator(config, chosen, (samples) => processor.pack(samples), task, earlier);
+}
+
+/** The run, ready to be restored or started. */
+export async function buildRun(parts: RunIngredients, writer: RunWriter, validator: Validator | null, emit: (event: TrainerEvent) => void): Promise<TrainingRun> {
+  const { config, dataset, processor, model, files } = parts;
+  const samples = dataset.train.map(({ encoded }) => encoded);
+  const { r, lora_alpha, lora_dropout, target_modules, use_rslora } = config;
+  const adapterConfig = { base_model_name_or_path: parts.modelName, r, lora_alpha, lora_dropout, target_modules, use_rslora };
+  return new TrainingRun({
+    config,
+    model,
+    samples,
+    dataFingerprint: await fingerprintSamples(dataset.train),
+    order: (epoch) => epochOrder(samples.length, config.seed, epoch),
+    pack: (batch) => processor.pack(batch),
+    validator,
+    writer,
+    checkpoints: new Checkpoints(writer, model, peftFormat(adapterConfig, linearModules(files.config)), config.save_total_limit),
+    emit,
+    clock: () => performance.now(),
+  });
+}
+
+/** Sizes of all samples, for the planner. */
+export function sampleSizes(samples: readonly SessionSample[]): SampleSize[] {
+  return samples.map(({ encoded }) => ({
+    tokens: encoded.inputIds.length,
+    patches: encoded.grids.reduce((sum, [t, h, w]) => sum + t * h * w, 0),
+    labelTokens: countLabelTokens(encoded),
+  }));
+}
+
+/** Below this estimate no device runs out of memory. */
+const TRIAL_BYTES = 2 ** 30;
+
+/**
+ * Runs the largest possible micro-batch forward and backward before a run starts, so that memory runs out now and not
+ * hours later. All weights of the loss are zero, so gradients stay zero and nothing else is touched.
+ * @throws LorikeetError "out-of-memory"
+ */
+export async function tryLargestBatch({ config, dataset, processor, model }: RunIngredients, estimatedBytes: number): Promise<void> {
+  if (estimatedBytes < TRIAL_BYTES) return;
+  const longest = [...dataset.train]
+    .sort((a, b) => b.encoded.inputIds.length - a.encoded.inputIds.length)
+    .slice(0, config.per_device_train_batch_size)
+    .map(({ encoded }) => encoded);
+  const batch = await processor.pack(longest);
+  const loss = await model.forwardBackward(batch, new Float32Array(batch.targetIds.length), 0);
+  await loss.read();
+}
+
+/** Device, software and precision that a run is made with. */
+export function environmentOf(device: DeviceSummary, config: TrainingConfig): RunEnvironment {
+  const linear = config.load_in_4bit ? 'nf4, double quantised' : config.load_in_8bit ? 'int8' : 'none';
+  return {
+    lorikeet_version: LORIKEET_VERSION,
+    user_agent: navigator.userAgent,
+    adapter: device.adapter,
+    features: device.features,
+    mixed_precision: config.mixed_precision === 'f16' && device.features.includes('shader-f16') ? 'f16' : 'no',
+    quantization: linear === 'none' || config.quantize_vision ? linear : `${linear}; vision unquantised`,
+  };
+}
+

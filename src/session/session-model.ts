@@ -1,0 +1,106 @@
+/** The model of a session: its files, its processor, and its weights on the GPU in the form the settings ask for. */
+import { ModelFiles } from '../checkpoint/model-files.ts';
+import { parameterCount } from '../checkpoint/tensor-names.ts';
+import type { TrainingConfig } from '../protocol/config.ts';
+import { LorikeetError } from '../protocol/errors.ts';
+import type { ModelSource, ModelSummary } from '../protocol/messages.ts';
+import { Processor } from '../processing/processor.ts';
+import { modelChanged, referToModel, reopenModel } from '../storage/sources.ts';
+import type { ModelReference } from '../storage/sources.ts';
+import { weightKind } from '../training/planner.ts';
+import { demoModel } from './demo.ts';
+import { SampleEncoder } from './encoded-dataset.ts';
+import type { Engine, LoadedModel } from './engine.ts';
+import { ImageCache } from './image-cache.ts';
+import type { ReportProgress } from './progress.ts';
+
+export interface OpenModel {
+  name: string;
+  reference: ModelReference;
+  files: ModelFiles;
+  processor: Processor;
+  encoder: SampleEncoder;
+}
+
+export class SessionModel {
+  private current: OpenModel | null = null;
+  /** Weights on the GPU, and the settings they were loaded with. */
+  private weights: { loaded: LoadedModel; key: string } | null = null;
+
+  constructor(
+    private readonly engine: () => Promise<Engine>,
+    private readonly demoUrl: string,
+    private readonly progress: ReportProgress,
+  ) {}
+
+  get open(): OpenModel | null {
+    return this.current;
+  }
+
+  /** @throws LorikeetError "config" when there is none */
+  require(): OpenModel {
+    if (!this.current) throw new LorikeetError('config', 'No model is loaded.', 'Choose a model first.');
+    return this.current;
+  }
+
+  /** Opens a model and puts its weights on the GPU; what is there already is kept. */
+  async load(source: ModelSource, config: TrainingConfig): Promise<ModelSummary> {
+    const reference = await referToModel(source);
+    if (this.current && sameModel(this.current.reference, reference)) {
+      this.current = { ...this.current, reference };
+    } else {
+      const files = await ModelFiles.open(source.kind === 'demo' ? demoModel(this.demoUrl) : source.files);
+      const processor = await Processor.fromFiles(files.readText);
+      this.dropWeights();
+      const name = source.kind === 'demo' ? 'demo' : source.name;
+      this.current = { name, reference, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };
+    }
+    await this.quantized(config);
+    return summarize(this.current);
+  }
+
+  /** Weights on the GPU, quantised as these settings say. */
+  async quantized(config: TrainingConfig): Promise<LoadedModel> {
+    const { files } = this.require();
+    const key = JSON.stringify([config.load_in_4bit, config.load_in_8bit, config.quantize_vision]);
+    if (this.weights?.key === key) return this.weights.loaded;
+    const engine = await this.engine();
+    this.dropWeights();
+    const loaded = await engine.load(files, (module) => weightKind(module, config), this.progress('model', 'weights'));
+    this.weights = { loaded, key };
+    return loaded;
+  }
+
+  /**
+   * Makes the model of a stored run the present one.
+   * @throws LorikeetError "resume", field "model", when the user has to choose its folder
+   */
+  async returnTo(reference: ModelReference, config: TrainingConfig): Promise<void> {
+    if (this.current && sameModel(this.current.reference, reference)) return;
+    if (this.current && reference.kind === 'files' && !reference.handle) throw modelChanged(reference.name);
+    await this.load(await reopenModel(reference), config);
+  }
+
+  private dropWeights(): void {
+    this.weights?.loaded.dispose();
+    this.weights = null;
+  }
+}
+
+function sameModel(a: ModelReference, b: ModelReference): boolean {
+  return a.kind === 'files' && b.kind === 'files' ? a.fingerprint === b.fingerprint : a.kind === b.kind;
+}
+
+function summarize({ name, files }: OpenModel): ModelSummary {
+  const { config } = files;
+  return {
+    name,
+    modelType: config.modelType,
+    parameters: parameterCount(config),
+    hiddenSize: config.hiddenSize,
+    layers: config.numHiddenLayers,
+    visionLayers: config.visionDepth,
+    vocabularySize: config.vocabSize,
+    fileBytes: files.fileBytes,
+  };
+}

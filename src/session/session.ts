@@ -1,0 +1,243 @@
+/** The trainer behind the protocol: holds device, model, dataset and at most one run, and answers the page's requests. */
+import type { TrainingConfig } from '../protocol/config.ts';
+import { LorikeetError } from '../protocol/errors.ts';
+import type { RunNotice } from '../protocol/log.ts';
+import type { DatasetSource, PathFile, Replies, Request, RunPlan, TrainerEvent } from '../protocol/messages.ts';
+import { say, type Saying } from '../protocol/sayings.ts';
+import { lockRun } from '../storage/locks.ts';
+import { RunWriter } from '../storage/run-writer.ts';
+import { keepDataset } from '../storage/sources.ts';
+import type { DatasetReference } from '../storage/sources.ts';
+import { logConfig } from '../training/log.ts';
+import type { TrainingRun } from '../training/loop.ts';
+import { planRun } from '../training/planner.ts';
+import type { EncodedDataset } from './encoded-dataset.ts';
+import type { Engine, OpenEngine } from './engine.ts';
+import { progressReporter } from './progress.ts';
+import { buildRun, buildValidator, environmentOf, sampleSizes, tryLargestBatch } from './run-builder.ts';
+import type { RunIngredients } from './run-builder.ts';
+import { SessionDataset } from './session-dataset.ts';
+import { SessionModel } from './session-model.ts';
+
+export class TrainerSession {
+  private engine: Promise<Engine> | null = null;
+  private readonly model: SessionModel;
+  private readonly dataset: SessionDataset;
+  private active: { id: string; run: TrainingRun } | null = null;
+  private queue: Promise<unknown> = Promise.resolve();
+  private lost: LorikeetError | null = null;
+  private lastWord: TrainerEvent | null = null;
+
+  /**
+   * @param demoUrl address of the demo folder
+   * @param publish takes the session's news, in order
+   */
+  constructor(
+    private readonly openEngine: OpenEngine,
+    demoUrl: string,
+    private readonly publish: (event: TrainerEvent) => void,
+  ) {
+    const progress = progressReporter(publish);
+    this.model = new SessionModel(() => this.device(), demoUrl, progress);
+    this.dataset = new SessionDataset(demoUrl, progress);
+  }
+
+  /**
+   * Answers one request. Requests that control a run are answered at once, the others one after another.
+   * @throws LorikeetError of every code
+   */
+  async handle(request: Request): Promise<Replies[keyof Replies]> {
+    switch (request.type) {
+      case 'pause':
+        this.activeRun().control.pause();
+        return null;
+      case 'continue':
+        this.activeRun().control.continue();
+        return null;
+      case 'stop':
+        this.activeRun().control.stop();
+        return null;
+      case 'saveNow':
+        return { step: await this.activeRun().control.saveNow() };
+      default: {
+        const answer = this.queue.then(() => this.answer(request));
+        this.queue = answer.catch(() => undefined);
+        return answer;
+      }
+    }
+  }
+
+  private async answer(request: Exclude<Request, { type: 'pause' | 'continue' | 'stop' | 'saveNow' }>): Promise<Replies[keyof Replies]> {
+    switch (request.type) {
+      case 'openDevice':
+        return (await this.device()).device;
+      case 'loadModel':
+        this.requireIdle();
+        return this.model.load(request.source, request.config);
+      case 'loadDataset':
+        this.requireIdle();
+        return this.dataset.load(request.source, this.model.open, request.config);
+      case 'sample':
+        return this.dataset.sample(request.split, request.index, this.model.open);
+      case 'plan':
+        return this.plan(request.config);
+      case 'start':
+        return this.start(request.runId, request.name, request.config);
+      case 'resumeRun':
+        return this.resume(request.runId);
+    }
+  }
+
+  private activeRun(): TrainingRun {
+    if (!this.active) throw new LorikeetError('config', 'No run is under way.', 'Start or resume one first.');
+    return this.active.run;
+  }
+
+  private requireIdle(): void {
+    if (this.active) throw new LorikeetError('config', 'A run is under way in this tab.', 'Wait for its end or stop it first.');
+  }
+
+  private async device(): Promise<Engine> {
+    this.engine ??= this.openEngine().then((engine) => {
+      void engine.lost.then((error) => this.deviceLost(error));
+      return engine;
+    });
+    try {
+      return await this.engine;
+    } catch (error) {
+      this.engine = null;
+      throw error;
+    }
+  }
+
+  private deviceLost(error: LorikeetError): void {
+    if (this.lost) return;
+    this.lost = error;
+    this.publish({ type: 'failed', runId: this.active?.id ?? null, error: error.toRecord() });
+  }
+
+  /** News of a run. Its last word waits until the session is free for the next request. */
+  private readonly emit = (event: TrainerEvent): void => {
+    if (event.type === 'finished' || event.type === 'failed') this.lastWord = event;
+    else this.publish(event);
+  };
+
+  private async plan(config: TrainingConfig): Promise<RunPlan> {
+    const model = this.model.require();
+    const data = await this.dataset.encode(model, config);
+    requireSamples(data);
+    const engine = await this.device();
+    return planRun(model.files.config, config, sampleSizes(data.train), engine.flopsPerSecond, data.validation.length);
+  }
+
+  private async start(runId: string, name: string, config: TrainingConfig): Promise<{ runId: string }> {
+    this.requireIdle();
+    const release = await lockRun(runId);
+    try {
+      const { device } = await this.device();
+      const parts = await this.ingredients(config);
+      const plan = await this.plan(config);
+      const validator = buildValidator(parts, []);
+      await tryLargestBatch(parts, plan.memory.total);
+      const { source } = this.dataset;
+      const { reference, name: modelName } = this.model.require();
+      const dataset = await keepDataset(source);
+      const environment = environmentOf(device, config);
+      const writer = await RunWriter.create({
+        id: runId,
+        name,
+        createdAt: new Date().toISOString(),
+        config,
+        logConfig: logConfig(config, { modelPath: modelName, outputDir: `outputs/${name}`, ...dataPaths(source) }),
+        modelName,
+        model: reference,
+        dataset,
+        environment,
+        totalSteps: plan.totalSteps,
+        deletedAt: null,
+      });
+      const run = await buildRun(parts, writer, validator, this.emit);
+      for (const warning of startWarnings(config, environment.mixed_precision, parts.dataset, dataset)) this.notice(writer, 0, 'warning', warning);
+      this.launch(runId, run, release);
+      return { runId };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  private async resume(runId: string): Promise<{ runId: string; step: number }> {
+    this.requireIdle();
+    const release = await lockRun(runId);
+    try {
+      const writer = await RunWriter.open(runId);
+      const { config, model, dataset, environment } = writer.run;
+      await this.model.returnTo(model, config);
+      await this.dataset.returnTo(dataset, this.model.require(), config);
+      const { device } = await this.device();
+      const parts = await this.ingredients(config);
+      const run = await buildRun(parts, writer, buildValidator(parts, await writer.readAnswers()), this.emit);
+      const step = await run.restore();
+      this.notice(writer, step, 'info', say('resumed', { step }));
+      if (device.adapter !== environment.adapter) {
+        this.notice(writer, step, 'warning', say('otherGpu', { from: environment.adapter, to: device.adapter }));
+      }
+      this.launch(runId, run, release);
+      return { runId, step };
+    } catch (error) {
+      await release();
+      throw error;
+    }
+  }
+
+  private async ingredients(config: TrainingConfig): Promise<RunIngredients> {
+    const open = this.model.require();
+    const data = await this.dataset.encode(open, config);
+    requireSamples(data);
+    const loaded = await this.model.quantized(config);
+    const attaching = { type: 'progress', task: 'prepare', stage: 'adapter', total: 1 } as const;
+    this.publish({ ...attaching, done: 0 });
+    const model = await loaded.attachAdapter(config);
+    this.publish({ ...attaching, done: 1 });
+    const { name: modelName, files, processor, encoder } = open;
+    return { config, modelName, files, processor, encoder, dataset: data, model };
+  }
+
+  private launch(id: string, run: TrainingRun, release: () => Promise<void>): void {
+    this.active = { id, run };
+    this.lastWord = null;
+    void run.run().then(async () => {
+      await release();
+      this.active = null;
+      const { lastWord } = this;
+      // A run that failed because its GPU went away has been announced already.
+      if (lastWord && !(this.lost && lastWord.type === 'failed')) this.publish(lastWord);
+    });
+  }
+
+  private notice(writer: RunWriter, step: number, level: RunNotice['level'], saying: Saying): void {
+    const notice: RunNotice = { step, level, ...saying, time: new Date().toISOString() };
+    writer.notice(notice);
+    this.publish({ type: 'notice', runId: writer.run.id, notice });
+  }
+}
+
+function requireSamples(data: EncodedDataset): void {
+  if (data.train.length > 0) return;
+  const first = data.problems.find(({ level }) => level === 'error');
+  throw new LorikeetError('dataset', `There is no usable training sample${first ? `: ${first.message}` : '.'}`, first?.advice ?? 'Choose another dataset.');
+}
+
+function dataPaths(source: DatasetSource): { trainData: string; validationData: string } {
+  if (source.kind === 'demo') return { trainData: 'demo/data/sft_train.json', validationData: 'demo/data/sft_val.json' };
+  const records = (files: readonly PathFile[]) => files.map(({ path }) => path).filter((path) => /\.(jsonl?|zip)$/i.test(path));
+  return { trainData: records(source.train).join(', '), validationData: records(source.validation).join(', ') };
+}
+
+function startWarnings(config: TrainingConfig, inForce: 'no' | 'f16', data: EncodedDataset, dataset: DatasetReference): Saying[] {
+  const warnings: Saying[] = [];
+  if (data.rejected > 0) warnings.push(say('samplesLeftOut', { count: data.rejected }));
+  if (config.mixed_precision !== inForce) warnings.push(say('noF16'));
+  if (dataset.kind === 'files' && !dataset.kept) warnings.push(say('datasetNotKept'));
+  return warnings;
+}

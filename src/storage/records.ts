@@ -1,0 +1,91 @@
+/** What is stored of a run, and the training log put together from it. */
+import type { TrainingConfig } from '../protocol/config.ts';
+import type { BestCheckpoint, RunEnvironment, RunNotice, TrainingLog, TrainRow, ValRow } from '../protocol/log.ts';
+import type { RunStatus } from '../protocol/messages.ts';
+import type { RecordKey } from './database.ts';
+import { keysUnder } from './database.ts';
+import type { DatasetReference, ModelReference } from './sources.ts';
+
+/** Fixed when the run starts; only its name and its removal change later, and only the page changes them. */
+export interface RunRecord {
+  id: string;
+  name: string;
+  createdAt: string;
+  config: TrainingConfig;
+  /** `config` of the training log: the settings with the original tools' names beside them. */
+  logConfig: Record<string, unknown>;
+  modelName: string;
+  model: ModelReference;
+  dataset: DatasetReference;
+  environment: RunEnvironment;
+  totalSteps: number;
+  /** Set while the run lies in the bin. */
+  deletedAt: string | null;
+}
+
+export interface StoredFile {
+  /** Name inside its directory. */
+  path: string;
+  size: number;
+  /** Hexadecimal SHA-256. */
+  sha256: string;
+}
+
+/** A complete directory of the run. Its files lie under the token, so that a half-written successor never touches them. */
+export interface DirectoryRecord {
+  token: string;
+  step: number;
+  savedAt: string;
+  files: StoredFile[];
+}
+
+/** The moving part of a run; written by the run's own worker only. */
+export interface RunHead {
+  status: RunStatus;
+  step: number;
+  updatedAt: string;
+  lastLoss: number | null;
+  best: BestCheckpoint | null;
+  finalMetrics: TrainingLog['final_metrics'];
+  directories: Record<string, DirectoryRecord>;
+}
+
+export type LogEntry = { kind: 'train'; row: TrainRow } | { kind: 'val'; row: ValRow } | { kind: 'notice'; row: RunNotice };
+
+/** Directory of the rolling exact-resume state. In files it appears as the checkpoint of its step. */
+export const RESUME_DIRECTORY = 'resume';
+
+export const keyOf = {
+  run: (id: string): RecordKey => ['run', id],
+  head: (id: string): RecordKey => ['head', id],
+  rows: (id: string, sequence: number): RecordKey => ['row', id, sequence],
+  file: (id: string, token: string, path: string): RecordKey => ['file', id, token, path],
+  predictions: (id: string, step: number): RecordKey => ['predictions', id, step],
+  answers: (id: string): RecordKey => ['answers', id],
+};
+
+export const rangeOf = {
+  runs: () => keysUnder('run'),
+  rows: (id: string) => keysUnder('row', id),
+  files: (id: string) => keysUnder('file', id),
+  directory: (id: string, token: string) => keysUnder('file', id, token),
+  predictions: (id: string) => keysUnder('predictions', id),
+};
+
+/** True for directories that hold exact-resume state. */
+export function isCheckpoint(directory: string): boolean {
+  return directory === RESUME_DIRECTORY || /^checkpoint-\d+$/.test(directory);
+}
+
+/** Puts the log together from the run's records. */
+export function buildLog(run: RunRecord, head: RunHead, entries: readonly LogEntry[]): TrainingLog {
+  return {
+    config: run.logConfig,
+    train_history: entries.flatMap((entry) => (entry.kind === 'train' ? [entry.row] : [])),
+    val_history: entries.flatMap((entry) => (entry.kind === 'val' ? [entry.row] : [])),
+    best_checkpoint: head.best,
+    final_metrics: head.finalMetrics,
+    environment: run.environment,
+    notices: entries.flatMap((entry) => (entry.kind === 'notice' ? [entry.row] : [])),
+  };
+}

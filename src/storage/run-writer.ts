@@ -1,0 +1,261 @@
+/** The worker's side of a run's storage: rows are queued and written behind the training's back, directories are switched whole. */
+import { LorikeetError, invariant } from '../protocol/errors.ts';
+import type { BestCheckpoint, RunNotice, TrainingLog } from '../protocol/log.ts';
+import type { AnswerPreview, RunStatus } from '../protocol/messages.ts';
+import type { RecordKey } from './database.ts';
+import { commit, read, readAll, readKeys, storageError } from './database.ts';
+import { sha256 } from './fingerprint.ts';
+import type { DirectoryRecord, LogEntry, RunHead, RunRecord, StoredFile } from './records.ts';
+import { buildLog, keyOf, rangeOf } from './records.ts';
+
+/** What changes while a run goes on. */
+export interface RunProgress {
+  status?: RunStatus;
+  step?: number;
+  lastLoss?: number | null;
+  finalMetrics?: TrainingLog['final_metrics'];
+}
+
+/** What must become visible together with a directory, or not at all. */
+export interface DirectoryCompanions {
+  entries?: readonly LogEntry[];
+  best?: BestCheckpoint;
+}
+
+const now = () => new Date().toISOString();
+
+/** Writes one run. The caller holds the run's lock. */
+export class RunWriter {
+  private readonly entries: LogEntry[];
+  private queue: LogEntry[] = [];
+  private headChanged = false;
+  private drain: Promise<void> | null = null;
+  private chain: Promise<unknown> = Promise.resolve();
+  private fault: LorikeetError | null = null;
+  private tokens = 0;
+
+  private constructor(
+    readonly run: RunRecord,
+    private readonly head: RunHead,
+    entries: readonly LogEntry[],
+    private sequence: number,
+  ) {
+    this.entries = [...entries];
+  }
+
+  /**
+   * Stores a new run.
+   * @throws LorikeetError "config" when there is a run of that id; "storage-full", "storage-failed"
+   */
+  static async create(run: RunRecord): Promise<RunWriter> {
+    if (await read(keyOf.run(run.id))) throw new LorikeetError('config', `There is a run ${run.id} already.`, 'Reload the page and start again.');
+    const head: RunHead = { status: 'preparing', step: 0, updatedAt: now(), lastLoss: null, best: null, finalMetrics: {}, directories: {} };
+    await commit({ put: [[keyOf.run(run.id), run], [keyOf.head(run.id), head]] });
+    return new RunWriter(run, head, [], 0);
+  }
+
+  /**
+   * Opens a stored run to go on with it: drops rows after `step` of the state it goes on from and sweeps away half-written directories.
+   * @throws LorikeetError "resume" when there is no such run
+   */
+  static async open(runId: string): Promise<RunWriter> {
+    const [run, head] = await Promise.all([read<RunRecord>(keyOf.run(runId)), read<RunHead>(keyOf.head(runId))]);
+    if (!run || !head) throw new LorikeetError('resume', `There is no stored run ${runId}.`, 'It may have been deleted, or belongs to another browser.');
+    const [entries, rowKeys, fileKeys] = await Promise.all([
+      readAll<LogEntry[]>(rangeOf.rows(runId)),
+      readKeys(rangeOf.rows(runId)),
+      readKeys(rangeOf.files(runId)),
+    ]);
+    const live = new Set(Object.values(head.directories).map((directory) => directory.token));
+    const orphans = new Set(fileKeys.map((key) => String(key[2])).filter((token) => !live.has(token)));
+    if (orphans.size > 0) await commit({ remove: [...orphans].map((token) => rangeOf.directory(runId, token)) });
+    const sequence = rowKeys.length > 0 ? Number(rowKeys[rowKeys.length - 1][2]) + 1 : 0;
+    return new RunWriter(run, head, entries.flat(), sequence);
+  }
+
+  /** The log as far as it goes, including rows that are still on their way to the disk. */
+  log(): TrainingLog {
+    return buildLog(this.run, this.head, this.entries);
+  }
+
+  get best(): BestCheckpoint | null {
+    return this.head.best;
+  }
+
+  /** The last failure of writing in the background; cleared by a flush that works. */
+  get failure(): LorikeetError | null {
+    return this.fault;
+  }
+
+  /** Complete directories by name. */
+  get directories(): Readonly<Record<string, DirectoryRecord>> {
+    return this.head.directories;
+  }
+
+  /** Queues rows and progress; returns at once. Failures show in `failure` and in `flush`, and lose nothing. */
+  append(entries: readonly LogEntry[], progress: RunProgress = {}): void {
+    this.entries.push(...entries);
+    this.queue.push(...entries);
+    Object.assign(this.head, progress);
+    this.headChanged = true;
+    if (!this.fault) this.startDrain();
+  }
+
+  /** Adds a notice to the log. */
+  notice(notice: RunNotice): void {
+    this.append([{ kind: 'notice', row: notice }]);
+  }
+
+  /**
+   * Waits until everything queued is on disk; tries again what failed before.
+   * @throws LorikeetError "storage-full", "storage-failed"
+   */
+  async flush(): Promise<void> {
+    this.fault = null;
+    this.startDrain();
+    while (this.drain) await this.drain;
+    if (this.fault) throw this.fault;
+  }
+
+  /**
+   * Forgets train and validation rows after a step, because they will be computed again, and packs the rest into few records.
+   * @throws LorikeetError "storage-full", "storage-failed"
+   */
+  async truncateLog(step: number): Promise<void> {
+    await this.flush();
+    const kept = this.entries.filter((entry) => entry.kind === 'notice' || entry.row.step <= step);
+    await this.repack(kept);
+    const stale = (await readKeys(rangeOf.predictions(this.run.id))).filter((key) => Number(key[2]) > step);
+    if (stale.length > 0) await commit({ remove: stale });
+  }
+
+  /** Packs the log's many small records into few large ones, for quick reading. */
+  async compact(): Promise<void> {
+    await this.flush();
+    await this.repack([...this.entries]);
+  }
+
+  /**
+   * Replaces a directory: the files go to a place of their own, then one transaction makes them the directory and removes
+   * what was there before. A crash, or a full disk, at any moment leaves the old directory whole.
+   * @throws LorikeetError "storage-full", "storage-failed"
+   */
+  async writeDirectory(name: string, step: number, files: ReadonlyMap<string, Uint8Array>, companions: DirectoryCompanions = {}): Promise<void> {
+    await this.flush();
+    await this.serially(async () => {
+      const { id } = this.run;
+      const token = `${Date.now().toString(36)}-${this.tokens++}-${step}`;
+      const stored: StoredFile[] = [];
+      try {
+        for (const [path, bytes] of files) {
+          await commit({ put: [[keyOf.file(id, token, path), new Blob([bytes as Uint8Array<ArrayBuffer>])]] });
+          stored.push({ path, size: bytes.byteLength, sha256: await sha256(bytes) });
+        }
+        const directories = { ...this.head.directories, [name]: { token, step, savedAt: now(), files: stored } };
+        const previous = Object.hasOwn(this.head.directories, name) ? this.head.directories[name] : null;
+        const best = companions.best ?? this.head.best;
+        const entries = companions.entries ?? [];
+        const put: [RecordKey, unknown][] = [[keyOf.head(id), { ...this.head, directories, best, updatedAt: now() }]];
+        if (entries.length > 0) put.push([keyOf.rows(id, this.sequence), entries]);
+        await commit({ put, remove: previous ? [rangeOf.directory(id, previous.token)] : [] });
+        this.head.directories = directories;
+        this.head.best = best;
+        if (entries.length > 0) this.sequence++;
+        this.entries.push(...entries);
+      } catch (error) {
+        await commit({ remove: [rangeOf.directory(id, token)] }).catch(() => undefined);
+        throw storageError(error);
+      }
+    });
+  }
+
+  /** Removes a directory, if there is one. */
+  async removeDirectory(name: string): Promise<void> {
+    await this.serially(async () => {
+      const { [name]: gone, ...directories } = this.head.directories;
+      if (!gone) return;
+      await commit({ put: [[keyOf.head(this.run.id), { ...this.head, directories }]], remove: [rangeOf.directory(this.run.id, gone.token)] });
+      this.head.directories = directories;
+    });
+  }
+
+  /**
+   * Reads a directory and compares every file with the checksum noted when it was written.
+   * @throws LorikeetError "file-missing" or "file-corrupt" naming the file
+   */
+  async readDirectory(name: string): Promise<Map<string, Uint8Array>> {
+    invariant(Object.hasOwn(this.head.directories, name), `directory ${name} is not listed`);
+    const { token, files } = this.head.directories[name];
+    const result = new Map<string, Uint8Array>();
+    for (const file of files) {
+      const blob = await read<Blob>(keyOf.file(this.run.id, token, file.path));
+      const place = { file: `${name}/${file.path}` };
+      if (!blob) throw new LorikeetError('file-missing', `${place.file} is missing from the browser's storage.`, '', place);
+      const bytes = new Uint8Array(await blob.arrayBuffer());
+      if (bytes.byteLength !== file.size || (await sha256(bytes)) !== file.sha256) {
+        throw new LorikeetError('file-corrupt', `${place.file} is not what was written: its checksum differs.`, '', place);
+      }
+      result.set(file.path, bytes);
+    }
+    return result;
+  }
+
+  /** Stores one validation's answers: the latest as previews for the page, all of them as lines of val_predictions.jsonl. */
+  async writeAnswers(step: number, answers: readonly AnswerPreview[], predictions: string): Promise<void> {
+    const { id } = this.run;
+    await this.serially(() => commit({ put: [[keyOf.answers(id), answers], [keyOf.predictions(id, step), predictions]] }));
+  }
+
+  /** Answers of the last validation, or none. */
+  async readAnswers(): Promise<AnswerPreview[]> {
+    return (await read<AnswerPreview[]>(keyOf.answers(this.run.id))) ?? [];
+  }
+
+  private async repack(entries: LogEntry[]): Promise<void> {
+    await this.serially(async () => {
+      await commit({
+        put: entries.length > 0 ? [[keyOf.rows(this.run.id, this.sequence), entries]] : [],
+        remove: this.sequence > 0 ? [IDBKeyRange.bound(keyOf.rows(this.run.id, 0), keyOf.rows(this.run.id, this.sequence - 1))] : [],
+      });
+      this.sequence++;
+      this.entries.splice(0, this.entries.length, ...entries);
+    });
+  }
+
+  private startDrain(): void {
+    this.drain ??= this.serially(() => this.drainQueue())
+      .catch((error: unknown) => {
+        this.fault = storageError(error);
+      })
+      .finally(() => {
+        this.drain = null;
+        if (!this.fault && (this.queue.length > 0 || this.headChanged)) this.startDrain();
+      });
+  }
+
+  private async drainQueue(): Promise<void> {
+    while (this.queue.length > 0 || this.headChanged) {
+      const batch = this.queue;
+      this.queue = [];
+      this.headChanged = false;
+      this.head.updatedAt = now();
+      const put: [RecordKey, unknown][] = [[keyOf.head(this.run.id), this.head]];
+      if (batch.length > 0) put.push([keyOf.rows(this.run.id, this.sequence), batch]);
+      try {
+        await commit({ put });
+      } catch (error) {
+        this.queue = [...batch, ...this.queue];
+        this.headChanged = true;
+        throw error;
+      }
+      if (batch.length > 0) this.sequence++;
+    }
+  }
+
+  /** One write after the other: each sees the head that the one before left. */
+  private serially<T>(task: () => Promise<T>): Promise<T> {
+    const result = this.chain.then(task);
+    this.chain = result.catch(() => undefined);
+    return result;
+  }
+}

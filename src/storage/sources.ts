@@ -1,0 +1,184 @@
+/** How a run finds its model and dataset again after a reload: datasets are kept as a copy, model folders by handle and fingerprint. */
+import { LorikeetError } from '../protocol/errors.ts';
+import type { DatasetSource, ModelSource, PathFile } from '../protocol/messages.ts';
+import { isQuotaError, storageError } from './database.ts';
+import { fingerprintBlob, fingerprintLines } from './fingerprint.ts';
+
+export type ModelReference =
+  | { kind: 'demo' }
+  | { kind: 'files'; name: string; fingerprint: string; handle: FileSystemDirectoryHandle | null };
+
+export interface KeptFile {
+  path: string;
+  size: number;
+}
+
+export type DatasetReference =
+  | { kind: 'demo' }
+  /** `kept`: a copy lies in this site's own storage. Otherwise the user has to give the same files again. */
+  | { kind: 'files'; fingerprint: string; train: KeptFile[]; validation: KeptFile[]; kept: boolean };
+
+/** Bytes at the start of a model file that go into its fingerprint: the whole safetensors header of usual checkpoints. */
+const HEADER_BYTES = 64 * 1024;
+/** Room left for logs and checkpoints when a dataset is copied. */
+const RESERVE_BYTES = 256 * 1024 * 1024;
+const DATASETS = 'datasets';
+const MAX_FOLDER_FILES = 20_000;
+const MAX_FOLDER_DEPTH = 4;
+
+type PermissionHandle = FileSystemDirectoryHandle & {
+  queryPermission?: (descriptor: { mode: 'read' }) => Promise<PermissionState>;
+  values(): AsyncIterable<FileSystemHandle>;
+};
+
+/** Fingerprint of a model folder by names, sizes and file beginnings: telling shards apart must not mean reading gigabytes. */
+export async function fingerprintModel(files: readonly PathFile[]): Promise<string> {
+  const lines = files.map(async ({ path, file }) => `${path}\t${file.size}\t${await fingerprintBlob(file.slice(0, HEADER_BYTES))}`);
+  return fingerprintLines(await Promise.all(lines));
+}
+
+/** Fingerprint of a dataset by names and whole contents. */
+export async function fingerprintDataset(source: { train: readonly PathFile[]; validation: readonly PathFile[] }): Promise<string> {
+  const lines: string[] = [];
+  for (const [split, files] of [['train', source.train], ['validation', source.validation]] as const) {
+    for (const { path, file } of files) lines.push(`${split}\t${path}\t${file.size}\t${await fingerprintBlob(file)}`);
+  }
+  return fingerprintLines(lines);
+}
+
+/** Describes a model so that it can be found or recognised later. */
+export async function referToModel(source: ModelSource): Promise<ModelReference> {
+  if (source.kind === 'demo') return { kind: 'demo' };
+  return { kind: 'files', name: source.name, fingerprint: await fingerprintModel(source.files), handle: source.handle ?? null };
+}
+
+/**
+ * Opens the model of a stored run.
+ * @throws LorikeetError "resume", field "model", when the user has to choose the folder again or it has changed
+ */
+export async function reopenModel(reference: ModelReference): Promise<ModelSource> {
+  if (reference.kind === 'demo') return reference;
+  const { name, handle } = reference;
+  const handleWithRights = handle as PermissionHandle | null;
+  const permission = handleWithRights?.queryPermission ? await handleWithRights.queryPermission({ mode: 'read' }) : 'granted';
+  if (!handle || permission !== 'granted') {
+    throw new LorikeetError('resume', `The model folder "${name}" is not open in this tab.`, 'Choose the same folder again, then resume.', {
+      file: name,
+      field: 'model',
+    });
+  }
+  const files = await listFolder(handle, '', 0);
+  if ((await fingerprintModel(files)) !== reference.fingerprint) throw modelChanged(name);
+  return { kind: 'files', name, files, handle };
+}
+
+/** The error for a model that is not the run's own. */
+export function modelChanged(name: string): LorikeetError {
+  return new LorikeetError(
+    'resume',
+    `This is not the model that the run was started with: names, sizes or file headers differ from those of "${name}".`,
+    'Choose the folder that the run was started with.',
+    { file: name, field: 'model' },
+  );
+}
+
+/** All files of a folder the user picked, with paths inside it. */
+export async function listFolder(handle: FileSystemDirectoryHandle, prefix = '', depth = 0): Promise<PathFile[]> {
+  const files: PathFile[] = [];
+  for await (const entry of (handle as PermissionHandle).values()) {
+    const path = prefix + entry.name;
+    if (entry.kind === 'file') files.push({ path, file: await (entry as FileSystemFileHandle).getFile() });
+    else if (depth < MAX_FOLDER_DEPTH) files.push(...(await listFolder(entry as FileSystemDirectoryHandle, `${path}/`, depth + 1)));
+    if (files.length > MAX_FOLDER_FILES) {
+      throw new LorikeetError('file-too-large', `The folder "${handle.name}" holds more than ${MAX_FOLDER_FILES} files.`, 'Choose the model folder itself.');
+    }
+  }
+  return files;
+}
+
+/**
+ * Copies a dataset into the site's own storage, once per content.
+ * @returns a reference with `kept: false` when there is no room; the run can go on, but not be resumed without the files
+ */
+export async function keepDataset(source: DatasetSource): Promise<DatasetReference> {
+  if (source.kind === 'demo') return { kind: 'demo' };
+  const fingerprint = await fingerprintDataset(source);
+  const list = (files: readonly PathFile[]): KeptFile[] => files.map(({ path, file }) => ({ path, size: file.size }));
+  const reference = { kind: 'files' as const, fingerprint, train: list(source.train), validation: list(source.validation) };
+  const blobs = [...source.train, ...source.validation].map(({ file }) => file);
+  return { ...reference, kept: await copyAll(fingerprint, blobs) };
+}
+
+/**
+ * Opens the dataset of a stored run.
+ * @throws LorikeetError "resume", field "dataset", when the copy is missing or damaged
+ */
+export async function reopenDataset(reference: DatasetReference): Promise<DatasetSource> {
+  if (reference.kind === 'demo') return reference;
+  const missing = () =>
+    new LorikeetError('resume', 'The dataset of this run is not in the browser any more.', 'Load the same dataset again, then resume.', { field: 'dataset' });
+  if (!reference.kept) throw missing();
+  const listed = [...reference.train, ...reference.validation];
+  let blobs: File[];
+  try {
+    const folder = await (await datasetsFolder()).getDirectoryHandle(reference.fingerprint);
+    blobs = await Promise.all(listed.map(async (_, i) => (await folder.getFileHandle(String(i))).getFile()));
+  } catch {
+    throw missing();
+  }
+  const files = listed.map(({ path, size }, i) => {
+    if (blobs[i].size !== size) throw missing();
+    return { path, file: blobs[i] };
+  });
+  const train = files.slice(0, reference.train.length);
+  const validation = files.slice(reference.train.length);
+  if ((await fingerprintDataset({ train, validation })) !== reference.fingerprint) throw missing();
+  return { kind: 'files', train, validation };
+}
+
+/** Removes dataset copies that no run refers to. */
+export async function sweepDatasets(inUse: ReadonlySet<string>): Promise<void> {
+  const folder = (await datasetsFolder()) as PermissionHandle;
+  const gone: string[] = [];
+  for await (const entry of folder.values()) if (!inUse.has(entry.name)) gone.push(entry.name);
+  for (const name of gone) await folder.removeEntry(name, { recursive: true });
+}
+
+async function datasetsFolder(): Promise<FileSystemDirectoryHandle> {
+  const root = await navigator.storage.getDirectory();
+  return root.getDirectoryHandle(DATASETS, { create: true });
+}
+
+/** Copies the files as "0", "1", …; the last file is written last, so a complete set has every size right. */
+async function copyAll(fingerprint: string, blobs: readonly Blob[]): Promise<boolean> {
+  const bytes = blobs.reduce((sum, blob) => sum + blob.size, 0);
+  const { quota = Infinity, usage = 0 } = await navigator.storage.estimate();
+  const datasets = await datasetsFolder();
+  try {
+    const folder = await datasets.getDirectoryHandle(fingerprint, { create: true });
+    const present = await Promise.all(blobs.map((blob, i) => hasSize(folder, String(i), blob.size)));
+    if (present.every(Boolean)) return true;
+    if (bytes > quota - usage - RESERVE_BYTES) {
+      await datasets.removeEntry(fingerprint, { recursive: true });
+      return false;
+    }
+    for (const [i, blob] of blobs.entries()) {
+      if (present[i]) continue;
+      const writable = await (await folder.getFileHandle(String(i), { create: true })).createWritable();
+      await blob.stream().pipeTo(writable);
+    }
+    return true;
+  } catch (error) {
+    await datasets.removeEntry(fingerprint, { recursive: true }).catch(() => undefined);
+    if (isQuotaError(error)) return false;
+    throw storageError(error);
+  }
+}
+
+async function hasSize(folder: FileSystemDirectoryHandle, name: string, size: number): Promise<boolean> {
+  try {
+    return (await (await folder.getFileHandle(name)).getFile()).size === size;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,70 @@
+/** Hands the loop its packed micro-batches in order, preparing the next one while the GPU works on the present one. */
+import { invariant } from '../protocol/errors.ts';
+import { IGNORE_INDEX } from '../processing/types.ts';
+import type { EncodedSample, PackedBatch } from '../processing/types.ts';
+import type { BatchPlan } from './batches.ts';
+import type { Pack } from './validation.ts';
+
+/** Label tokens of a sample: targets of the shifted loss, so a label on the first token does not count. */
+export function countLabelTokens(sample: EncodedSample): number {
+  let count = 0;
+  for (let t = 1; t < sample.labels.length; t++) if (sample.labels[t] !== IGNORE_INDEX) count++;
+  return count;
+}
+
+/** One optimizer step's share of the data. */
+export interface StepData {
+  /** Label tokens of each micro-batch. */
+  labelTokens: number[];
+  tokens: number;
+  samples: number;
+}
+
+interface Prepared {
+  step: number;
+  position: number;
+  batch: Promise<PackedBatch>;
+}
+
+export class BatchFeeder {
+  private ahead: Prepared | null = null;
+  private readonly labelTokens: number[];
+
+  constructor(
+    private readonly plan: BatchPlan,
+    private readonly samples: readonly EncodedSample[],
+    private readonly pack: Pack,
+  ) {
+    this.labelTokens = samples.map(countLabelTokens);
+  }
+
+  /** Counts of a step, known before any of it is packed. */
+  describe(step: number): StepData {
+    const micro = this.plan.microBatches(step);
+    const indices = micro.flat();
+    return {
+      labelTokens: micro.map((batch) => batch.reduce((sum, i) => sum + this.labelTokens[i], 0)),
+      tokens: indices.reduce((sum, i) => sum + this.samples[i].inputIds.length, 0),
+      samples: indices.length,
+    };
+  }
+
+  /** Micro-batch `position` of a step. */
+  async batch(step: number, position: number): Promise<PackedBatch> {
+    const prepared = this.ahead?.step === step && this.ahead.position === position ? this.ahead : this.prepare(step, position);
+    const batch = await prepared.batch;
+    const last = position + 1 >= this.plan.microBatches(step).length;
+    if (!last) this.ahead = this.prepare(step, position + 1);
+    else this.ahead = step + 1 < this.plan.totalSteps ? this.prepare(step + 1, 0) : null;
+    return batch;
+  }
+
+  private prepare(step: number, position: number): Prepared {
+    const indices = this.plan.microBatches(step)[position];
+    invariant(indices, `step ${step} has no micro-batch ${position}`);
+    const batch = this.pack(indices.map((i) => this.samples[i]));
+    // Whoever takes the batch sees the error; nobody may ever take it when the run is stopped.
+    batch.catch(() => undefined);
+    return { step, position, batch };
+  }
+}

@@ -1,0 +1,433 @@
+/** The SFT loop. Every number is a function of settings, data, seed and step: pausing, saving, validating and resuming leave no trace in it. */
+import type { TrainingConfig } from '../protocol/config.ts';
+import { invariant, LorikeetError } from '../protocol/errors.ts';
+import type { RunNotice, TrainingLog } from '../protocol/log.ts';
+import type { RunStatus, TrainerEvent } from '../protocol/messages.ts';
+import { say, type Saying } from '../protocol/sayings.ts';
+import type { EncodedSample } from '../processing/types.ts';
+import type { RunWriter } from '../storage/run-writer.ts';
+import { BatchPlan } from './batches.ts';
+import type { EpochOrder } from './batches.ts';
+import type { Checkpoints } from './checkpoints.ts';
+import { RunControl } from './control.ts';
+import { BatchFeeder } from './feeder.ts';
+import { RunClock } from './run-clock.ts';
+import { addStep, emptyTotals, emptyWindow, finalMetrics, trainRow } from './log.ts';
+import type { StepResult } from './log.ts';
+import type { AdamWSettings, PendingScalar, TrainableModel } from './model-contract.ts';
+import { learningRateAt, warmupSteps } from './schedule.ts';
+import type { TrainerState, TrainerStateContext } from './trainer-state.ts';
+import type { Pack, Validator } from './validation.ts';
+
+export interface TrainingRunParts {
+  config: TrainingConfig;
+  model: TrainableModel;
+  samples: readonly EncodedSample[];
+  /** Identifies the samples and their order, so that a resumed run cannot go on with others. */
+  dataFingerprint: string;
+  order: EpochOrder;
+  pack: Pack;
+  /** Null when there is nothing to validate on or eval_steps is 0. */
+  validator: Validator | null;
+  writer: RunWriter;
+  checkpoints: Checkpoints;
+  emit: (event: TrainerEvent) => void;
+  /** Milliseconds; never goes back. */
+  clock: () => number;
+}
+
+/** A step that the GPU is still working on. */
+interface StepInFlight {
+  result: Omit<StepResult, 'loss' | 'gradNorm'>;
+  losses: PendingScalar[];
+  gradNorm: PendingScalar;
+}
+
+export class TrainingRun {
+  readonly control = new RunControl();
+  readonly plan: BatchPlan;
+  private readonly feeder: BatchFeeder;
+  private readonly warmup: number;
+  private totals = emptyTotals();
+  /** Optimizer steps whose loss and gradient norm are known to be finite. */
+  private step = 0;
+  private inFlight: StepInFlight | null = null;
+  /** On while steps are only repeated to get back to the last good state. */
+  private repeating = false;
+  private status: RunStatus = 'preparing';
+  private readonly time: RunClock;
+  private validatedStep: number | null = null;
+
+  constructor(private readonly parts: TrainingRunParts) {
+    const { config, samples, order, pack } = parts;
+    this.plan = new BatchPlan(config, samples.length, order);
+    this.feeder = new BatchFeeder(this.plan, samples, pack);
+    this.warmup = warmupSteps(this.plan.totalSteps, config.warmup_ratio);
+    this.time = new RunClock(parts.clock);
+  }
+
+  /** Steps done so far. */
+  get stepsDone(): number {
+    return this.step;
+  }
+
+  /**
+   * Puts the newest stored state into the model and forgets rows after it. Call before `run` to go on with a stored run.
+   * @throws LorikeetError "resume" when nothing can be read or the data are others
+   */
+  async restore(): Promise<number> {
+    const { checkpoints, writer, dataFingerprint } = this.parts;
+    const { state, lost } = await checkpoints.restore();
+    if (state.dataFingerprint !== dataFingerprint) {
+      throw new LorikeetError('resume', 'The training samples are not those the run was started with.', 'Load the same dataset with the same settings, then resume.', {
+        field: 'dataset',
+      });
+    }
+    for (const { directory, error } of lost) {
+      this.notice('warning', say('stateUnreadable', { directory, reason: error.message }));
+    }
+    this.take(state);
+    await writer.truncateLog(state.step);
+    this.validatedStep = writer.log().val_history.at(-1)?.step ?? null;
+    return state.step;
+  }
+
+  /** Trains to the end. Never rejects: the outcome is told by events and in the stored run. */
+  async run(): Promise<RunStatus> {
+    this.time.start();
+    let failure: unknown = null;
+    try {
+      const finished = await this.trainAndEnd();
+      this.setStatus(finished ? 'finished' : 'stopped');
+      if (finished) await this.parts.writer.compact();
+      else await this.parts.writer.flush();
+      this.parts.emit({ type: 'finished', runId: this.runId, log: this.parts.writer.log() });
+    } catch (error) {
+      failure = await this.fail(error);
+    }
+    this.control.refuseSaves(failure ?? new LorikeetError('config', 'The run has ended.', 'Its last state is stored already.'));
+    return this.status;
+  }
+
+  private get runId(): string {
+    return this.parts.writer.run.id;
+  }
+
+  /** @returns false when the run was stopped before its last step */
+  private async trainAndEnd(): Promise<boolean> {
+    const { validator, config, checkpoints } = this.parts;
+    this.setStatus('running');
+    if (checkpoints.newestStep === null) await this.saveResumeState();
+    const due = this.step === 0 ? config.eval_on_start : this.validationDue(this.step);
+    if (validator && due && this.validatedStep !== this.step) await this.validate();
+    await this.trainUntil(this.plan.totalSteps);
+    const finished = this.step === this.plan.totalSteps;
+    if (!finished) await this.saveResumeState();
+    if (validator && this.step > 0 && this.validatedStep !== this.step) await this.validate();
+    await this.persist(() => checkpoints.saveAdapter('final', this.step));
+    if (finished) await this.persist(() => checkpoints.dropResumeState());
+    this.parts.writer.append([], { step: this.step, finalMetrics: this.finalMetrics() });
+    return finished;
+  }
+
+  private async trainUntil(end: number): Promise<void> {
+    let submitted = this.step;
+    while (submitted < end && !this.control.stopRequested) {
+      const next = await this.submit(submitted);
+      if (!next) break;
+      const previous = this.inFlight;
+      this.inFlight = next;
+      submitted += 1;
+      if (previous) await this.finish(previous);
+      this.lap('training');
+      if (!this.repeating && this.boundaryDue(submitted)) {
+        await this.settle();
+        await this.atBoundary();
+      }
+    }
+    await this.settle();
+  }
+
+  /** Puts one optimizer step on the GPU; null when the run is stopped half-way through its micro-batches. */
+  private async submit(step: number): Promise<StepInFlight | null> {
+    const { config, model } = this.parts;
+    const data = this.feeder.describe(step);
+    const stepTokens = data.labelTokens.reduce((sum, count) => sum + count, 0);
+    const losses: PendingScalar[] = [];
+    for (const [position, microTokens] of data.labelTokens.entries()) {
+      if (!this.repeating) await this.obey();
+      if (this.control.stopRequested) return null;
+      const batch = await this.feeder.batch(step, position);
+      invariant(batch.targetIds.length === microTokens && microTokens > 0, `micro-batch has ${batch.targetIds.length} targets, expected ${microTokens}`);
+      const weight = config.loss_reduction === 'token_weighted' ? 1 / stepTokens : 1 / (microTokens * data.labelTokens.length);
+      losses.push(await model.forwardBackward(batch, new Float32Array(microTokens).fill(weight), this.plan.dropoutStep(step, position)));
+    }
+    const settings = this.optimizerSettings(step);
+    const gradNorm = await model.optimizerStep(settings);
+    const { tokens, samples } = data;
+    const result = { step: step + 1, epoch: this.plan.epochAfter(step + 1), learningRate: settings.learningRate, labelTokens: stepTokens, tokens, samples };
+    return { result, losses, gradNorm };
+  }
+
+  private optimizerSettings(step: number): AdamWSettings {
+    const { config } = this.parts;
+    return {
+      learningRate: learningRateAt(config.lr_scheduler_type, step, config.learning_rate, this.warmup, this.plan.totalSteps),
+      beta1: config.adam_beta1,
+      beta2: config.adam_beta2,
+      epsilon: config.adam_epsilon,
+      weightDecay: config.weight_decay,
+      maxGradNorm: config.max_grad_norm,
+    };
+  }
+
+  /** Reads a step's figures and logs them. */
+  private async finish(flight: StepInFlight): Promise<void> {
+    const [gradNorm, ...parts] = await Promise.all([flight.gradNorm, ...flight.losses].map((pending) => pending.read()));
+    const loss = parts.reduce((sum, part) => sum + part, 0);
+    const result: StepResult = { ...flight.result, loss, gradNorm };
+    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw notFinite(result);
+    this.lap('training');
+    this.time.stepDone();
+    addStep(this.totals, result, this.parts.config.loss_reduction === 'token_weighted' ? result.labelTokens : 1);
+    this.step = result.step;
+    if (this.logDue(result.step)) {
+      if (!this.repeating) this.log(result);
+      this.totals.window = emptyWindow();
+    }
+    if (!this.repeating) this.announce();
+  }
+
+  private log(result: StepResult): void {
+    const { writer, model, emit } = this.parts;
+    const row = trainRow(this.totals, result, model.gpuBytes(), new Date());
+    writer.append([{ kind: 'train', row }], { step: row.step, lastLoss: row.loss });
+    emit({ type: 'train', runId: this.runId, row });
+  }
+
+  private async settle(): Promise<void> {
+    const flight = this.inFlight;
+    this.inFlight = null;
+    if (flight) await this.finish(flight);
+  }
+
+  private logDue(step: number): boolean {
+    return step === 1 || step % this.parts.config.logging_steps === 0 || step === this.plan.totalSteps;
+  }
+
+  private validationDue(step: number): boolean {
+    const { validator, config } = this.parts;
+    return validator !== null && step % config.eval_steps === 0;
+  }
+
+  private checkpointDue(step: number): boolean {
+    const { save_steps: every } = this.parts.config;
+    return every > 0 && step % every === 0;
+  }
+
+  private boundaryDue(step: number): boolean {
+    return this.validationDue(step) || this.checkpointDue(step) || this.time.saveOverdue || this.parts.writer.failure !== null;
+  }
+
+  /** Between two steps, with nothing in flight. */
+  private async atBoundary(): Promise<void> {
+    const { writer } = this.parts;
+    if (writer.failure) await this.persist(() => writer.flush());
+    if (this.checkpointDue(this.step)) await this.saveCheckpoint();
+    else await this.saveResumeState();
+    if (this.validationDue(this.step)) await this.validate();
+  }
+
+  /** Pause and save requests, obeyed where the stored state is that of the last whole step. */
+  private async obey(): Promise<void> {
+    while (this.control.saveRequested || this.control.pauseRequested) {
+      await this.settle();
+      if (this.control.saveRequested) {
+        await this.control.answerSaves(async () => {
+          await this.saveCheckpoint();
+          return this.step;
+        });
+      } else {
+        if (this.status !== 'paused') await this.saveResumeState();
+        await this.rest();
+      }
+    }
+    if (this.status === 'paused') this.setStatus('running');
+  }
+
+  /** Waits for the page's next word; the time does not count. */
+  private async rest(): Promise<void> {
+    this.setStatus('paused');
+    await this.control.signal();
+    this.time.start();
+  }
+
+  private async validate(): Promise<void> {
+    const { validator, model, writer, checkpoints, clock, emit } = this.parts;
+    invariant(validator, 'there is something to validate on');
+    const started = clock();
+    this.setStatus('validating');
+    const stops = this.control.stopCount;
+    const at = { step: this.step, epoch: this.plan.epochAfter(this.step) };
+    const result = await validator.run(
+      model,
+      at,
+      async (done, total, stage) => {
+        emit({ type: 'progress', task: 'validation', stage, done, total });
+        await this.obeyWhileValidating();
+        return this.control.stopCount === stops;
+      },
+      clock,
+    );
+    this.validatedStep = this.step;
+    if (result) {
+      const best = validator.judge(result.row, writer.best);
+      const entries = [{ kind: 'val' as const, row: result.row }];
+      if (result.answers.length > 0) await this.persist(() => writer.writeAnswers(at.step, result.answers, result.predictions));
+      if (best) await this.persist(() => checkpoints.saveAdapter('best', at.step, { entries, best }));
+      else writer.append(entries);
+      emit({ type: 'validation', runId: this.runId, row: result.row, answers: result.answers, best: writer.best });
+    }
+    this.time.validationTook(clock() - started);
+    this.lap('other');
+    this.setStatus('running');
+  }
+
+  private async obeyWhileValidating(): Promise<void> {
+    if (!this.control.saveRequested && !this.control.pauseRequested) return;
+    await this.obey();
+    this.setStatus('validating');
+  }
+
+  private async saveResumeState(): Promise<void> {
+    if (this.parts.checkpoints.newestStep === this.step) return;
+    await this.save(() => this.parts.checkpoints.saveResumeState(this.state(), this.context()));
+  }
+
+  private async saveCheckpoint(): Promise<void> {
+    await this.save(() => this.parts.checkpoints.saveCheckpoint(this.state(), this.context()));
+  }
+
+  private async save(write: () => Promise<void>): Promise<void> {
+    const { clock, emit } = this.parts;
+    this.lap('training');
+    const started = clock();
+    await this.persist(write);
+    this.lap('other');
+    this.time.saved(clock() - started);
+    emit({ type: 'saved', runId: this.runId, step: this.step, at: new Date().toISOString() });
+  }
+
+  /** Writes; when the disk is full, pauses until the user has made room and says continue (or save). */
+  private async persist(write: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        return await write();
+      } catch (error) {
+        if (!(error instanceof LorikeetError) || error.code !== 'storage-full' || this.control.stopRequested) throw error;
+        this.notice('error', say('storageFull', { reason: `${error.message} ${error.advice}` }));
+        this.control.refuseSaves(error);
+        this.control.pause();
+        const { status } = this;
+        await this.rest();
+        this.setStatus(status);
+      }
+    }
+  }
+
+  private state(): TrainerState {
+    return { step: this.step, dataFingerprint: this.parts.dataFingerprint, totals: structuredClone(this.totals) };
+  }
+
+  private context(): TrainerStateContext {
+    const { config, writer } = this.parts;
+    const { train_history, val_history } = writer.log();
+    return {
+      config,
+      epoch: this.plan.epochAfter(this.step),
+      totalSteps: this.plan.totalSteps,
+      best: writer.best,
+      rows: [...train_history, ...val_history],
+    };
+  }
+
+  private take(state: TrainerState): void {
+    this.step = state.step;
+    this.totals = state.totals;
+    this.inFlight = null;
+  }
+
+  /** Ends a failed run: gets back to the last good step where that is possible, and tells everyone. */
+  private async fail(error: unknown): Promise<LorikeetError> {
+    const failure = LorikeetError.from(error);
+    this.inFlight = null;
+    if (failure.code === 'not-finite') await this.returnToLastGoodStep().catch(() => undefined);
+    const stored = this.parts.checkpoints.newestStep;
+    const reason = failure.message;
+    this.notice('error', stored === null ? say('failedUnstored', { reason }) : say('failedStored', { reason, step: stored }));
+    this.parts.writer.append([], { step: this.step, finalMetrics: this.finalMetrics() });
+    this.setStatus('failed');
+    await this.parts.writer.flush().catch(() => undefined);
+    this.parts.emit({ type: 'failed', runId: this.runId, error: failure.toRecord() });
+    return failure;
+  }
+
+  /** Loads the newest state before the fault and repeats the good steps after it; being deterministic, they give the same weights. */
+  private async returnToLastGoodStep(): Promise<void> {
+    const { checkpoints, model } = this.parts;
+    const good = this.step;
+    if (checkpoints.newestStep === good) return;
+    this.repeating = true;
+    // The fault may have shown between two micro-batches: a step empties the gradient buffer, and restoring undoes the step.
+    await model.optimizerStep(this.optimizerSettings(good));
+    this.take((await checkpoints.restore()).state);
+    await this.trainUntil(good);
+    await checkpoints.saveResumeState(this.state(), this.context());
+  }
+
+  private finalMetrics(): TrainingLog['final_metrics'] {
+    const { writer } = this.parts;
+    const at = { step: this.step, epoch: this.plan.epochAfter(this.step) };
+    return finalMetrics(this.totals, at, writer.best, writer.log().val_history.at(-1));
+  }
+
+  private setStatus(status: RunStatus): void {
+    this.status = status;
+    this.parts.writer.append([], { status });
+    this.announce();
+  }
+
+  private announce(): void {
+    const { status, step } = this;
+    this.parts.emit({ type: 'status', runId: this.runId, status, step, totalSteps: this.plan.totalSteps, secondsLeft: this.secondsLeft() });
+  }
+
+  private secondsLeft(): number | null {
+    const steps = this.plan.totalSteps - this.step;
+    const { validator, config } = this.parts;
+    const validations = validator ? Math.ceil(steps / config.eval_steps) : 0;
+    return this.time.secondsLeft(steps, validations);
+  }
+
+  private notice(level: RunNotice['level'], saying: Saying): void {
+    const notice: RunNotice = { step: this.step, level, ...saying, time: new Date().toISOString() };
+    this.parts.writer.notice(notice);
+    this.parts.emit({ type: 'notice', runId: this.runId, notice });
+  }
+
+  /** Books the time since the last call. */
+  private lap(what: 'training' | 'other'): void {
+    const passed = what === 'training' ? this.time.training() : this.time.other();
+    this.totals.elapsedMilliseconds += passed;
+    if (what === 'training') this.totals.window.milliseconds += passed;
+  }
+}
+
+function notFinite({ step, loss, gradNorm }: StepResult): LorikeetError {
+  const [what, value] = Number.isFinite(loss) ? ['gradient norm', gradNorm] : ['loss', loss];
+  return new LorikeetError(
+    'not-finite',
+    `The ${what} became ${value} at step ${step}.`,
+    'Lower learning_rate, raise warmup_ratio or lower max_grad_norm, switch mixed_precision off, and look at the samples of this step; the run is kept up to the step before.',
+  );
+}

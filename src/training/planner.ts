@@ -1,0 +1,183 @@
+/**
+ * What a run will need, worked out from shapes before anything is allocated.
+ *
+ * Memory, in bytes (float32 = 4), S rows of the largest micro-batch rounded up to the bucket, P its image patches,
+ * T its label tokens; H, I, Q, K hidden, MLP, query and key widths; L layers; r the rank; v… the same of the vision tower:
+ *   weights        every linear layer as it is stored (NF4 with double-quantised scales, int8 or bf16), the rest bf16
+ *   adapter        4 · 4 · trainable numbers: value, gradient, and AdamW's m and v
+ *   one layer      S · (3H + 3Q + 3K + 3I + 7r) kept for its backward, and S · (H + 3I) of gradients where it is widest
+ *   held           S · H · (L + 1) inputs of layers; without checkpointing every layer besides; the features of the images
+ *   passing        the largest of: a layer and its gradients, or only these without checkpointing;
+ *                  the head, T · 3H and logits, at most 2²⁴ at a time; the images, P · pixels or one vision block
+ *   activations    4 · (held + passing), and a fifth for the pool, whose free buffers do not always fit the next tensor
+ * An adapted vision tower holds its block inputs, and its blocks as the decoder does.
+ * Time: 2 floating-point operations per weight and row forward; backward as much again, recomputation as much again;
+ * attention 4 · S · (rows of the own sample) · Q per layer and pass.
+ */
+import type { Qwen3VLConfig } from '../checkpoint/model-config.ts';
+import { matchTargetModules } from '../checkpoint/target-modules.ts';
+import { expectedTensors, linearModules } from '../checkpoint/tensor-names.ts';
+import type { LinearModule } from '../checkpoint/tensor-names.ts';
+import type { TrainingConfig } from '../protocol/config.ts';
+import type { RunPlan } from '../protocol/messages.ts';
+import { say, type Saying } from '../protocol/sayings.ts';
+import { memoryBytes } from '../quantization/packed-weight.ts';
+import type { WeightKind } from '../quantization/packed-weight.ts';
+import { BatchPlan } from './batches.ts';
+
+/** Sizes of one sample. */
+export interface SampleSize {
+  tokens: number;
+  patches: number;
+  labelTokens: number;
+}
+
+const FLOAT = 4;
+const ROW_BUCKET = 64;
+const MAX_LOGITS = 2 ** 24;
+const POOL_SLACK = 1.2;
+const GIB = 2 ** 30;
+
+/** How one linear layer is stored under these settings. */
+export function weightKind(module: LinearModule, config: Pick<TrainingConfig, 'load_in_4bit' | 'load_in_8bit' | 'quantize_vision'>): WeightKind {
+  if (!module.quantizable || (module.part === 'visual' && !config.quantize_vision)) return 'bf16';
+  if (config.load_in_4bit) return 'nf4';
+  return config.load_in_8bit ? 'int8' : 'bf16';
+}
+
+/**
+ * @param sizes training samples, at least one
+ * @param flopsPerSecond what the device has been measured to do, or null
+ * @throws LorikeetError "config" when target_modules match nothing
+ */
+export function planRun(model: Qwen3VLConfig, config: TrainingConfig, sizes: readonly SampleSize[], flopsPerSecond: number | null, validationSamples = 0): RunPlan {
+  const batches = new BatchPlan(config, sizes.length, () => []);
+  const modules = linearModules(model);
+  const targets = new Set(matchTargetModules(config.target_modules, modules.map(({ path }) => path)));
+  const adapted = modules.filter(({ path }) => targets.has(path));
+  const trainableParameters = adapted.reduce((sum, { inFeatures, outFeatures }) => sum + config.r * (inFeatures + outFeatures), 0);
+  const visionAdapted = adapted.some(({ part }) => part === 'visual');
+  const largest = largestBatch(sizes, config.per_device_train_batch_size);
+  const weights = weightBytes(model, modules, config);
+  const adapterAndOptimizer = 4 * FLOAT * trainableParameters;
+  const activations = activationBytes(model, config, largest, visionAdapted);
+  const stepSeconds = flopsPerSecond === null ? null : stepFlops(model, config, modules, sizes, visionAdapted) / flopsPerSecond;
+  return {
+    totalSteps: batches.totalSteps,
+    stepsPerEpoch: batches.stepsPerEpoch,
+    trainableParameters,
+    adaptedModules: adapted.length,
+    memory: { weights, adapterAndOptimizer, activations, total: weights + adapterAndOptimizer + activations },
+    stepSeconds,
+    totalSeconds: stepSeconds === null ? null : stepSeconds * batches.totalSteps,
+    measured: false,
+    warnings: warningsOf(config, batches, validationSamples, weights + adapterAndOptimizer + activations),
+  };
+}
+
+/** The most that one micro-batch can hold: the largest samples together. */
+export function largestBatch(sizes: readonly SampleSize[], batchSize: number): SampleSize {
+  const top = (key: keyof SampleSize) =>
+    sizes
+      .map((size) => size[key])
+      .sort((a, b) => b - a)
+      .slice(0, batchSize)
+      .reduce((sum, value) => sum + value, 0);
+  return { tokens: top('tokens'), patches: top('patches'), labelTokens: top('labelTokens') };
+}
+
+function weightBytes(model: Qwen3VLConfig, modules: readonly LinearModule[], config: TrainingConfig): number {
+  const linear = new Set(modules.map(({ path }) => `${path}.weight`));
+  const packed = modules.reduce((sum, module) => sum + memoryBytes(weightKind(module, config), module.outFeatures, module.inFeatures), 0);
+  const others = expectedTensors(model).filter(({ name }) => !linear.has(name));
+  return packed + others.reduce((sum, { shape }) => sum + 2 * shape.reduce((product, side) => product * side, 1), 0);
+}
+
+function activationBytes(model: Qwen3VLConfig, config: TrainingConfig, batch: SampleSize, visionAdapted: boolean): number {
+  const rows = Math.ceil(batch.tokens / ROW_BUCKET) * ROW_BUCKET;
+  const text = stackNumbers(rows, config, {
+    hidden: model.hiddenSize,
+    inner: model.intermediateSize,
+    innerTensors: 3,
+    queries: model.numAttentionHeads * model.headDim,
+    keys: model.numKeyValueHeads * model.headDim,
+    layers: model.numHiddenLayers,
+  });
+  const head = batch.labelTokens * 3 * model.hiddenSize + Math.min(MAX_LOGITS, batch.labelTokens * model.vocabSize);
+  const images = imageNumbers(model, config, batch.patches, visionAdapted);
+  return POOL_SLACK * FLOAT * (text.held + images.held + Math.max(text.passing, head, images.passing));
+}
+
+/** Numbers that stay for the whole step, and the most that one phase of it takes besides. */
+interface Demand {
+  held: number;
+  passing: number;
+}
+
+function imageNumbers(model: Qwen3VLConfig, config: TrainingConfig, patches: number, adapted: boolean): Demand {
+  if (patches === 0) return { held: 0, passing: 0 };
+  const width = model.visionHiddenSize;
+  const stack = { hidden: width, inner: model.visionIntermediateSize, innerTensors: 2, queries: width, keys: width, layers: model.visionDepth };
+  const pixels = model.inChannels * model.temporalPatchSize * model.patchSize ** 2;
+  const mergers = model.deepstackVisualIndexes.length + 1;
+  const features = (patches / model.spatialMergeSize ** 2) * model.hiddenSize * mergers;
+  const embedding = patches * (pixels + width);
+  if (!adapted) return { held: features, passing: Math.max(embedding, patches * (2 * width + layerNumbers(config, stack).kept)) };
+  const tower = stackNumbers(patches, config, stack);
+  return { held: features + tower.held + patches * 3 * width * mergers, passing: Math.max(embedding, tower.passing) };
+}
+
+interface LayerShape {
+  hidden: number;
+  inner: number;
+  /** Tensors of the MLP's width that backward needs: gate, up and their product, or the product and its input. */
+  innerTensors: number;
+  queries: number;
+  keys: number;
+}
+
+/** Numbers per row. */
+function layerNumbers({ r }: Pick<TrainingConfig, 'r'>, { hidden, inner, innerTensors, queries, keys }: LayerShape): { kept: number; gradients: number } {
+  return { kept: 3 * hidden + 3 * queries + 3 * keys + innerTensors * inner + 7 * r, gradients: hidden + innerTensors * inner };
+}
+
+function stackNumbers(rows: number, config: TrainingConfig, stack: LayerShape & { layers: number }): Demand {
+  const { kept, gradients } = layerNumbers(config, stack);
+  const inputs = rows * stack.hidden * (stack.layers + 1);
+  if (config.gradient_checkpointing) return { held: inputs, passing: rows * (kept + gradients) };
+  return { held: inputs + rows * stack.layers * kept, passing: rows * gradients };
+}
+
+/** Operations of an average optimizer step. */
+function stepFlops(
+  model: Qwen3VLConfig,
+  config: TrainingConfig,
+  modules: readonly LinearModule[],
+  sizes: readonly SampleSize[],
+  visionAdapted: boolean,
+): number {
+  const mean = (of: (size: SampleSize) => number) => sizes.reduce((sum, size) => sum + of(size), 0) / sizes.length;
+  const weightsOf = (part: LinearModule['part'], merger = false) =>
+    modules
+      .filter((module) => module.part === part && module.path.includes('merger') === merger)
+      .reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
+  const visionWeights = weightsOf('visual') + weightsOf('visual', true) / model.spatialMergeSize ** 2;
+  const passes = config.gradient_checkpointing ? 3 : 2;
+  const queries = model.numAttentionHeads * model.headDim;
+  const text = mean(({ tokens }) => 2 * weightsOf('language_model') * tokens + (4 * tokens * tokens * queries * model.numHiddenLayers) / 2);
+  const vision = mean(({ patches }) => 2 * visionWeights * patches + 4 * patches * patches * model.visionHiddenSize * model.visionDepth);
+  const head = mean(({ labelTokens }) => 2 * model.hiddenSize * model.vocabSize * labelTokens);
+  const perSample = text * passes + vision * (visionAdapted ? passes : 1) + head * 3;
+  const samplesPerStep = Math.min(config.per_device_train_batch_size * config.gradient_accumulation_steps, sizes.length);
+  return perSample * samplesPerStep;
+}
+
+function warningsOf(config: TrainingConfig, { totalSteps: steps }: BatchPlan, validationSamples: number, bytes: number): Saying[] {
+  const warnings: Saying[] = [];
+  if (config.eval_steps > 0 && validationSamples === 0) warnings.push(say('noValidationData'));
+  if (config.eval_steps > steps && validationSamples > 0) warnings.push(say('tooFewStepsToValidate', { every: config.eval_steps, steps }));
+  if (config.save_steps > steps) warnings.push(say('tooFewStepsToSave', { every: config.save_steps, steps }));
+  if (!config.load_in_4bit && !config.load_in_8bit && bytes > 6 * GIB) warnings.push(say('notQuantised'));
+  if (config.r > 16) warnings.push(say('rankAboveVllm', { r: config.r }));
+  return warnings;
+}

@@ -1,0 +1,50 @@
+/** Puts the fake trainer in the place of the real one before the page's own scripts run; the product knows nothing of it. */
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright';
+import { build } from 'vite';
+import type { ErrorCode } from '../../src/protocol/errors.ts';
+
+export interface FakeScenario {
+  stepMs?: number;
+  failAt?: { step: number; code: ErrorCode };
+  crashAt?: number;
+  deviceError?: ErrorCode;
+  problems?: boolean;
+}
+
+let bundled: Promise<string> | null = null;
+
+/** The fake worker as one script. */
+async function bundleFakeTrainer(): Promise<string> {
+  const result = await build({
+    configFile: false,
+    logLevel: 'warn',
+    build: {
+      write: false,
+      minify: false,
+      target: 'es2022',
+      lib: { entry: fileURLToPath(new URL('fake-trainer.worker.ts', import.meta.url)), formats: ['es'], fileName: 'fake-trainer' },
+    },
+    publicDir: false,
+  });
+  const outputs = Array.isArray(result) ? result : [result];
+  const chunk = outputs.flatMap((output) => ('output' in output ? output.output : [])).find((part) => part.type === 'chunk');
+  if (!chunk) throw new Error('The fake trainer could not be bundled.');
+  return chunk.code;
+}
+
+/** Call before the page is opened; holds for every later visit of this page. */
+export async function fakeTrainer(page: Page, scenario: FakeScenario = {}): Promise<void> {
+  bundled ??= bundleFakeTrainer();
+  const code = `globalThis.SCENARIO = ${JSON.stringify(scenario)};\n${await bundled}`;
+  const content = `{
+    const Original = globalThis.Worker;
+    const address = URL.createObjectURL(new Blob([${JSON.stringify(code)}], { type: 'text/javascript' }));
+    globalThis.Worker = class extends Original {
+      constructor(url, options) {
+        super(String(url).includes('trainer') ? address : url, options);
+      }
+    };
+  }`;
+  await page.addInitScript({ content });
+}

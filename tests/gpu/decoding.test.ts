@@ -1,0 +1,61 @@
+import { describe, expect, it } from 'vitest';
+import { argmaxToken } from '../../src/kernels/argmax.ts';
+import { attentionDecode } from '../../src/kernels/attention-decode.ts';
+import { uploadWeight } from '../../src/kernels/matmul.ts';
+import { packWeight } from '../../src/quantization/packed-weight.ts';
+import { plainAttention } from '../reference/attention.ts';
+import { noise, relativeError, useGpu } from './open.ts';
+
+describe.each(['rasterizer', 'gpu'] as const)('decoding shaped for a %s', (profile) => {
+  const gpuOf = useGpu(profile);
+
+  it.each([
+    { heads: 2, kvHeads: 2, headDim: 32 },
+    { heads: 4, kvHeads: 1, headDim: 128 },
+  ])('$heads heads over $kvHeads of $headDim: one query per sequence over caches of unequal length', async ({ heads, kvHeads, headDim }) => {
+    const gpu = gpuOf();
+    const capacity = 64;
+    const lengths = Int32Array.of(1, 37, 64, 5);
+    const width = kvHeads * headDim;
+    const q = noise(lengths.length * heads * headDim, 1).map((value) => value * 4);
+    const [k, v] = [noise(lengths.length * capacity * width, 2), noise(lengths.length * capacity * width, 3)];
+    const rows = lengths.length * capacity;
+    const output = attentionDecode(
+      gpu,
+      gpu.upload(q, [lengths.length, heads * headDim]),
+      gpu.upload(k, [rows, width]),
+      gpu.upload(v, [rows, width]),
+      gpu.upload(lengths, [lengths.length]),
+      { heads, kvHeads, headDim, capacity },
+    );
+    const actual = await gpu.readFloats(output);
+    lengths.forEach((length, s) => {
+      const cache = (values: Float32Array) => values.subarray(s * capacity * width, (s * capacity + length) * width);
+      const query = q.subarray(s * heads * headDim, (s + 1) * heads * headDim);
+      // The query as last row of a causal sequence; the rows before it do not matter.
+      const padded = new Float32Array(length * heads * headDim);
+      padded.set(query, (length - 1) * heads * headDim);
+      const shape = { rows: length, heads, kvHeads, headDim, causal: true };
+      const plain = plainAttention({ q: padded, k: cache(k), v: cache(v), start: new Array<number>(length).fill(0), end: new Array<number>(length).fill(length) }, shape);
+      // As for attention over packed rows.
+      expect(relativeError(actual.subarray(s * heads * headDim, (s + 1) * heads * headDim), plain.subarray((length - 1) * heads * headDim)), `length ${length}`).toBeLessThan(5e-6);
+    });
+  });
+
+  it('the highest logit wins across pieces, the lowest id among equals', async () => {
+    const gpu = gpuOf();
+    const [vocabulary, size] = [203, 4];
+    const table = new Float32Array(vocabulary * size);
+    // Row n answers to component 0…3 of the hidden state; the winners lie in different pieces, three of them tied.
+    for (const [row, component, value] of [[0, 0, -1], [202, 0, 5], [70, 1, 3], [131, 1, 3], [71, 1, 3], [130, 2, 2], [129, 2, 1.5], [0, 3, 1]]) table[row * size + component] = value;
+    const cut = 131;
+    const parts = [[0, cut], [cut, vocabulary]].map(([first, last]) => ({
+      firstRow: first,
+      weight: uploadWeight(gpu, packWeight('f32', table.slice(first * size, last * size), last - first, size)),
+    }));
+    const hidden = Float32Array.of(1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, -1);
+    const ids = argmaxToken(gpu, gpu.upload(hidden, [6, size]), { rows: vocabulary, cols: size, parts });
+    // All logits of row 4 are 0; in row 5 only id 0 is below 0.
+    expect([...(await gpu.readInts(ids))]).toEqual([202, 70, 130, 0, 0, 1]);
+  });
+});

@@ -1,0 +1,49 @@
+/** One device for all tests of a file. */
+import { afterAll, beforeAll } from 'vitest';
+import { openGpu } from '../../src/gpu/device.ts';
+import type { DeviceProfile, Gpu } from '../../src/gpu/gpu.ts';
+
+/**
+ * Opens the GPU before the tests; fails them, never skips, when there is none. Validation errors fail the file.
+ * @param profile runs the kernels in the shape of this kind of device, whatever the device is
+ */
+export function useGpu(profile?: DeviceProfile): () => Gpu {
+  let gpu: Gpu;
+  const faults: string[] = [];
+  beforeAll(async () => {
+    gpu = (await openGpu({ profile })).gpu;
+    gpu.device.addEventListener('uncapturederror', (event) => faults.push(event.error.message));
+  });
+  afterAll(async () => {
+    await gpu.finish();
+    if (faults.length > 0) throw new Error(`GPU validation: ${faults.join('\n')}`);
+  });
+  return () => gpu;
+}
+
+/** Deterministic values in (-1, 1), roughly bell-shaped. */
+export function noise(length: number, seed: number): Float32Array {
+  const values = new Float32Array(length);
+  let state = (seed * 2654435761) >>> 0 || 1;
+  const next = () => {
+    state ^= state << 13;
+    state >>>= 0;
+    state ^= state >>> 17;
+    state ^= state << 5;
+    state >>>= 0;
+    return state / 4294967296;
+  };
+  for (let i = 0; i < length; i++) values[i] = (next() + next() + next()) / 1.5 - 1;
+  return values;
+}
+
+/** Largest difference, relative to the largest magnitude expected. */
+export function relativeError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
+  let difference = 0;
+  let size = 1e-30;
+  for (let i = 0; i < expected.length; i++) {
+    difference = Math.max(difference, Number.isFinite(actual[i]) ? Math.abs(actual[i] - expected[i]) : Infinity);
+    size = Math.max(size, Math.abs(expected[i]));
+  }
+  return difference / size;
+}

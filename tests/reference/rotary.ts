@@ -1,0 +1,17 @@
+/** Plain rotary embedding of one head, with an optional RMSNorm in front, in doubles. */
+import { centralDifferences, dot } from './differences.ts';
+import { plainNormRow } from './norm.ts';
+
+/** Rotates pairs (i, i + D/2) of a normalised head by the angles whose cosines and sines are given (D/2 each). */
+export function plainRotaryHead(x: ArrayLike<number>, cos: ArrayLike<number>, sin: ArrayLike<number>, weight: ArrayLike<number> | null, eps: number): Float64Array {
+  const head = weight ? plainNormRow(x, weight, null, eps) : Float64Array.from(x);
+  const half = head.length / 2;
+  return head.map((value, i) => (i < half ? value * cos[i] - head[i + half] * sin[i] : value * cos[i - half] + head[i - half] * sin[i - half]));
+}
+
+/** Gradient of Σ dy · plainRotaryHead(x), by differences. */
+export function plainRotaryHeadGradient(
+  x: ArrayLike<number>, cos: ArrayLike<number>, sin: ArrayLike<number>, weight: ArrayLike<number> | null, eps: number, dy: ArrayLike<number>,
+): Float64Array {
+  return centralDifferences((head) => dot(plainRotaryHead(head, cos, sin, weight, eps), dy), x);
+}

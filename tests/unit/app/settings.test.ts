@@ -1,0 +1,119 @@
+import { describe, expect, it } from 'vitest';
+import { BEST_METRICS, FIELDS, GROUPS } from '../../../src/app/settings/fields.ts';
+import {
+  checkSetting,
+  DATASET_KEYS,
+  layerSettings,
+  MODEL_KEYS,
+  overridesFor,
+  presetConfig,
+  PRESETS,
+  readNumber,
+  readSettingsFile,
+  settingsKey,
+  withOverride,
+} from '../../../src/app/settings/layers.ts';
+import { parseTrainingConfig, trainingConfigSchema } from '../../../src/protocol/config.ts';
+
+describe('fields', () => {
+  it('describe every setting exactly once, in a known group', () => {
+    const keys = Object.keys(trainingConfigSchema.entries).filter((key) => key !== 'method');
+    expect(FIELDS.map((field) => field.key).sort()).toEqual(keys.sort());
+    for (const field of FIELDS) expect(GROUPS).toContain(field.group);
+  });
+
+  it('fit the schema: choices are accepted, and controls have the type of the default', () => {
+    const defaults = parseTrainingConfig({});
+    for (const { key, control } of FIELDS) {
+      if (control.kind === 'choice') for (const option of control.options) expect(checkSetting(key, option)).toBeNull();
+      if (control.kind === 'number') expect(typeof defaults[key]).toBe('number');
+      if (control.kind === 'toggle') expect(typeof defaults[key]).toBe('boolean');
+    }
+  });
+
+  it('know that only the loss gets better downwards', () => {
+    for (const { name, greaterIsBetter } of BEST_METRICS) expect(greaterIsBetter).toBe(name !== 'eval_loss');
+  });
+});
+
+describe('layers', () => {
+  it('put changes over the preset over the defaults', () => {
+    const { config, problems } = layerSettings('demo', { r: 8 });
+    expect(problems).toEqual({});
+    expect(config?.r).toBe(8);
+    expect(config?.learning_rate).toBe(2e-3);
+    expect(config?.adam_beta1).toBe(0.9);
+  });
+
+  it('accept every preset', () => {
+    for (const preset of Object.keys(PRESETS) as (keyof typeof PRESETS)[]) expect(layerSettings(preset, {}).config).toEqual(presetConfig(preset));
+  });
+
+  it('name each wrong value and give no config meanwhile', () => {
+    const { config, problems, values } = layerSettings('lorikeet', { r: 0, learning_rate: 'abc', seed: 1.5, lora_dropout: 2, target_modules: '(' });
+    expect(config).toBeNull();
+    expect(values.learning_rate).toBe('abc');
+    expect(problems).toEqual({
+      r: { rule: 'min', bound: 1 },
+      learning_rate: { rule: 'number' },
+      seed: { rule: 'whole' },
+      lora_dropout: { rule: 'max', bound: 0.95 },
+      target_modules: { rule: 'regex' },
+    });
+  });
+
+  it('ask for at least one module', () => {
+    expect(checkSetting('target_modules', [])).toEqual({ rule: 'filled' });
+    expect(checkSetting('target_modules', '')).toEqual({ rule: 'filled' });
+    expect(checkSetting('target_modules', ['q_proj'])).toBeNull();
+  });
+
+  it('refuse 0 steps', () => {
+    expect(checkSetting('max_steps', 0)).toEqual({ rule: 'other', message: 'must be -1 or at least 1' });
+    expect(checkSetting('max_steps', -1)).toBeNull();
+  });
+
+  it('forget a change that equals the preset', () => {
+    const changed = withOverride('demo', {}, 'r', 8);
+    expect(changed).toEqual({ r: 8 });
+    expect(withOverride('demo', changed, 'r', 16)).toEqual({});
+    expect(withOverride('demo', changed, 'r', undefined)).toEqual({});
+  });
+
+  it('carry any settings over as changes to a preset', () => {
+    const wanted = parseTrainingConfig({ r: 4, max_steps: 7, target_modules: ['q_proj'] });
+    expect(layerSettings('demo', overridesFor('demo', wanted)).config).toEqual(wanted);
+    expect(overridesFor('original', presetConfig('original'))).toEqual({});
+  });
+});
+
+describe('settings files', () => {
+  it('read what was exported, and the original names', () => {
+    const config = presetConfig('original');
+    expect(readSettingsFile(JSON.stringify(config))).toEqual(config);
+    expect(readSettingsFile('{"lora_r": 4, "no_4bit": true}')).toMatchObject({ r: 4, load_in_4bit: false });
+  });
+
+  it.each(['{', '[]', '"text"', '{"r": 0}', '{"unknown_setting": 1}', '{"__proto__": {"r": 4}}'])('refuse %s', (text) => {
+    expect(() => readSettingsFile(text)).toThrow(expect.objectContaining({ code: 'config' }));
+  });
+});
+
+describe('typed numbers', () => {
+  it('read decimals, exponents and a decimal comma; keep other text', () => {
+    expect(readNumber(' 2e-4 ')).toBe(2e-4);
+    expect(readNumber('0,1')).toBe(0.1);
+    expect(readNumber('')).toBeUndefined();
+    expect(readNumber('abc')).toBe('abc');
+    expect(readNumber('Infinity')).toBe('Infinity');
+  });
+});
+
+describe('settingsKey', () => {
+  it('changes with the named settings only', () => {
+    const base = presetConfig('demo');
+    expect(settingsKey({ ...base, learning_rate: 1 }, MODEL_KEYS)).toBe(settingsKey(base, MODEL_KEYS));
+    expect(settingsKey({ ...base, load_in_4bit: false }, MODEL_KEYS)).not.toBe(settingsKey(base, MODEL_KEYS));
+    expect(settingsKey({ ...base, max_length: 100 }, DATASET_KEYS)).not.toBe(settingsKey(base, DATASET_KEYS));
+  });
+});

@@ -1,0 +1,116 @@
+import { describe, expect, it } from 'vitest';
+import type { Conversation } from '../../../src/processing/conversation.ts';
+import { Processor, type SampleInput } from '../../../src/processing/processor.ts';
+import { demoSideFiles, type Json, readBlob, readDemoBlob, readJson, sideFiles } from './fixtures.ts';
+
+const processor = await Processor.fromFiles(sideFiles('qwen3_vl/checkpoint'));
+const samples = readJson('qwen3_vl/cases/samples.json');
+const options = { maxLength: 4096, maxImageSize: 0, assistantTurns: 'all' } as const;
+
+/** Hugging Face messages of the fixtures -> our conversation and image files. */
+function toSample(messages: Json[], id: string): SampleInput {
+  const names: string[] = [];
+  const conversation = messages.map((message) => ({
+    role: message.role,
+    content:
+      typeof message.content === 'string'
+        ? [{ type: 'text', text: message.content }]
+        : message.content.map((part: Json) => (part.type === 'image' ? { type: 'image', index: names.push(part.image) - 1 } : { type: 'text', text: part.text })),
+  })) as Conversation;
+  return { id, conversation, imageFiles: names.map((name) => ({ path: name, file: readBlob(`qwen3_vl/images/${name}`) })) };
+}
+
+describe('tokenizer', () => {
+  const { cases } = readJson('qwen3_vl/cases/tokenizer.json');
+
+  it.each(cases as Json[])('$text', (c) => {
+    expect(processor.tokenizer.encode(c.text)).toEqual(c.ids);
+    expect(processor.tokenizer.decode(c.ids)).toBe(c.decoded);
+    expect(processor.tokenizer.decode(c.ids, { skipSpecial: true })).toBe(c.decoded_skip_special);
+  });
+
+  it('knows where tokens begin, normalisation and special tokens included', () => {
+    const text = 'e\u0301 = 中\n<|im_end|>\u0338x\nab';
+    const { ids, tokenAt } = processor.tokenizer.encodeWithOffsets(text);
+    expect(ids).toEqual(processor.tokenizer.encode(text));
+    for (const offset of [0, text.indexOf('<'), text.indexOf('\u0338'), text.indexOf('ab'), text.length]) {
+      expect(ids.slice(0, tokenAt(offset))).toEqual(processor.tokenizer.encode(text.slice(0, offset)));
+    }
+  });
+
+  it('decodes a cut-off character as U+FFFD and ignores unknown ids', () => {
+    const ids = processor.tokenizer.encode('谢');
+    const cut = processor.tokenizer.encode('穀').slice(0, -1);
+    expect(processor.tokenizer.decode(cut)).toContain('\ufffd');
+    expect(processor.tokenizer.decode([...ids, 99999])).toBe('谢');
+    expect(processor.tokenizer.decode([])).toBe('');
+  });
+});
+
+describe('chat template', () => {
+  const { cases } = readJson('qwen3_vl/cases/chat_template.json');
+
+  it.each(cases as Json[])('case %#', (c) => {
+    const { conversation } = toSample(c.messages, 'x');
+    expect(processor.template.render(conversation, { addGenerationPrompt: c.add_generation_prompt })).toBe(c.rendered_text);
+  });
+});
+
+describe.each(Object.keys(samples))('sample %s', (name) => {
+  const expected = samples[name];
+
+  it('has the reference ids and labels', async () => {
+    const encoded = await processor.encodeSample(toSample(expected.messages, name), options);
+    expect([...encoded.inputIds]).toEqual(expected.input_ids);
+    expect([...encoded.labels]).toEqual(expected.labels);
+  });
+});
+
+describe.each(['text_only', 'one_image', 'two_images', 'padded_batch'])('case %s', (name) => {
+  const expected = readJson(`qwen3_vl/cases/${name}.json`);
+
+  it('has the reference positions and grids, row by row', async () => {
+    const grids: Json[] = [];
+    for (let row = 0; row < expected.input_ids.length; row++) {
+      const encoded = await processor.encodeSample(toSample(expected.messages[row], name), options);
+      const length = encoded.inputIds.length;
+      for (let axis = 0; axis < 3; axis++) {
+        expect([...encoded.positionIds.subarray(axis * length, (axis + 1) * length)]).toEqual(expected.position_ids[axis][row].slice(0, length));
+      }
+      expect(encoded.ropeDelta).toBe(expected.rope_deltas.flat()[row]);
+      grids.push(...encoded.grids);
+    }
+    expect(grids).toEqual(expected.image_grid_thw ?? []);
+  });
+});
+
+describe('demo model', async () => {
+  const demo = await Processor.fromFiles(demoSideFiles);
+  const cases = readJson('demo/recipe/reference.json');
+
+  it('has 8 reference cases', () => expect(cases).toHaveLength(8));
+
+  it.each(cases as Json[])('$image $prompt', async (c) => {
+    const prompt = await demo.encodePrompt(
+      {
+        id: c.image,
+        conversation: [{ role: 'user', content: [{ type: 'image', index: 0 }, { type: 'text', text: c.prompt }] }],
+        imageFiles: [{ path: c.image, file: readDemoBlob(`data/${c.image}`) }],
+      },
+      options,
+    );
+    expect([...prompt.inputIds]).toEqual(c.input_ids);
+    expect(prompt.grids).toEqual([c.image_grid_thw]);
+    expect([...prompt.labels].every((label) => label === -100)).toBe(true);
+    const batch = await demo.pack([prompt]);
+    const mean = batch.pixelValues.reduce((sum, x) => sum + x, 0) / batch.pixelValues.length;
+    expect(mean).toBeCloseTo(c.pixel_values_mean, 5);
+    expect([...batch.pixelValues.subarray(0, 8)].map((x) => Number(x.toFixed(5)))).toEqual(c.pixel_values_row0_first8);
+    expect(demo.decode(c.greedy_ids)).toBe(c.greedy_text);
+  });
+
+  it('stops at <|im_end|> and <|endoftext|>', () => {
+    expect(demo.stopIds).toEqual([1000, 998]);
+    expect(demo.padId).toBe(998);
+  });
+});

@@ -1,0 +1,102 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { PathFile } from '../../../src/protocol/messages.ts';
+import { fingerprintModel, keepDataset, listFolder, referToModel, reopenDataset, reopenModel, sweepDatasets } from '../../../src/storage/sources.ts';
+import { pretendBrowser, pretendDirectory, pretendFile } from './pretend-browser.ts';
+import type { PretendBrowser, PretendDirectory } from './pretend-browser.ts';
+
+let browser: PretendBrowser;
+let written = 0;
+beforeEach(() => {
+  written = 0;
+  browser = pretendBrowser((bytes) => (written += bytes));
+});
+
+const file = (path: string, content: string): PathFile => ({ path, file: new Blob([content]) });
+const source = () => ({ kind: 'files' as const, train: [file('train.json', '[1]'), file('images/a.png', 'aaa')], validation: [file('val.json', '[2]')] });
+const texts = (files: readonly PathFile[]) => Promise.all(files.map(async (entry) => [entry.path, await entry.file.text()]));
+const copies = async () => (await browser.root.getDirectoryHandle('datasets', { create: true })).entries as Map<string, PretendDirectory>;
+
+describe('datasets', () => {
+  it('are copied once and come back with paths and contents', async () => {
+    const reference = await keepDataset(source());
+    expect(reference).toMatchObject({ kind: 'files', kept: true, train: [{ path: 'train.json', size: 3 }, { path: 'images/a.png', size: 3 }] });
+    expect(written).toBe(9);
+    expect(await keepDataset(source())).toEqual(reference);
+    expect(written).toBe(9);
+    const reopened = await reopenDataset(reference);
+    if (reopened.kind !== 'files') throw new Error('expected files');
+    expect(await texts(reopened.train)).toEqual([['train.json', '[1]'], ['images/a.png', 'aaa']]);
+    expect(await texts(reopened.validation)).toEqual([['val.json', '[2]']]);
+  });
+
+  it('of other content are other copies', async () => {
+    const first = await keepDataset(source());
+    const changed = source();
+    changed.train[1] = file('images/a.png', 'aab');
+    const second = await keepDataset(changed);
+    expect(second).not.toEqual(first);
+    expect((await copies()).size).toBe(2);
+    if (first.kind !== 'files') throw new Error('expected files');
+    await sweepDatasets(new Set([first.fingerprint]));
+    expect([...(await copies()).keys()]).toEqual([first.fingerprint]);
+  });
+
+  it('that do not fit are not copied, and nothing is left behind', async () => {
+    browser.quota.quota = 100;
+    expect(await keepDataset(source())).toMatchObject({ kept: false });
+    expect((await copies()).size).toBe(0);
+    expect(written).toBe(0);
+  });
+
+  it('that fill the disk while being copied leave nothing behind', async () => {
+    browser = pretendBrowser((bytes) => {
+      written += bytes;
+      if (written > 4) throw new DOMException('full', 'QuotaExceededError');
+    });
+    expect(await keepDataset(source())).toMatchObject({ kept: false });
+    expect((await copies()).size).toBe(0);
+  });
+
+  it('whose copy is gone or changed are asked for again', async () => {
+    const reference = await keepDataset(source());
+    if (reference.kind !== 'files') throw new Error('expected files');
+    const folder = (await copies()).get(reference.fingerprint)!;
+    folder.entries.set('1', pretendFile('1', undefined, new Blob(['aaX'])));
+    await expect(reopenDataset(reference)).rejects.toMatchObject({ code: 'resume', place: { field: 'dataset' } });
+    folder.entries.delete('1');
+    await expect(reopenDataset(reference)).rejects.toMatchObject({ code: 'resume', place: { field: 'dataset' } });
+  });
+});
+
+describe('models', () => {
+  const folder = (config = '{}') => {
+    const directory = pretendDirectory('Qwen3-VL-2B');
+    directory.entries.set('config.json', pretendFile('config.json', undefined, new Blob([config])));
+    const inner = pretendDirectory('sub');
+    inner.entries.set('model.safetensors', pretendFile('model.safetensors', undefined, new Blob(['weights'])));
+    directory.entries.set('sub', inner);
+    return directory as unknown as FileSystemDirectoryHandle;
+  };
+
+  it('are known by names, sizes and beginnings, in any order', async () => {
+    const files = [file('config.json', '{}'), file('model.safetensors', 'x'.repeat(100_000))];
+    const same = await fingerprintModel([...files].reverse());
+    expect(same).toBe(await fingerprintModel(files));
+    expect(await fingerprintModel([file('config.json', '{ '), files[1]])).not.toBe(same);
+    expect(await fingerprintModel([files[0], file('model.safetensors', 'x'.repeat(100_001))])).not.toBe(same);
+    expect(await fingerprintModel([files[0], file('other.safetensors', 'x'.repeat(100_000))])).not.toBe(same);
+  });
+
+  it('are opened again through the folder that the user picked', async () => {
+    const handle = folder();
+    const reference = await referToModel({ kind: 'files', name: 'Qwen3-VL-2B', files: await listFolder(handle), handle });
+    const reopened = await reopenModel(reference);
+    if (reopened.kind !== 'files') throw new Error('expected files');
+    expect(await texts(reopened.files)).toEqual([['config.json', '{}'], ['sub/model.safetensors', 'weights']]);
+    if (reference.kind !== 'files') throw new Error('expected files');
+    await expect(reopenModel({ ...reference, handle: folder('{ }') })).rejects.toMatchObject({ code: 'resume', place: { field: 'model' } });
+    const locked = Object.assign(folder(), { queryPermission: async () => 'prompt' });
+    await expect(reopenModel({ ...reference, handle: locked })).rejects.toMatchObject({ code: 'resume', place: { field: 'model', file: 'Qwen3-VL-2B' } });
+    await expect(reopenModel({ ...reference, handle: null })).rejects.toMatchObject({ code: 'resume' });
+  });
+});

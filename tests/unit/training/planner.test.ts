@@ -1,0 +1,83 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parseModelConfig } from '../../../src/checkpoint/model-config.ts';
+import { expectedTensors, parameterCount } from '../../../src/checkpoint/tensor-names.ts';
+import { parseTrainingConfig } from '../../../src/protocol/config.ts';
+import type { TrainingConfigInput } from '../../../src/protocol/config.ts';
+import { planRun } from '../../../src/training/planner.ts';
+
+const model = parseModelConfig(readFileSync(new URL('../../../public/demo/model/config.json', import.meta.url), 'utf8'));
+const sizes = [
+  { tokens: 100, patches: 160, labelTokens: 30 },
+  { tokens: 200, patches: 240, labelTokens: 90 },
+  { tokens: 130, patches: 160, labelTokens: 40 },
+];
+const plan = (input: TrainingConfigInput = {}, speed: number | null = 1e9, validation = 5) =>
+  planRun(model, parseTrainingConfig({ per_device_train_batch_size: 1, gradient_accumulation_steps: 2, num_train_epochs: 2, eval_steps: 2, save_steps: 2, ...input }), sizes, speed, validation);
+
+describe('planRun', () => {
+  it('counts steps as the loop does', () => {
+    expect(plan()).toMatchObject({ stepsPerEpoch: 2, totalSteps: 4 });
+    expect(plan({ max_steps: 7 })).toMatchObject({ stepsPerEpoch: 2, totalSteps: 7 });
+    expect(plan({ num_train_epochs: 0.6 })).toMatchObject({ totalSteps: 2 });
+  });
+
+  it('knows how many bytes the weights take in each form', () => {
+    const parameters = parameterCount(model);
+    const none = plan({ load_in_4bit: false }).memory.weights;
+    expect(none).toBe(2 * parameters);
+    const tables = expectedTensors(model).filter(({ name }) => /embed_tokens|lm_head/.test(name)).reduce((sum, { shape }) => sum + shape[0] * shape[1], 0);
+    const linear = parameters - tables;
+    const nf4 = plan().memory.weights;
+    // 4.127 bits a weight in large matrices; small ones carry a 1 KiB table each.
+    expect(nf4).toBeGreaterThan(2 * tables + (4.127 / 8) * linear);
+    expect(nf4).toBeLessThan(0.6 * none);
+    const int8 = plan({ load_in_4bit: false, load_in_8bit: true }).memory.weights;
+    expect(int8).toBeGreaterThan(nf4);
+    expect(int8).toBeLessThan(none);
+    expect(plan({ quantize_vision: false }).memory.weights).toBeGreaterThan(nf4);
+  });
+
+  it('gives four float32 numbers to every trainable parameter', () => {
+    const small = plan({ r: 4 });
+    const large = plan({ r: 16 });
+    expect(large.trainableParameters).toBe(4 * small.trainableParameters);
+    expect(large.memory.adapterAndOptimizer).toBe(16 * large.trainableParameters);
+    expect(plan({ r: 4, target_modules: ['q_proj'] })).toMatchObject({ adaptedModules: 5, trainableParameters: 5 * 4 * (128 + 128) });
+    expect(() => plan({ target_modules: ['nothing'] })).toThrow();
+  });
+
+  it('takes the longest samples for memory, and all for time', () => {
+    const base = plan();
+    expect(plan({ per_device_train_batch_size: 2 }).memory.activations).toBeGreaterThan(1.4 * base.memory.activations);
+    expect(plan({ per_device_train_batch_size: 3 }).memory.activations).toBe(plan({ per_device_train_batch_size: 9 }).memory.activations);
+    // Inputs of 5 layers and the last output, 256 rows of 128 numbers, are kept whatever else.
+    expect(base.memory.activations).toBeGreaterThan(4 * 256 * 128 * 6);
+    expect(plan({ gradient_checkpointing: false }).memory.activations).toBeGreaterThan(base.memory.activations);
+    expect(plan({}, 2e9).stepSeconds).toBeCloseTo(base.stepSeconds! / 2, 12);
+    expect(base.totalSeconds).toBeCloseTo(4 * base.stepSeconds!, 12);
+    expect(plan({}, null)).toMatchObject({ stepSeconds: null, totalSeconds: null });
+  });
+
+  it('foretells the memory of a demo step as it was measured in Chromium', () => {
+    const tokens = [77, 102, 128, 102, 71, 100, 79, 134];
+    const patches = [80, 64, 48, 48, 64, 48, 80, 64];
+    const labelTokens = [35, 66, 95, 68, 35, 67, 37, 97];
+    const batch = tokens.map((count, i) => ({ tokens: count, patches: patches[i], labelTokens: labelTokens[i] }));
+    const megabytes = (gradient_checkpointing: boolean) =>
+      planRun(model, parseTrainingConfig({ per_device_train_batch_size: 8, gradient_checkpointing }), batch, null).memory.total / 2 ** 20;
+    // bench/RESULTS.md, group "step".
+    for (const [checkpointing, measured] of [[true, 22.8], [false, 53.7]] as const) {
+      expect(megabytes(checkpointing) / measured).toBeGreaterThan(0.85);
+      expect(megabytes(checkpointing) / measured).toBeLessThan(1.15);
+    }
+  });
+
+  it('warns of settings that will have no effect', () => {
+    expect(plan().warnings).toEqual([]);
+    expect(plan({ eval_steps: 50 }).warnings).toEqual([expect.objectContaining({ message: expect.stringMatching(/^eval_steps is 50, but the run has only 4 steps/) })]);
+    expect(plan({ save_steps: 50 }).warnings).toEqual([expect.objectContaining({ message: expect.stringMatching(/^save_steps is 50/) })]);
+    expect(plan({}, 1, 0).warnings).toEqual([expect.objectContaining({ message: expect.stringMatching(/no validation data/) })]);
+    expect(plan({ r: 64 }).warnings).toEqual([expect.objectContaining({ message: expect.stringMatching(/--max-lora-rank 64/) })]);
+  });
+});

@@ -1,0 +1,208 @@
+/** A softmax regression with a LoRA branch and real gradients, in place of the GPU model: small, exact to the bit, and its loss falls. */
+import { IGNORE_INDEX } from '../../../src/processing/types.ts';
+import type { EncodedSample, PackedBatch } from '../../../src/processing/types.ts';
+import type {
+  AdamWSettings,
+  AdapterTensor,
+  GeneratedAnswer,
+  OptimizerState,
+  PendingScalar,
+  TrainableModel,
+} from '../../../src/training/model-contract.ts';
+
+export const VOCABULARY = 12;
+
+/** The one layer that carries the adapter. Token ids count modulo its outputs. */
+export interface ToyLayer {
+  path: string;
+  inFeatures: number;
+  outFeatures: number;
+  rank: number;
+}
+
+export const TOY_LAYER: ToyLayer = { path: 'model.toy', inFeatures: 6, outFeatures: VOCABULARY, rank: 3 };
+
+/** A fixed pseudo-random number in (−1, 1). */
+function noise(a: number, b: number): number {
+  let x = Math.imul(a + 1, 0x9e3779b1) ^ Math.imul(b + 7, 0x85ebca6b);
+  x = Math.imul(x ^ (x >>> 15), 0x2c1b3c6d);
+  x = Math.imul(x ^ (x >>> 12), 0x297a2d39);
+  return ((x ^ (x >>> 15)) >>> 0) / 2 ** 31 - 1;
+}
+
+const pending = (value: number): PendingScalar => ({ read: () => Promise.resolve(value) });
+
+export class ToyModel implements TrainableModel {
+  readonly trainableParameters: number;
+  /** Calls, in order, for tests that look at how the model is driven. */
+  readonly calls: string[] = [];
+  /** Called before each forwardBackward with its running number; may throw or change things. */
+  beforeMicroBatch: ((count: number) => void | Promise<void>) | null = null;
+  private readonly names: readonly string[];
+  private readonly shapes: readonly [number, number][];
+  private readonly gradient: Float32Array[];
+  private weights: Float32Array[];
+  private m: Float32Array[];
+  private v: Float32Array[];
+  private steps = 0;
+  private microBatches = 0;
+
+  constructor(
+    private readonly dropout = 0.1,
+    private readonly layer: ToyLayer = TOY_LAYER,
+  ) {
+    const { path, inFeatures, outFeatures, rank } = layer;
+    this.names = [`${path}.lora_A.weight`, `${path}.lora_B.weight`];
+    this.shapes = [[rank, inFeatures], [outFeatures, rank]];
+    const zeros = () => this.shapes.map(([rows, cols]) => new Float32Array(rows * cols));
+    this.trainableParameters = rank * (inFeatures + outFeatures);
+    [this.gradient, this.weights, this.m, this.v] = [zeros(), zeros(), zeros(), zeros()];
+    this.weights[0] = this.weights[0].map((_, i) => noise(i, 1000));
+  }
+
+  async forwardBackward(batch: PackedBatch, weights: Float32Array, dropoutStep: number): Promise<PendingScalar> {
+    this.calls.push('forwardBackward');
+    await this.beforeMicroBatch?.(this.microBatches++);
+    const [gradA, gradB] = this.gradient;
+    const b = this.weights[1];
+    const { inFeatures: width, outFeatures: outputs, rank } = this.layer;
+    let loss = 0;
+    batch.targetRows.forEach((row, target) => {
+      const { x, hidden, probabilities } = this.forward(batch.inputIds[row], batch.positionIds[row], dropoutStep);
+      const id = batch.targetIds[target] % outputs;
+      loss += weights[target] * -Math.log(probabilities[id]);
+      const dHidden = new Float32Array(rank);
+      for (let k = 0; k < outputs; k++) {
+        const dLogit = weights[target] * (probabilities[k] - (k === id ? 1 : 0));
+        for (let j = 0; j < rank; j++) {
+          gradB[k * rank + j] += dLogit * hidden[j];
+          dHidden[j] += dLogit * b[k * rank + j];
+        }
+      }
+      for (let j = 0; j < rank; j++) for (let i = 0; i < width; i++) gradA[j * width + i] += dHidden[j] * x[i];
+    });
+    return pending(Math.fround(loss));
+  }
+
+  async optimizerStep(settings: AdamWSettings): Promise<PendingScalar> {
+    this.calls.push('optimizerStep');
+    const norm = Math.fround(Math.sqrt(this.gradient.reduce((sum, g) => g.reduce((s, x) => s + x * x, sum), 0)));
+    const clip = settings.maxGradNorm > 0 ? Math.min(1, settings.maxGradNorm / (norm + 1e-6)) : 1;
+    this.steps += 1;
+    this.weights.forEach((weight, t) => {
+      for (let i = 0; i < weight.length; i++) {
+        const g = this.gradient[t][i] * clip;
+        this.m[t][i] = settings.beta1 * this.m[t][i] + (1 - settings.beta1) * g;
+        this.v[t][i] = settings.beta2 * this.v[t][i] + (1 - settings.beta2) * g * g;
+        const first = this.m[t][i] / (1 - settings.beta1 ** this.steps);
+        const second = this.v[t][i] / (1 - settings.beta2 ** this.steps);
+        weight[i] = weight[i] * (1 - settings.learningRate * settings.weightDecay) - (settings.learningRate * first) / (Math.sqrt(second) + settings.epsilon);
+      }
+      this.gradient[t].fill(0);
+    });
+    return pending(norm);
+  }
+
+  async tokenNll(batch: PackedBatch): Promise<Float32Array> {
+    this.calls.push('tokenNll');
+    return Float32Array.from(batch.targetRows, (row, target) => {
+      const { probabilities } = this.forward(batch.inputIds[row], batch.positionIds[row], null);
+      return -Math.log(probabilities[batch.targetIds[target] % this.layer.outFeatures]);
+    });
+  }
+
+  /** Prompts that fit at once; tests lower it. */
+  atOnce = Infinity;
+
+  promptsAtOnce(): number {
+    return this.atOnce;
+  }
+
+  async generateGreedy(prompts: PackedBatch, _ropeDeltas: readonly number[], maxNewTokens: number, stopIds: readonly number[]): Promise<GeneratedAnswer[]> {
+    this.calls.push('generateGreedy');
+    const lastRows = [...new Set(Array.from(prompts.segmentEnd.subarray(0, prompts.tokenCount), (end) => end - 1))];
+    return lastRows.map((row) => {
+      const ids: number[] = [];
+      let token = prompts.inputIds[row];
+      let position = prompts.positionIds[row];
+      while (ids.length < maxNewTokens) {
+        const { probabilities } = this.forward(token, position++, null);
+        token = probabilities.indexOf(Math.max(...probabilities));
+        if (stopIds.includes(token)) return { ids, stopped: true };
+        ids.push(token);
+      }
+      return { ids, stopped: false };
+    });
+  }
+
+  async readAdapter(): Promise<AdapterTensor[]> {
+    this.calls.push('readAdapter');
+    return this.tensors(this.weights);
+  }
+
+  async writeAdapter(adapter: readonly AdapterTensor[]): Promise<void> {
+    this.weights = this.names.map((name) => find(adapter, name).slice());
+  }
+
+  async readOptimizer(): Promise<OptimizerState> {
+    return { step: this.steps, m: this.tensors(this.m), v: this.tensors(this.v) };
+  }
+
+  async writeOptimizer(state: OptimizerState): Promise<void> {
+    this.steps = state.step;
+    this.m = this.names.map((name) => find(state.m, name).slice());
+    this.v = this.names.map((name) => find(state.v, name).slice());
+  }
+
+  gpuBytes(): number {
+    return 4 * this.trainableParameters * 4;
+  }
+
+  private tensors(data: readonly Float32Array[]): AdapterTensor[] {
+    return data.map((values, i) => ({ name: this.names[i], shape: [...this.shapes[i]] as [number, number], data: values.slice() }));
+  }
+
+  private forward(token: number, position: number, dropoutStep: number | null) {
+    const { inFeatures: width, outFeatures: outputs, rank } = this.layer;
+    const x = Float32Array.from({ length: width }, (_, i) => {
+      const kept = dropoutStep === null || noise(dropoutStep, i + width * position) > 2 * this.dropout - 1;
+      return kept ? noise(token, i) / (dropoutStep === null ? 1 : 1 - this.dropout) : 0;
+    });
+    const [a, b] = this.weights;
+    const hidden = new Float32Array(rank);
+    for (let j = 0; j < rank; j++) for (let i = 0; i < width; i++) hidden[j] += a[j * width + i] * x[i];
+    const logits = Float32Array.from({ length: outputs }, (_, k) => {
+      let logit = 0;
+      for (let j = 0; j < rank; j++) logit += b[k * rank + j] * hidden[j];
+      return logit;
+    });
+    const exps = logits.map((logit) => Math.exp(logit));
+    const sum = exps.reduce((s, e) => s + e, 0);
+    return { x, hidden, probabilities: exps.map((e) => e / sum) };
+  }
+}
+
+function find(list: readonly AdapterTensor[], name: string): Float32Array {
+  const tensor = list.find((entry) => entry.name === name);
+  if (!tensor) throw new Error(`toy model: no tensor ${name}`);
+  return tensor.data;
+}
+
+/** Samples of different lengths with a rule that can be learnt: the next token is the present one plus 1. */
+export function toySamples(count: number): EncodedSample[] {
+  return Array.from({ length: count }, (_, n) => {
+    const length = 4 + (n % 5);
+    const inputIds = Int32Array.from({ length }, (_unused, t) => (n * 5 + t) % VOCABULARY);
+    const labels = Int32Array.from(inputIds, (id, t) => (t < 2 ? IGNORE_INDEX : id));
+    const axis = Array.from({ length }, (_unused, t) => t);
+    return {
+      id: `toy-${n}`,
+      inputIds,
+      labels,
+      positionIds: Int32Array.from([...axis, ...axis, ...axis]),
+      ropeDelta: 0,
+      grids: [],
+      image: () => Promise.reject(new Error('toy samples have no images')),
+    };
+  });
+}

@@ -1,0 +1,60 @@
+/** Opens a headless Chromium with a fresh temporary profile, and says what goes wrong inside its page. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { chromium } from 'playwright';
+import type { BrowserContext, Page } from 'playwright';
+import { CHROMIUM_ARGS, findChromium } from './chromium.ts';
+
+/** A browser with one page; everything it stored is gone after close(). */
+export interface OpenBrowser {
+  context: BrowserContext;
+  page: Page;
+  /** E.g. "156.0.7680.1". */
+  version: string;
+  close(): Promise<void>;
+}
+
+/** Messages of Chromium's own about the machine, not about the page. */
+const HARMLESS = [/favicon\.ico/, /powerPreference option is currently ignored/];
+
+/**
+ * Starts the browser. Console errors, uncaught exceptions and crashes of the page go to onError as one line each.
+ * @throws Error with one sentence on what to install when there is no Chromium
+ */
+export async function openBrowser(onError: (text: string) => void): Promise<OpenBrowser> {
+  const profile = mkdtempSync(join(tmpdir(), 'lorikeet-profile-'));
+  const removeProfile = () => rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+  try {
+    const context = await chromium.launchPersistentContext(profile, {
+      executablePath: findChromium(),
+      args: CHROMIUM_ARGS,
+      headless: true,
+      viewport: { width: 1440, height: 900 },
+      acceptDownloads: true,
+      locale: 'en-US',
+      handleSIGINT: false,
+    });
+    const page = context.pages()[0] ?? (await context.newPage());
+    const report = (text: string) => {
+      if (!HARMLESS.some((pattern) => pattern.test(text))) onError(text);
+    };
+    page.on('console', (message) => {
+      if (message.type() === 'error') report(`console: ${message.text()} ${message.location().url}`.trim());
+    });
+    page.on('pageerror', (error) => report(`uncaught: ${error.stack ?? error.message}`));
+    page.on('crash', () => report('The page crashed; the machine may have run out of memory.'));
+    return {
+      context,
+      page,
+      version: context.browser()?.version() ?? 'unknown',
+      close: async () => {
+        await context.close();
+        removeProfile();
+      },
+    };
+  } catch (error) {
+    removeProfile();
+    throw error;
+  }
+}

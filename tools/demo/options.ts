@@ -1,0 +1,82 @@
+/** The demo runner's command line. */
+import { existsSync, readFileSync, statSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import { DEMO_PRESET, parseTrainingConfig } from '../../src/protocol/config.ts';
+import type { TrainingConfig } from '../../src/protocol/config.ts';
+import { UsageError, wholeNumber } from '../browser/command-line.ts';
+
+export const USAGE = `npm run demo -- [options]   trains in headless Chromium through the page itself
+
+  --method sft      training method
+  --steps N         optimizer steps (default 60)
+  --seed N          seed of adapter, data order and dropout (default 42)
+  --config FILE     JSON with settings, as the page exports them; the options above win over it
+  --model DIR       Hugging Face folder to train instead of the built-in model
+  --train FILE      training data (JSON or JSONL, images beside it) instead of the built-in set
+  --val FILE        validation data for --train
+  --out DIR         where the run is written (default outputs/demo)`;
+
+export interface DemoOptions {
+  config: TrainingConfig;
+  /** Absolute folder of the model; undefined trains the built-in one. */
+  model?: string;
+  train?: string;
+  val?: string;
+  out: string;
+}
+
+function existing(option: string, path: string, kind: 'file' | 'folder'): string {
+  const absolute = resolve(path);
+  const fits = existsSync(absolute) && (kind === 'folder' ? statSync(absolute).isDirectory() : statSync(absolute).isFile());
+  if (!fits) throw new UsageError(`--${option}: there is no ${kind} ${absolute}.`);
+  return absolute;
+}
+
+function readSettings(path: string): Record<string, unknown> {
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (error) {
+    throw new UsageError(`--config: ${path} is not valid JSON: ${(error as Error).message}`);
+  }
+  if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) throw new UsageError(`--config: ${path} must hold one JSON object.`);
+  return parsed as Record<string, unknown>;
+}
+
+/**
+ * Reads the command line. Settings come from the demo preset, then --config, then the single options.
+ * @returns undefined when only help was asked for
+ * @throws UsageError, or LorikeetError "config" for a setting out of range
+ */
+export function parseDemoOptions(argv: readonly string[]): DemoOptions | undefined {
+  const { values } = parseArgs({
+    args: [...argv],
+    options: {
+      method: { type: 'string' },
+      steps: { type: 'string' },
+      seed: { type: 'string' },
+      config: { type: 'string' },
+      model: { type: 'string' },
+      train: { type: 'string' },
+      val: { type: 'string' },
+      out: { type: 'string', default: 'outputs/demo' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) return undefined;
+  if (values.val !== undefined && values.train === undefined) throw new UsageError('--val goes with --train: the built-in data has its own validation set.');
+
+  const settings: Record<string, unknown> = { ...DEMO_PRESET, ...(values.config === undefined ? {} : readSettings(existing('config', values.config, 'file'))) };
+  if (values.method !== undefined) settings.method = values.method;
+  if (values.steps !== undefined) settings.max_steps = wholeNumber('steps', values.steps, 1);
+  if (values.seed !== undefined) settings.seed = wholeNumber('seed', values.seed, 0);
+
+  return {
+    config: parseTrainingConfig(settings),
+    model: values.model === undefined ? undefined : existing('model', values.model, 'folder'),
+    train: values.train === undefined ? undefined : existing('train', values.train, 'file'),
+    val: values.val === undefined ? undefined : existing('val', values.val, 'file'),
+    out: resolve(values.out),
+  };
+}

@@ -1,0 +1,41 @@
+/** Writes a run's ZIP into a folder. */
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve, sep } from 'node:path';
+import { unzipSync } from 'fflate';
+
+/** What a run consists of at the top of its folder; an older run's is removed before a new one is written. */
+const RUN_ENTRY = /^(training_log\.json|\w+_config\.json|val_predictions\.jsonl|best|final|checkpoint-.+)$/;
+
+/** The folder that all names share ("run-1/"), or '' when there is none. */
+export function commonFolder(names: readonly string[]): string {
+  const first = names[0] ?? '';
+  const end = first.indexOf('/') + 1;
+  const folder = first.slice(0, end);
+  return names.every((name) => name.startsWith(folder)) ? folder : '';
+}
+
+/**
+ * Unpacks the archive; a folder round everything is dropped. An older run in the target is replaced as a whole.
+ * @param out target folder
+ * @returns the written paths relative to it
+ * @throws Error for a broken archive or a name that leaves the folder
+ */
+export function unpackRun(zip: Uint8Array, out: string): string[] {
+  const entries = Object.entries(unzipSync(zip)).filter(([name]) => !name.endsWith('/'));
+  const strip = commonFolder(entries.map(([name]) => name)).length;
+  const root = resolve(out);
+  const files = entries.map(([name, bytes]) => {
+    const relative = name.slice(strip);
+    const path = resolve(root, relative);
+    if (!path.startsWith(root + sep)) throw new Error(`The archive's entry "${name}" lies outside its folder.`);
+    return { relative, path, bytes };
+  });
+  for (const name of existsSync(root) ? readdirSync(root) : []) {
+    if (RUN_ENTRY.test(name)) rmSync(join(root, name), { recursive: true, force: true });
+  }
+  for (const file of files) {
+    mkdirSync(dirname(file.path), { recursive: true });
+    writeFileSync(file.path, file.bytes);
+  }
+  return files.map((file) => file.relative);
+}

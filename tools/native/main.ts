@@ -1,0 +1,85 @@
+/** Entry of the bundle: benchmarks and checks of the engine in Node on Dawn. */
+import { installGpu, removeGpu } from './dawn.ts';
+import { existsSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { runBench } from '../../bench/page.ts';
+import { rowCells, type BenchRow } from '../../bench/result.ts';
+import type { DeviceProfile } from '../../src/gpu/gpu.ts';
+import { formatTable, runCommand, UsageError } from '../browser/command-line.ts';
+import { formatCheck, runChecks, type CheckRow } from './checks/run.ts';
+import { fileFetch } from './file-fetch.ts';
+
+const USAGE = `node lorikeet-native.mjs bench|check [options]
+
+  --only TEXT        only groups whose name contains TEXT
+  --demo FOLDER      the folder with model/ and data/ (default: demo beside this file, or public/demo)
+  --profile NAME     check: kernels shaped for a "gpu" (default) or a "rasterizer"
+  --adapter TEXT     only adapters whose name contains TEXT, e.g. llvmpipe
+  --dawn KEY=VALUE   further options of Dawn; may be given several times
+  --json FILE        writes device and rows`;
+
+function findDemo(given: string | undefined): string {
+  const here = dirname(fileURLToPath(import.meta.url));
+  const folders = given === undefined ? [join(here, 'demo'), join(here, '../../public/demo')] : [resolve(given)];
+  const found = folders.find((folder) => existsSync(join(folder, 'model/config.json')));
+  if (!found) throw new UsageError(`No model/config.json in ${folders.join(' or ')}: say where the demo is with --demo.`);
+  return `${pathToFileURL(found).href}/`;
+}
+
+async function bench(demoUrl: string, only: string): Promise<object> {
+  const rows: BenchRow[] = [];
+  const device = await runBench({ demoUrl, only }, (row) => {
+    rows.push(row);
+    console.log(`${row.group}: ${rowCells(row).filter((cell) => cell !== '').join('  ')}`);
+  });
+  if (rows.length === 0) throw new UsageError(`Nothing was measured with --only ${only}.`);
+  console.log(`\n${device.userAgent}, ${device.adapter}`);
+  for (const group of new Set(rows.map((row) => row.group))) {
+    const table = rows.filter((row) => row.group === group).map(rowCells);
+    console.log(`\n${group}\n${formatTable([['', '', 'ms', 'value', 'ratio'], ...table], 'llrrr')}`);
+  }
+  return { time: new Date().toISOString(), browserVersion: device.userAgent, device, rows };
+}
+
+async function check(demoUrl: string, only: string, profile: DeviceProfile): Promise<{ failed: number }> {
+  const rows: CheckRow[] = [];
+  const device = await runChecks({ demoUrl, only, profile }, (row) => {
+    rows.push(row);
+    console.log(formatCheck(row));
+  });
+  if (rows.length === 0) throw new UsageError(`Nothing was checked with --only ${only}.`);
+  const failed = rows.filter(({ passed }) => !passed).length;
+  console.log(`\n${rows.length - failed} of ${rows.length} hold on ${device}`);
+  return { time: new Date().toISOString(), device, rows, failed } as { failed: number };
+}
+
+await runCommand(async (argv) => {
+  const { values, positionals } = parseArgs({
+    args: argv,
+    allowPositionals: true,
+    options: {
+      only: { type: 'string', default: '' },
+      demo: { type: 'string' },
+      profile: { type: 'string', default: 'gpu' },
+      adapter: { type: 'string' },
+      dawn: { type: 'string', multiple: true, default: [] },
+      json: { type: 'string' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const [program] = positionals;
+  if (values.help || positionals.length !== 1 || (program !== 'bench' && program !== 'check')) {
+    console.log(USAGE);
+    return values.help ? 0 : 2;
+  }
+  if (values.profile !== 'gpu' && values.profile !== 'rasterizer') throw new UsageError(`--profile must be gpu or rasterizer, got "${values.profile}".`);
+  const demoUrl = findDemo(values.demo);
+  globalThis.fetch = fileFetch(globalThis.fetch);
+  installGpu([...(values.adapter === undefined ? [] : [`adapter=${values.adapter}`]), ...values.dawn]);
+  const result = program === 'bench' ? await bench(demoUrl, values.only) : await check(demoUrl, values.only, values.profile);
+  if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  removeGpu();
+  return 'failed' in result && result.failed !== 0 ? 1 : 0;
+});

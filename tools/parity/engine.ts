@@ -1,0 +1,116 @@
+/** Opens checkpoints of the folder under test on the GPU and turns stored samples into batches. */
+import { readAdapter, type Adapter } from '../../src/checkpoint/adapter.ts';
+import type { FileSource } from '../../src/checkpoint/file-source.ts';
+import { ModelFiles } from '../../src/checkpoint/model-files.ts';
+import { linearModules, type LinearModule } from '../../src/checkpoint/tensor-names.ts';
+import { openGpu } from '../../src/gpu/device.ts';
+import type { Gpu } from '../../src/gpu/gpu.ts';
+import { headPieces, pieceLogits } from '../../src/kernels/log-probs.ts';
+import { loadQwen3VL } from '../../src/model/load.ts';
+import { passContext, type Qwen3VL } from '../../src/model/qwen3-vl.ts';
+import type { ActivationProbe } from '../../src/model/vision-tower.ts';
+import type { Processor } from '../../src/processing/processor.ts';
+import type { PackedBatch } from '../../src/processing/types.ts';
+import type { WeightKind } from '../../src/quantization/packed-weight.ts';
+import { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import type { Folder, Json } from './folder.ts';
+import { toSample } from './processing-checks.ts';
+
+let opened: Promise<Gpu> | null = null;
+
+/** One device for all checks. */
+export function sharedGpu(): Promise<Gpu> {
+  opened ??= openGpu().then(({ gpu }) => gpu);
+  return opened;
+}
+
+/** A checkpoint folder inside the folder under test. */
+export function checkpointSource(folder: Folder, checkpoint: string): FileSource {
+  const prefix = `${checkpoint}/`;
+  return {
+    names: () => folder.list(prefix).map((path) => path.slice(prefix.length)),
+    blob: (name) => folder.blob(prefix + name),
+    text: (name) => folder.text(prefix + name),
+  };
+}
+
+export async function loadModel(folder: Folder, checkpoint: string, kindOf: (module: LinearModule) => WeightKind): Promise<Qwen3VL> {
+  return loadQwen3VL(await sharedGpu(), await ModelFiles.open(checkpointSource(folder, checkpoint)), { kindOf });
+}
+
+export async function openAdapter(folder: Folder, path: string, model: Qwen3VL): Promise<Adapter> {
+  const config = await folder.text(`${path}/adapter_config.json`);
+  return readAdapter(config ?? '', await folder.blob(`${path}/adapter_model.safetensors`), linearModules(model.config));
+}
+
+/** The model with the stored adapter attached. */
+export async function withAdapter(model: Qwen3VL, adapter: Adapter, gradientCheckpointing = true): Promise<TrainableQwen3VL> {
+  const { config } = adapter;
+  const modules = linearModules(model.config).filter(({ path }) => adapter.modules.includes(path));
+  const trainable = new TrainableQwen3VL(model, modules, {
+    r: config.r,
+    loraAlpha: config.lora_alpha,
+    loraDropout: 0,
+    useRslora: config.use_rslora,
+    seed: 0,
+    gradientCheckpointing,
+  });
+  await trainable.writeAdapter(adapter.tensors);
+  return trainable;
+}
+
+/** Conversations as one batch, with the stored pixel values where there are any. */
+export async function batchOf(folder: Folder, processor: Processor, conversations: readonly Json[][], prompt = false): Promise<{ batch: PackedBatch; ropeDeltas: number[]; lengths: number[] }> {
+  const options = { maxLength: 1_000_000, maxImageSize: 0, assistantTurns: 'all' } as const;
+  const samples = [];
+  const names: string[] = [];
+  for (const messages of conversations) {
+    const sample = await toSample(folder, 'images', messages, 'parity');
+    names.push(...sample.imageFiles.map(({ path }) => path));
+    samples.push(prompt ? await processor.encodePrompt(sample, options) : await processor.encodeSample(sample, options));
+  }
+  const batch = await processor.pack(samples);
+  if (names.length > 0 && folder.has('images/pixel_values.safetensors')) {
+    const stored = await folder.tensors('images/pixel_values.safetensors');
+    let at = 0;
+    for (const name of names) {
+      const pixels = await stored.floats(`${name}.torchvision`);
+      batch.pixelValues.set(pixels, at);
+      at += pixels.length;
+    }
+  }
+  return { batch, ropeDeltas: samples.map(({ ropeDelta }) => ropeDelta), lengths: samples.map(({ inputIds }) => inputIds.length) };
+}
+
+/** Logits of every row [rows, vocabulary]. */
+export async function logitsOf(model: Qwen3VL, trainable: TrainableQwen3VL | null, batch: PackedBatch, probe?: ActivationProbe): Promise<Float32Array> {
+  const { gpu, config, weights } = model;
+  const hidden = model.hiddenStates(passContext(gpu, trainable?.adapter ?? null, null), batch, undefined, probe);
+  const rows = batch.rowCount;
+  const logits = new Float32Array(rows * config.vocabSize);
+  for (const piece of headPieces(weights.head, rows)) {
+    const part = pieceLogits(gpu, hidden, piece);
+    const values = await gpu.readFloats(part);
+    part.dispose();
+    for (let row = 0; row < rows; row++) logits.set(values.subarray(row * piece.rowCount, (row + 1) * piece.rowCount), row * config.vocabSize + piece.first);
+  }
+  hidden.dispose();
+  return logits;
+}
+
+/** Rows of a right-padded reference tensor [B, S, width] where the mask is 1: the order of our packed rows. */
+export function unpadded(values: Float32Array, mask: readonly number[][], width: number): Float32Array {
+  const length = mask[0].length;
+  const rows: Float32Array[] = [];
+  mask.forEach((row, b) => row.forEach((keep, t) => keep === 1 && rows.push(values.subarray((b * length + t) * width, (b * length + t + 1) * width))));
+  const out = new Float32Array(rows.length * width);
+  rows.forEach((row, i) => out.set(row, i * width));
+  return out;
+}
+
+/** The reference's limit for float activations: 2e-4 scaled with their size, never above 1e-3. */
+export function activationTolerance(expected: Float32Array): number {
+  let largest = 0;
+  for (const value of expected) largest = Math.max(largest, Math.abs(value));
+  return Math.min(1e-3, 2e-4 * Math.max(1, largest / 10));
+}

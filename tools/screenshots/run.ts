@@ -1,0 +1,101 @@
+/** npm run screenshots: photographs the page in each of its states, with the real trainer at work on the demo. */
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { Page } from 'playwright';
+import { DEMO_PRESET, parseTrainingConfig } from '../../src/protocol/config.ts';
+import { runCommand, UsageError, wholeNumber } from '../browser/command-line.ts';
+import { ROOT } from '../browser/ensure-build.ts';
+import { openReal } from '../demo/real-page.ts';
+
+const USAGE = `npm run screenshots -- [options]   photographs the page: empty, ready, training, finished
+
+  --out DIR        where the pictures go (default docs)
+  --steps N        optimizer steps of the run in them, a multiple of 4 (default 40)
+  --batch N        samples per step (default 4)
+  --language CODE  en or zh (default en)`;
+
+/** A picture in a repository should not weigh more. */
+const MAX_BYTES = 400_000;
+
+interface Format {
+  name: string;
+  width: number;
+  height: number;
+  scale: number;
+  dark?: boolean;
+}
+
+const WIDE: Format = { name: 'wide', width: 1440, height: 1010, scale: 1 };
+const DARK: Format = { ...WIDE, name: 'wide-dark', dark: true };
+const PHONE: Format = { name: 'phone', width: 390, height: 844, scale: 2 };
+
+/** Pictures of the page as it is now. Those of the training itself carry no state in their name: the README shows them. */
+async function shoot(page: Page, out: string, state: string, formats: readonly Format[]): Promise<void> {
+  const session = await page.context().newCDPSession(page);
+  for (const { name, width, height, scale, dark = false } of formats) {
+    await page.emulateMedia({ colorScheme: dark ? 'dark' : 'light' });
+    await page.setViewportSize({ width, height });
+    await session.send('Emulation.setDeviceMetricsOverride', { width, height, deviceScaleFactor: scale, mobile: false });
+    await page.mouse.move(0, 0);
+    // Charts redraw in their new size, and pictures load once they are in view.
+    await page.waitForTimeout(1500);
+    const { data } = await session.send('Page.captureScreenshot', { format: 'png', optimizeForSpeed: false });
+    const file = join(out, `screenshot${state === 'training' ? '' : `-${state}`}-${name}.png`);
+    writeFileSync(file, Buffer.from(data, 'base64'));
+    const { size } = statSync(file);
+    console.log(`${relative(process.cwd(), file)}  ${Math.round(size / 1000)} kB`);
+    if (size > MAX_BYTES) throw new Error(`${file} has ${size} bytes; a picture may have ${MAX_BYTES}.`);
+  }
+  await session.send('Emulation.clearDeviceMetricsOverride');
+  await session.detach();
+}
+
+await runCommand(async (argv) => {
+  const { values } = parseArgs({
+    args: argv,
+    options: {
+      out: { type: 'string', default: join(ROOT, 'docs') },
+      steps: { type: 'string', default: '40' },
+      batch: { type: 'string', default: '4' },
+      language: { type: 'string', default: 'en' },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  if (values.help) {
+    console.log(USAGE);
+    return 0;
+  }
+  const steps = wholeNumber('steps', values.steps, 4);
+  if (steps % 4 !== 0) throw new UsageError(`--steps must be a multiple of 4, got ${steps}.`);
+  if (values.language !== 'en' && values.language !== 'zh') throw new UsageError(`--language must be en or zh, got "${values.language}".`);
+  const config = parseTrainingConfig({
+    ...DEMO_PRESET, max_steps: steps, per_device_train_batch_size: wholeNumber('batch', values.batch, 1), eval_steps: steps / 4, eval_num_samples: 8,
+    eval_batch_size: 8, max_new_tokens: 110, save_steps: steps / 4,
+  });
+  const out = resolve(values.out);
+  mkdirSync(out, { recursive: true });
+  const browser = await openReal((text) => console.error(text));
+  try {
+    const { page, train, until } = await browser.open();
+    if (values.language === 'zh') await page.getByTestId('language').click();
+    await shoot(page, out, 'empty', [WIDE, PHONE]);
+    await page.getByTestId('preset-demo').click();
+    await train.importSettings(config);
+    await train.chooseModel(undefined);
+    await train.chooseData(undefined, undefined);
+    await page.getByTestId('start').waitFor();
+    await page.getByTestId('toast').waitFor({ state: 'detached' });
+    await shoot(page, out, 'ready', [WIDE]);
+    const wellUnderWay = until((event) => event.type === 'train' && event.row.step === (steps * 3) / 4 + 1);
+    const finished = until((event) => event.type === 'finished');
+    await train.start();
+    await Promise.race([wellUnderWay, finished]);
+    await shoot(page, out, 'training', [WIDE, DARK, PHONE]);
+    await finished;
+    await shoot(page, out, 'finished', [WIDE]);
+    return 0;
+  } finally {
+    await browser.close();
+  }
+});
