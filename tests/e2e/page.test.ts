@@ -228,6 +228,7 @@ describe('model, data and settings', () => {
       await page.keyboard.press('ArrowRight');
       await page.getByText('train_0001').waitFor();
       await page.getByTestId('problems-link').click();
+      await page.getByTestId('problems').locator('li').first().waitFor();
       expect(await page.getByTestId('problems').locator('li').count()).toBe(4);
       expect(await page.getByTestId('problems').innerText()).toContain('line 12');
     });
