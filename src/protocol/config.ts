@@ -4,13 +4,25 @@ import { LorikeetError } from './errors.ts';
 
 const count = (min: number, max = 1e9) => v.pipe(v.number(), v.integer(), v.minValue(min), v.maxValue(max));
 const real = (min: number, max: number) => v.pipe(v.number(), v.finite(), v.minValue(min), v.maxValue(max));
+const lossName = v.pipe(v.string(), v.minLength(1), v.maxLength(40));
 
 /** LoRA on the language model only; loads everywhere, vLLM included. A full-match regular expression, as PEFT reads it. */
 export const LANGUAGE_MODEL_TARGETS =
   '^(?:.*\\.)?language_model\\.layers\\.\\d+\\.(?:self_attn\\.(?:q|k|v|o)_proj|mlp\\.(?:gate|up|down)_proj)$';
 
+export const METHODS = ['sft', 'dpo', 'grpo', 'grpo-trl'] as const;
+/** "grpo" keeps the original system's units and metric names, "grpo-trl" those of TRL's GRPOTrainer; the mathematics is the same. */
+export type Method = (typeof METHODS)[number];
+
+/** A reward written by the user; see objectives/rewards/custom.ts for what its source may be. */
+const customReward = v.strictObject({
+  name: v.pipe(v.string(), v.regex(/^[A-Za-z][A-Za-z0-9_]{0,39}$/, 'must be a short name of letters, digits and _')),
+  weight: v.optional(real(-1000, 1000), 1),
+  source: v.pipe(v.string(), v.minLength(1), v.maxLength(20_000)),
+});
+
 export const trainingConfigSchema = v.strictObject({
-  method: v.optional(v.literal('sft'), 'sft'),
+  method: v.optional(v.picklist(METHODS), 'sft'),
 
   r: v.optional(count(1, 1024), 16),
   lora_alpha: v.optional(real(0.001, 1e6), 32),
@@ -71,7 +83,47 @@ export const trainingConfigSchema = v.strictObject({
   /** An evaluation counts as better only when it improves by more than this. */
   min_delta: v.optional(real(0, 1e9), 0),
 
-  /** 0 = no checkpoints besides best and final. */
+  /** Validations in a row without a new best before the run ends; 0 = never. */
+  early_stopping_patience: v.optional(count(0), 0),
+
+  /** DPO: strength of the pull to the reference. GRPO: weight of the KL term (kl_coef of the original); 0 = no reference pass. */
+  beta: v.optional(real(0, 100), 0.1),
+  /** One name, or for DPO several that are mixed by loss_weights. */
+  loss_type: v.optional(v.union([lossName, v.pipe(v.array(lossName), v.minLength(1), v.maxLength(8))]), 'sigmoid'),
+  /** One per loss_type; null = all 1. */
+  loss_weights: v.optional(v.nullable(v.pipe(v.array(real(0, 1000)), v.minLength(1), v.maxLength(8))), null),
+  label_smoothing: v.optional(real(0, 0.499), 0),
+  /** Log-probabilities of the reference model for all pairs once before the first step, instead of in every step. */
+  precompute_ref_log_probs: v.optional(v.boolean(), true),
+
+  /** Completions of each prompt (G). */
+  num_generations: v.optional(count(1, 256), 8),
+  /** Of sampling, and of the log-probabilities that the loss sees. */
+  temperature: v.optional(real(0.01, 100), 1),
+  top_k: v.optional(count(0), 0),
+  top_p: v.optional(real(0.001, 1), 1),
+  repetition_penalty: v.optional(real(0.01, 100), 1),
+  max_completion_length: v.optional(count(1, 65536), 256),
+  /** Optimizer steps on the same completions (mu). */
+  num_iterations: v.optional(count(1, 64), 1),
+  epsilon: v.optional(real(0, 10), 0.2),
+  /** null = epsilon. */
+  epsilon_high: v.optional(v.nullable(real(0, 100)), null),
+  /** Upper bound of the ratio in the two-sided clip; null = none. */
+  delta: v.optional(v.nullable(real(1, 1000)), null),
+  importance_sampling_level: v.optional(v.picklist(['token', 'sequence']), 'token'),
+  scale_rewards: v.optional(v.picklist(['group', 'batch', 'none']), 'group'),
+  mask_truncated_completions: v.optional(v.boolean(), false),
+  /** How often a group whose rewards are all equal is drawn again. */
+  redraw_zero_variance: v.optional(count(0, 16), 0),
+  reward_scheme: v.optional(v.picklist(['original', 'trl_legacy', 'gated', 'risk_aware', 'demo', 'none']), 'original'),
+  /** Weights by term of the scheme, in its order; null = the scheme's own. */
+  reward_weights: v.optional(v.nullable(v.pipe(v.array(real(-1000, 1000)), v.minLength(1), v.maxLength(16))), null),
+  custom_rewards: v.optional(v.pipe(v.array(customReward), v.maxLength(8)), []),
+  /** How boxes in answers are written: thousandths of the image, or pixels of the resized image (Qwen2.5-VL). */
+  box_convention: v.optional(v.picklist(['thousandths', 'pixels']), 'thousandths'),
+
+  /** 0 = no checkpoints besides best and final. Steps; for "grpo" samples, as in the original. */
   save_steps: v.optional(count(0), 500),
   /** Newest checkpoints kept besides best; 0 = all. */
   save_total_limit: v.optional(count(0), 3),
@@ -90,42 +142,64 @@ const ALIASES: Readonly<Record<string, keyof TrainingConfig>> = {
   use_4bit: 'load_in_4bit',
   use_8bit: 'load_in_8bit',
   lora_target_modules: 'target_modules',
+  kl_coef: 'beta',
+  clip_range: 'epsilon',
 };
 const NEGATED_ALIASES: Readonly<Record<string, keyof TrainingConfig>> = {
   no_4bit: 'load_in_4bit',
   no_gradient_checkpointing: 'gradient_checkpointing',
 };
 
-/** Defaults of the original system for real models (r 64, alpha 16, dropout 0.1, …). */
-export const ORIGINAL_PRESET: TrainingConfigInput = {
-  r: 64,
-  lora_alpha: 16,
-  lora_dropout: 0.1,
-  target_modules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
-  assistant_turns: 'last',
-  loss_reduction: 'mean_of_micro_batches',
+/** What each method's settings are where nothing else is said. */
+export const METHOD_DEFAULTS: Readonly<Record<Method, Partial<TrainingConfigInput>>> = {
+  sft: {},
+  dpo: {
+    num_train_epochs: 1,
+    learning_rate: 1e-5,
+    assistant_turns: 'last',
+    eval_generate: false,
+    metric_for_best_model: 'val_accuracy',
+    greater_is_better: true,
+  },
+  grpo: {
+    num_train_epochs: 1,
+    learning_rate: 1e-5,
+    lr_scheduler_type: 'constant_with_warmup',
+    gradient_accumulation_steps: 4,
+    loss_type: 'grpo',
+    num_generations: 4,
+    temperature: 0.7,
+    top_p: 0.9,
+    max_completion_length: 512,
+    eval_steps: 200,
+    save_steps: 200,
+    eval_on_start: false,
+    metric_for_best_model: 'val_reward',
+    greater_is_better: true,
+  },
+  'grpo-trl': {
+    per_device_train_batch_size: 8,
+    gradient_accumulation_steps: 1,
+    learning_rate: 1e-6,
+    warmup_ratio: 0,
+    weight_decay: 0,
+    beta: 0,
+    loss_type: 'dapo',
+    reward_scheme: 'trl_legacy',
+    eval_steps: 200,
+    save_steps: 200,
+    eval_on_start: false,
+    metric_for_best_model: 'eval_reward',
+    greater_is_better: true,
+  },
 };
 
-/** The built-in demo's settings: the whole story in a few minutes on any device. */
-export const DEMO_PRESET: TrainingConfigInput = {
-  r: 16,
-  lora_alpha: 32,
-  lora_dropout: 0,
-  learning_rate: 2e-3,
-  lr_scheduler_type: 'cosine',
-  warmup_ratio: 0.05,
-  weight_decay: 0,
-  per_device_train_batch_size: 8,
-  gradient_accumulation_steps: 1,
-  max_steps: 60,
-  logging_steps: 1,
-  eval_steps: 20,
-  eval_num_samples: 64,
-  eval_batch_size: 32,
-  max_new_tokens: 160,
-  save_steps: 30,
-  max_length: 512,
-  max_image_size: 0,
+/** Loss types by method. */
+export const LOSS_TYPES: Readonly<Record<Method, readonly string[]>> = {
+  sft: ['sigmoid'],
+  dpo: ['sigmoid', 'cdpo', 'robust', 'hinge', 'ipo', 'sigmoid_norm', 'exo_pair', 'nca_pair', 'bco_pair', 'sppo_hard', 'apo_zero', 'apo_down', 'sft'],
+  grpo: ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo'],
+  'grpo-trl': ['grpo', 'bnpo', 'dr_grpo', 'dapo', 'cispo'],
 };
 
 /**
@@ -144,11 +218,42 @@ export function parseTrainingConfig(input: unknown): TrainingConfig {
     else if (Object.hasOwn(trainingConfigSchema.entries, key)) source[key] = value;
     else throw new LorikeetError('config', `Setting ${key.slice(0, 80)} is not known.`, 'Remove it, or correct its name.', { field: key.slice(0, 80) });
   }
+  const method = METHODS.find((name) => name === source.method) ?? 'sft';
+  for (const [key, value] of Object.entries(METHOD_DEFAULTS[method])) if (!(key in source)) source[key] = value;
   const result = v.safeParse(trainingConfigSchema, source);
   if (!result.success) {
     const issue = result.issues[0];
     const field = v.getDotPath(issue) ?? '';
     throw new LorikeetError('config', `Setting ${field}: ${issue.message}`, 'Correct this setting; its help text names the allowed values.', { field });
   }
+  checkTogether(result.output);
   return result.output;
+}
+
+/** Rules that span several settings. */
+function checkTogether(config: TrainingConfig): void {
+  const refuse = (field: keyof TrainingConfig, message: string, advice: string): never => {
+    throw new LorikeetError('config', `Setting ${field}: ${message}`, advice, { field });
+  };
+  const { method } = config;
+  const losses = [config.loss_type].flat();
+  const unknown = losses.find((name) => !LOSS_TYPES[method].includes(name));
+  if (unknown !== undefined) refuse('loss_type', `"${unknown}" is no loss of ${method}`, `Choose among ${LOSS_TYPES[method].join(', ')}.`);
+  if (method !== 'dpo' && losses.length > 1) refuse('loss_type', 'only DPO mixes several losses', 'Choose one.');
+  if (config.loss_weights && config.loss_weights.length !== losses.length) {
+    refuse('loss_weights', `there are ${config.loss_weights.length} weights for ${losses.length} losses`, 'Give one weight for each loss type, or none.');
+  }
+  if (method === 'dpo' && config.beta === 0) refuse('beta', 'DPO needs a beta above 0', 'The usual value is 0.1.');
+  if (method !== 'grpo' && method !== 'grpo-trl') return;
+  if (config.num_generations < 2) refuse('num_generations', 'a group of one has no advantage', 'Use at least 2.');
+  if (method === 'grpo-trl' && (config.per_device_train_batch_size * config.gradient_accumulation_steps) % config.num_generations !== 0) {
+    refuse(
+      'num_generations',
+      `per_device_train_batch_size × gradient_accumulation_steps is ${config.per_device_train_batch_size * config.gradient_accumulation_steps} completions, which num_generations = ${config.num_generations} does not divide`,
+      'Make their product a multiple of num_generations.',
+    );
+  }
+  if (config.reward_scheme === 'none' && config.custom_rewards.length === 0) refuse('reward_scheme', 'there is no reward at all', 'Choose a scheme or write a reward of your own.');
+  const names = config.custom_rewards.map(({ name }) => name);
+  if (new Set(names).size !== names.length) refuse('custom_rewards', 'two rewards have the same name', 'Rename one of them.');
 }

@@ -1,6 +1,6 @@
 /** The contract of training_log.json: the original system's keys, our additions beside them. */
 
-/** One logged optimizer step of SFT. Losses are means over label tokens of the rows' window. */
+/** One logged optimizer step. Each method adds its own metrics. Losses are means over label tokens of the rows' window. */
 export interface TrainRow {
   step: number;
   /** Epochs done, fractional. */
@@ -23,11 +23,11 @@ export interface TrainRow {
   [metric: string]: number | string;
 }
 
-/** One validation. Detection metrics are present when answers were generated. */
+/** One validation; each method adds its own metrics. Detection metrics are present when answers were generated. */
 export interface ValRow {
   step: number;
   epoch: number;
-  eval_loss: number;
+  eval_loss?: number;
   eval_runtime: number;
   eval_samples: number;
   time: string;
@@ -50,6 +50,8 @@ export interface BestCheckpoint {
   metric: string;
   value: number;
   path: string;
+  /** The other figures of that validation, as far as the method's log has them here. */
+  [metric: string]: number | string;
 }
 
 /** Device and software a run was made with. */

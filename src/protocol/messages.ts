@@ -19,6 +19,24 @@ export type DatasetSource =
   | { kind: 'demo' }
   | { kind: 'files'; train: PathFile[]; validation: PathFile[] };
 
+/** An adapter to start from, or to try: a run's own, a dropped PEFT folder, or the built-in one. */
+export type AdapterSource =
+  | { kind: 'demo' }
+  | { kind: 'run'; runId: string; /** "best", "final" or "checkpoint-<step>" */ directory: string }
+  | { kind: 'files'; name: string; files: PathFile[] };
+
+/** What an adapter says of itself; a run that starts from it must have the same settings. */
+export interface AdapterSummary {
+  name: string;
+  r: number;
+  lora_alpha: number;
+  use_rslora: boolean;
+  target_modules: string | string[];
+  modules: number;
+  parameters: number;
+  baseModel: string | null;
+}
+
 export interface DeviceSummary {
   /** Vendor, architecture and description as far as the browser tells. */
   adapter: string;
@@ -113,6 +131,31 @@ export interface AnswerPreview {
   image: Blob | null;
 }
 
+/** One sampled answer of a group. */
+export interface CompletionRecord {
+  text: string;
+  boxes: LabelledBox[];
+  tokens: number;
+  /** Cut at max_completion_length. */
+  truncated: boolean;
+  /** By reward term; null where the reward gave nothing usable. */
+  rewards: Record<string, number | null>;
+  reward: number | null;
+  advantage: number;
+}
+
+/** The answers sampled for one prompt at a logged step. */
+export interface CompletionGroup {
+  step: number;
+  /** Position in the training split. */
+  sample: number;
+  id: string;
+  prompt: string;
+  truth: string;
+  truthBoxes: LabelledBox[];
+  completions: CompletionRecord[];
+}
+
 export type RunStatus = 'preparing' | 'running' | 'validating' | 'paused' | 'stopped' | 'finished' | 'failed' | 'interrupted';
 
 /** What the runs list shows without opening a run. */
@@ -139,7 +182,9 @@ export type Request =
   | { type: 'loadDataset'; source: DatasetSource; config: TrainingConfig }
   | { type: 'sample'; split: SplitName; index: number }
   | { type: 'plan'; config: TrainingConfig }
-  | { type: 'start'; runId: string; name: string; config: TrainingConfig }
+  /** Reads an adapter and checks it against the model. */
+  | { type: 'inspectAdapter'; source: AdapterSource }
+  | { type: 'start'; runId: string; name: string; config: TrainingConfig; adapter?: AdapterSource | null }
   | { type: 'resumeRun'; runId: string }
   | { type: 'pause' }
   | { type: 'continue' }
@@ -153,6 +198,7 @@ export interface Replies {
   loadDataset: DatasetSummary;
   sample: SamplePreview;
   plan: RunPlan;
+  inspectAdapter: AdapterSummary;
   start: { runId: string };
   resumeRun: { runId: string; step: number };
   pause: null;
@@ -163,10 +209,12 @@ export interface Replies {
 
 /** News from the worker, in order. */
 export type TrainerEvent =
-  | { type: 'progress'; task: 'model' | 'dataset' | 'prepare' | 'validation'; stage: Stage; done: number; total: number }
+  | { type: 'progress'; task: 'model' | 'dataset' | 'prepare' | 'validation' | 'rollout'; stage: Stage; done: number; total: number }
   | { type: 'status'; runId: string; status: RunStatus; step: number; totalSteps: number; secondsLeft: number | null }
   | { type: 'train'; runId: string; row: TrainRow }
   | { type: 'validation'; runId: string; row: ValRow; answers: AnswerPreview[]; best: BestCheckpoint | null }
+  /** Sampled answers of a logged step, stored already. */
+  | { type: 'completions'; runId: string; step: number; groups: CompletionGroup[] }
   | { type: 'saved'; runId: string; step: number; at: string }
   | { type: 'notice'; runId: string; notice: RunNotice }
   | { type: 'finished'; runId: string; log: TrainingLog }

@@ -19,6 +19,11 @@ export const englishSayings = {
     `eval_steps is ${every}, but the run has only ${steps} steps: it validates at its start and end only.`,
   tooFewStepsToSave: ({ every, steps }: { every: number; steps: number }) =>
     `save_steps is ${every}, but the run has only ${steps} steps: no numbered checkpoint is kept.`,
+  earlyStopped: ({ step, count }: { step: number; count: number }) =>
+    `Ended early after step ${step}: ${count} validations in a row brought no better adapter.`,
+  rewardFaults: ({ name, count, reason }: { name: string; count: number; reason: string }) => `Reward ${name} gave nothing usable for ${count} answers: ${reason}`,
+  pairsIdentical: ({ count }: { count: number }) => `${count} pairs were left out because both answers are the same tokens.`,
+  startedFrom: ({ name }: { name: string }) => `Started from the adapter ${name}.`,
   notQuantised: () => 'The weights are not quantised; 4-bit loading would need about a quarter of their memory.',
   rankAboveVllm: ({ r }: { r: number }) => `Rank ${r} is above 16, vLLM's default limit: serve the adapter with --max-lora-rank ${r}.`,
 };
@@ -46,6 +51,9 @@ export const englishStages = {
   adapter: 'attaching the adapter',
   loss: 'validation loss',
   answers: 'validation answers',
+  reference: 'reference log-probabilities',
+  sampling: 'sampling answers',
+  scoring: 'scoring answers',
 };
 
 export type Stage = keyof typeof englishStages;

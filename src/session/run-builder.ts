@@ -3,18 +3,21 @@ import { linearModules } from '../checkpoint/tensor-names.ts';
 import type { ModelFiles } from '../checkpoint/model-files.ts';
 import { epochOrder, selectIndices } from '../data/sampler.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
+import { LorikeetError } from '../protocol/errors.ts';
 import type { RunEnvironment } from '../protocol/log.ts';
 import type { AnswerPreview, DeviceSummary, TrainerEvent } from '../protocol/messages.ts';
 import { LORIKEET_VERSION } from '../protocol/version.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { RunWriter } from '../storage/run-writer.ts';
-import { Checkpoints } from '../training/checkpoints.ts';
+import { Checkpoints, type AdapterFormat } from '../training/checkpoints.ts';
+import type { Evaluation } from '../training/evaluation.ts';
 import { countLabelTokens } from '../training/feeder.ts';
 import { TrainingRun } from '../training/loop.ts';
-import type { TrainableModel } from '../training/model-contract.ts';
+import type { AdapterTensor, TrainableModel } from '../training/model-contract.ts';
 import { peftFormat } from '../training/peft-format.ts';
 import type { SampleSize } from '../training/planner.ts';
-import { Validator } from '../training/validation.ts';
+import { SftMethod } from '../training/methods/sft.ts';
+import { Validator, type Pack } from '../training/validation.ts';
 import { detectionTask } from './answers.ts';
 import { fingerprintSamples } from './encoded-dataset.ts';
 import type { EncodedDataset, SampleEncoder, SessionSample } from './encoded-dataset.ts';
@@ -43,22 +46,47 @@ export function buildValidator(parts: Omit<RunIngredients, 'model' | 'files' | '
   return new Validator(config, chosen, (samples) => processor.pack(samples), task, earlier);
 }
 
-/** The run, ready to be restored or started. */
-export async function buildRun(parts: RunIngredients, writer: RunWriter, validator: Validator | null, emit: (event: TrainerEvent) => void): Promise<TrainingRun> {
-  const { config, dataset, processor, model, files } = parts;
-  const samples = dataset.train.map(({ encoded }) => encoded);
+function adapterFormat({ config, modelName, files }: Pick<RunIngredients, 'config' | 'modelName' | 'files'>): AdapterFormat {
   const { r, lora_alpha, lora_dropout, target_modules, use_rslora } = config;
-  const adapterConfig = { base_model_name_or_path: parts.modelName, r, lora_alpha, lora_dropout, target_modules, use_rslora };
+  return peftFormat({ base_model_name_or_path: modelName, r, lora_alpha, lora_dropout, target_modules, use_rslora }, linearModules(files.config));
+}
+
+/** Directory of the adapter that a run started from: its reference model, also after a resume. */
+const START_DIRECTORY = 'start';
+
+/**
+ * Puts a starting adapter into the model.
+ * @throws LorikeetError "adapter" when its modules are not those of target_modules
+ */
+export async function startFrom(model: TrainableModel, tensors: readonly AdapterTensor[]): Promise<void> {
+  await model.writeAdapter(tensors);
+}
+
+/** Keeps the starting adapter with the run. */
+export async function keepStart(parts: RunIngredients, writer: RunWriter, tensors: readonly AdapterTensor[]): Promise<void> {
+  await writer.writeDirectory(START_DIRECTORY, 0, adapterFormat(parts).write(tensors));
+}
+
+/** The adapter that a stored run started from, or null. */
+export async function readStart(parts: RunIngredients, writer: RunWriter): Promise<AdapterTensor[] | null> {
+  if (!Object.hasOwn(writer.directories, START_DIRECTORY)) return null;
+  return adapterFormat(parts).read(await writer.readDirectory(START_DIRECTORY));
+}
+
+/** The run, ready to be restored or started. */
+export async function buildRun(parts: RunIngredients, writer: RunWriter, validator: Evaluation | null, emit: (event: TrainerEvent) => void): Promise<TrainingRun> {
+  const { config, dataset, processor, model } = parts;
+  if (config.method !== 'sft') throw new LorikeetError('config', `The method ${config.method} cannot be trained yet.`, 'Choose sft.', { field: 'method' });
+  const samples = dataset.train.map(({ encoded }) => encoded);
+  const pack: Pack = (batch) => processor.pack(batch);
   return new TrainingRun({
     config,
     model,
-    samples,
+    method: new SftMethod(config, model, samples, (epoch) => epochOrder(samples.length, config.seed, epoch), pack),
     dataFingerprint: await fingerprintSamples(dataset.train),
-    order: (epoch) => epochOrder(samples.length, config.seed, epoch),
-    pack: (batch) => processor.pack(batch),
     validator,
     writer,
-    checkpoints: new Checkpoints(writer, model, peftFormat(adapterConfig, linearModules(files.config)), config.save_total_limit),
+    checkpoints: new Checkpoints(writer, model, adapterFormat(parts), config.save_total_limit),
     emit,
     clock: () => performance.now(),
   });

@@ -1,8 +1,9 @@
 /** The trainer behind the protocol: holds device, model, dataset and at most one run, and answers the page's requests. */
+import { linearModules } from '../checkpoint/tensor-names.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { RunNotice } from '../protocol/log.ts';
-import type { DatasetSource, PathFile, Replies, Request, RunPlan, TrainerEvent } from '../protocol/messages.ts';
+import type { AdapterSource, DatasetSource, PathFile, Replies, Request, RunPlan, TrainerEvent } from '../protocol/messages.ts';
 import { say, type Saying } from '../protocol/sayings.ts';
 import { lockRun } from '../storage/locks.ts';
 import { RunWriter } from '../storage/run-writer.ts';
@@ -14,8 +15,10 @@ import { planRun } from '../training/planner.ts';
 import type { EncodedDataset } from './encoded-dataset.ts';
 import type { Engine, OpenEngine } from './engine.ts';
 import { progressReporter } from './progress.ts';
-import { buildRun, buildValidator, environmentOf, sampleSizes, tryLargestBatch } from './run-builder.ts';
+import { buildRun, buildValidator, environmentOf, keepStart, readStart, sampleSizes, startFrom, tryLargestBatch } from './run-builder.ts';
 import type { RunIngredients } from './run-builder.ts';
+import { checkFits, openAdapter, summarizeAdapter } from './starting-adapter.ts';
+import type { StartingAdapter } from './starting-adapter.ts';
 import { SessionDataset } from './session-dataset.ts';
 import { SessionModel } from './session-model.ts';
 
@@ -34,7 +37,7 @@ export class TrainerSession {
    */
   constructor(
     private readonly openEngine: OpenEngine,
-    demoUrl: string,
+    private readonly demoUrl: string,
     private readonly publish: (event: TrainerEvent) => void,
   ) {
     const progress = progressReporter(publish);
@@ -81,11 +84,17 @@ export class TrainerSession {
         return this.dataset.sample(request.split, request.index, this.model.open);
       case 'plan':
         return this.plan(request.config);
+      case 'inspectAdapter':
+        return summarizeAdapter(await this.openAdapter(request.source));
       case 'start':
-        return this.start(request.runId, request.name, request.config);
+        return this.start(request);
       case 'resumeRun':
         return this.resume(request.runId);
     }
+  }
+
+  private openAdapter(source: AdapterSource): Promise<StartingAdapter> {
+    return openAdapter(source, this.demoUrl, linearModules(this.model.require().files.config));
   }
 
   private activeRun(): TrainingRun {
@@ -130,12 +139,15 @@ export class TrainerSession {
     return planRun(model.files.config, config, sampleSizes(data.train), engine.flopsPerSecond, data.validation.length);
   }
 
-  private async start(runId: string, name: string, config: TrainingConfig): Promise<{ runId: string }> {
+  private async start({ runId, name, config, adapter }: Extract<Request, { type: 'start' }>): Promise<{ runId: string }> {
     this.requireIdle();
     const release = await lockRun(runId);
     try {
       const { device } = await this.device();
+      const starting = adapter ? await this.openAdapter(adapter) : null;
+      if (starting) checkFits(starting, config);
       const parts = await this.ingredients(config);
+      if (starting) await startFrom(parts.model, starting.adapter.tensors);
       const plan = await this.plan(config);
       const validator = buildValidator(parts, []);
       await tryLargestBatch(parts, plan.memory.total);
@@ -156,7 +168,9 @@ export class TrainerSession {
         totalSteps: plan.totalSteps,
         deletedAt: null,
       });
+      if (starting) await keepStart(parts, writer, starting.adapter.tensors);
       const run = await buildRun(parts, writer, validator, this.emit);
+      if (starting) this.notice(writer, 0, 'info', say('startedFrom', { name: starting.name }));
       for (const warning of startWarnings(config, environment.mixed_precision, parts.dataset, dataset)) this.notice(writer, 0, 'warning', warning);
       this.launch(runId, run, release);
       return { runId };
@@ -176,6 +190,8 @@ export class TrainerSession {
       await this.dataset.returnTo(dataset, this.model.require(), config);
       const { device } = await this.device();
       const parts = await this.ingredients(config);
+      const start = await readStart(parts, writer);
+      if (start) await startFrom(parts.model, start);
       const run = await buildRun(parts, writer, buildValidator(parts, await writer.readAnswers()), this.emit);
       const step = await run.restore();
       this.notice(writer, step, 'info', say('resumed', { step }));

@@ -62,6 +62,9 @@ export const keyOf = {
   file: (id: string, token: string, path: string): RecordKey => ['file', id, token, path],
   predictions: (id: string, step: number): RecordKey => ['predictions', id, step],
   answers: (id: string): RecordKey => ['answers', id],
+  completions: (id: string, step: number): RecordKey => ['completions', id, step],
+  /** Image of a training sample that completions refer to. */
+  sampleImage: (id: string, sample: number): RecordKey => ['sample-image', id, sample],
 };
 
 export const rangeOf = {
@@ -70,11 +73,13 @@ export const rangeOf = {
   files: (id: string) => keysUnder('file', id),
   directory: (id: string, token: string) => keysUnder('file', id, token),
   predictions: (id: string) => keysUnder('predictions', id),
+  completions: (id: string) => keysUnder('completions', id),
+  sampleImages: (id: string) => keysUnder('sample-image', id),
 };
 
 /** True for directories that hold exact-resume state. */
 export function isCheckpoint(directory: string): boolean {
-  return directory === RESUME_DIRECTORY || /^checkpoint-\d+$/.test(directory);
+  return directory === RESUME_DIRECTORY || /^checkpoint-(samples-)?\d+$/.test(directory);
 }
 
 /** Puts the log together from the run's records. */

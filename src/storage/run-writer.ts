@@ -1,7 +1,7 @@
 /** The worker's side of a run's storage: rows are queued and written behind the training's back, directories are switched whole. */
 import { LorikeetError, invariant } from '../protocol/errors.ts';
 import type { BestCheckpoint, RunNotice, TrainingLog } from '../protocol/log.ts';
-import type { AnswerPreview, RunStatus } from '../protocol/messages.ts';
+import type { AnswerPreview, CompletionGroup, RunStatus } from '../protocol/messages.ts';
 import type { RecordKey } from './database.ts';
 import { commit, read, readAll, readKeys, storageError } from './database.ts';
 import { sha256 } from './fingerprint.ts';
@@ -33,6 +33,7 @@ export class RunWriter {
   private chain: Promise<unknown> = Promise.resolve();
   private fault: LorikeetError | null = null;
   private tokens = 0;
+  private readonly keptImages = new Set<number>();
 
   private constructor(
     readonly run: RunRecord,
@@ -125,7 +126,9 @@ export class RunWriter {
     await this.flush();
     const kept = this.entries.filter((entry) => entry.kind === 'notice' || entry.row.step <= step);
     await this.repack(kept);
-    const stale = (await readKeys(rangeOf.predictions(this.run.id))).filter((key) => Number(key[2]) > step);
+    const { id } = this.run;
+    const numbered = await Promise.all([readKeys(rangeOf.predictions(id)), readKeys(rangeOf.completions(id))]);
+    const stale = numbered.flat().filter((key) => Number(key[2]) > step);
     if (stale.length > 0) await commit({ remove: stale });
   }
 
@@ -204,6 +207,18 @@ export class RunWriter {
   async writeAnswers(step: number, answers: readonly AnswerPreview[], predictions: string): Promise<void> {
     const { id } = this.run;
     await this.serially(() => commit({ put: [[keyOf.answers(id), answers], [keyOf.predictions(id, step), predictions]] }));
+  }
+
+  /** Stores the answers sampled at a logged step. */
+  async writeCompletions(step: number, groups: readonly CompletionGroup[]): Promise<void> {
+    await this.serially(() => commit({ put: [[keyOf.completions(this.run.id, step), groups]] }));
+  }
+
+  /** Keeps the image of a training sample, once, for the page's view of completions. */
+  async keepSampleImage(sample: number, image: Blob): Promise<void> {
+    if (this.keptImages.has(sample)) return;
+    this.keptImages.add(sample);
+    await this.serially(() => commit({ put: [[keyOf.sampleImage(this.run.id, sample), image]] }));
   }
 
   /** Answers of the last validation, or none. */

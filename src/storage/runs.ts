@@ -1,9 +1,11 @@
 /** The page's side of stored runs: list, read, rename, remove, take back. Needs no worker and no GPU. */
+import type { Method } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { TrainingLog } from '../protocol/log.ts';
-import type { AnswerPreview, PathFile, RunStatus, RunSummary } from '../protocol/messages.ts';
+import { settingsInUse } from '../protocol/presets.ts';
+import type { AnswerPreview, CompletionGroup, PathFile, RunStatus, RunSummary } from '../protocol/messages.ts';
 import type { RecordKey } from './database.ts';
-import { commit, keysUnder, read, readAll, readEntries } from './database.ts';
+import { commit, keysUnder, read, readAll, readEntries, readKeys } from './database.ts';
 import { lockedRuns, lockRun } from './locks.ts';
 import type { LogEntry, RunHead, RunRecord } from './records.ts';
 import { buildLog, isCheckpoint, keyOf, rangeOf, RESUME_DIRECTORY } from './records.ts';
@@ -45,12 +47,20 @@ export async function readRunFiles(runId: string): Promise<PathFile[]> {
     const lost = directories.find(({ file }) => !file);
     if (lost && attempt < ATTEMPTS) continue;
     if (lost) throw new LorikeetError('file-missing', `${lost.path} is missing from the browser's storage.`, 'Resume the run to write it again, or use an older download.', { file: lost.path });
-    const [log, predictions] = await Promise.all([readLog(runId), readAll<string>(rangeOf.predictions(runId))]);
+    const [log, predictions, completions] = await Promise.all([
+      readLog(runId),
+      readAll<string>(rangeOf.predictions(runId)),
+      readEntries<CompletionGroup[]>(rangeOf.completions(runId)),
+    ]);
     return [
       { path: 'training_log.json', file: json(log) },
-      { path: `${run.config.method}_config.json`, file: json(run.config) },
+      { path: `${configName(run.config.method)}_config.json`, file: json(settingsInUse(run.config)) },
       ...(directories as PathFile[]),
       ...(predictions.length > 0 ? [{ path: 'val_predictions.jsonl', file: new Blob(predictions, { type: 'application/jsonl' }) }] : []),
+      ...completions.map(([key, groups]) => ({
+        path: `completions/completions_${String(key[2]).padStart(5, '0')}.jsonl`,
+        file: new Blob(completionLines(groups), { type: 'application/jsonl' }),
+      })),
     ];
   }
 }
@@ -64,9 +74,50 @@ async function readDirectories(runId: string, head: RunHead): Promise<{ path: st
   return Promise.all(files.map(async ({ path, key }) => ({ path, file: await read<Blob>(key) })));
 }
 
+/**
+ * One directory of a run, such as "best".
+ * @throws LorikeetError "file-missing" when there is none
+ */
+export async function readRunDirectory(runId: string, directory: string): Promise<{ name: string; files: PathFile[] }> {
+  const { run, head } = await readRun(runId);
+  const found = (await readDirectories(runId, head)).filter(({ path }) => path.startsWith(`${directory}/`));
+  const files = found.flatMap(({ path, file }) => (file ? [{ path: path.slice(directory.length + 1), file }] : []));
+  if (files.length === 0 || files.length < found.length) {
+    throw new LorikeetError('file-missing', `The run ${run.name} has no ${directory}.`, 'Choose another adapter of this run.', { file: directory });
+  }
+  return { name: run.name, files };
+}
+
 /** Answers of the last validation. */
 export async function readAnswers(runId: string): Promise<AnswerPreview[]> {
   return (await read<AnswerPreview[]>(keyOf.answers(runId))) ?? [];
+}
+
+/** Steps at which sampled answers were stored, ascending. */
+export async function listCompletionSteps(runId: string): Promise<number[]> {
+  return (await readKeys(rangeOf.completions(runId))).map((key) => Number(key[2]));
+}
+
+/** Sampled answers of one logged step. */
+export async function readCompletions(runId: string, step: number): Promise<CompletionGroup[]> {
+  return (await read<CompletionGroup[]>(keyOf.completions(runId, step))) ?? [];
+}
+
+/** Image of a training sample that completions refer to, if it was kept. */
+export async function readSampleImage(runId: string, sample: number): Promise<Blob | null> {
+  return (await read<Blob>(keyOf.sampleImage(runId, sample))) ?? null;
+}
+
+/** The original's name of the settings file. */
+function configName(method: Method): string {
+  return method === 'grpo-trl' ? 'training' : method;
+}
+
+/** TRL's completions table, a line for each answer. */
+function completionLines(groups: readonly CompletionGroup[]): string[] {
+  return groups.flatMap(({ step, id, prompt, truth, completions }) =>
+    completions.map(({ text, rewards, reward, advantage, tokens, truncated }) => `${JSON.stringify({ step, id, prompt, completion: text, truth, ...rewards, reward, advantage, tokens, truncated })}\n`),
+  );
 }
 
 /** Where the run's model and dataset come from, and its settings. */
@@ -110,7 +161,7 @@ export async function emptyBin(milliseconds: number): Promise<string[]> {
   const limit = new Date(Date.now() - milliseconds).toISOString();
   const gone = runs.filter((run) => run.deletedAt !== null && run.deletedAt <= limit && !locked.has(run.id)).map((run) => run.id);
   for (const id of gone) {
-    const ranges = [rangeOf.rows(id), rangeOf.files(id), rangeOf.predictions(id)];
+    const ranges = [rangeOf.rows(id), rangeOf.files(id), rangeOf.predictions(id), rangeOf.completions(id), rangeOf.sampleImages(id)];
     const keys: RecordKey[] = [keyOf.run(id), keyOf.head(id), keyOf.answers(id)];
     await commit({ remove: [...keys, ...ranges] });
   }

@@ -29,6 +29,7 @@ interface StoredState {
   state: TrainerState;
   adapter: AdapterTensor[];
   optimizer: OptimizerState;
+  files: ReadonlyMap<string, Uint8Array>;
 }
 
 export class Checkpoints {
@@ -46,13 +47,13 @@ export class Checkpoints {
   }
 
   /** Stores everything an exact resume needs in the rolling slot. */
-  async saveResumeState(state: TrainerState, context: TrainerStateContext): Promise<void> {
-    await this.saveState(RESUME_DIRECTORY, state, context);
+  async saveResumeState(state: TrainerState, context: TrainerStateContext, files?: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    await this.saveState(RESUME_DIRECTORY, state, context, files);
   }
 
-  /** Stores checkpoint-<step>, then removes the oldest ones beyond the limit. */
-  async saveCheckpoint(state: TrainerState, context: TrainerStateContext): Promise<void> {
-    await this.saveState(`checkpoint-${state.step}`, state, context);
+  /** Stores a numbered checkpoint, then removes the oldest ones beyond the limit. */
+  async saveCheckpoint(name: string, state: TrainerState, context: TrainerStateContext, files?: ReadonlyMap<string, Uint8Array>): Promise<void> {
+    await this.saveState(name, state, context, files);
     if (this.saveTotalLimit === 0) return;
     const numbered = this.candidates().filter(([name]) => name !== RESUME_DIRECTORY);
     numbered.sort(([, a], [, b]) => b.step - a.step);
@@ -72,10 +73,10 @@ export class Checkpoints {
 
   /**
    * Puts the newest readable state into the model.
-   * @returns the state, and what had to be passed over because it was damaged
+   * @returns the state, all files it lies in, and what had to be passed over because it was damaged
    * @throws LorikeetError "resume" when no stored state can be read
    */
-  async restore(): Promise<{ state: TrainerState; lost: LostCheckpoint[] }> {
+  async restore(): Promise<{ state: TrainerState; files: ReadonlyMap<string, Uint8Array>; lost: LostCheckpoint[] }> {
     const lost: LostCheckpoint[] = [];
     const newestFirst = this.candidates().sort(([, a], [, b]) => b.step - a.step || b.savedAt.localeCompare(a.savedAt));
     for (const [directory] of newestFirst) {
@@ -86,7 +87,7 @@ export class Checkpoints {
       }
       await this.model.writeAdapter(stored.adapter);
       await this.model.writeOptimizer(stored.optimizer);
-      return { state: stored.state, lost };
+      return { state: stored.state, files: stored.files, lost };
     }
     const reason = lost.length > 0 ? `: ${lost[0].error.message}` : '.';
     throw new LorikeetError('resume', `No stored state of this run can be read${reason}`, 'Start a new run; the log and the adapters stored so far can still be downloaded.');
@@ -96,12 +97,13 @@ export class Checkpoints {
     return Object.entries(this.writer.directories).filter(([name]) => isCheckpoint(name));
   }
 
-  private async saveState(directory: string, state: TrainerState, context: TrainerStateContext): Promise<void> {
+  private async saveState(directory: string, state: TrainerState, context: TrainerStateContext, more: ReadonlyMap<string, Uint8Array> = new Map()): Promise<void> {
     const adapter = await this.readFiniteAdapter();
     const optimizer = await this.model.readOptimizer();
     const files = this.format.write(adapter);
     files.set(OPTIMIZER, writeOptimizerFile(optimizer));
     files.set(STATE, writeTrainerState(state, context));
+    for (const [path, bytes] of more) files.set(path, bytes);
     await this.writer.writeDirectory(directory, state.step, files);
   }
 
@@ -110,7 +112,7 @@ export class Checkpoints {
     const state = readTrainerState(required(files, directory, STATE), `${directory}/${STATE}`);
     const adapter = await this.format.read(files);
     const optimizer = await readOptimizerFile(required(files, directory, OPTIMIZER), adapter, `${directory}/${OPTIMIZER}`);
-    return { state, adapter, optimizer };
+    return { state, adapter, optimizer, files };
   }
 
   /** A state with NaN in it must never replace a good one. */

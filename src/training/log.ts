@@ -1,11 +1,20 @@
 /** Rows of the training log, and its settings and final figures under the names that the original tools read. */
 import type { TrainingConfig } from '../protocol/config.ts';
+import { settingsInUse } from '../protocol/presets.ts';
 import type { BestCheckpoint, TrainingLog, TrainRow, ValRow } from '../protocol/log.ts';
 
 /** Running figures of a run. Plain data: stored with every checkpoint, so that a resumed log continues digit for digit. */
 export interface RunTotals {
   /** Of the log window: sum of loss × weight, the weights, tokens, steps and active milliseconds. */
-  window: { loss: number; weight: number; tokens: number; steps: number; milliseconds: number };
+  window: {
+    loss: number;
+    weight: number;
+    tokens: number;
+    steps: number;
+    milliseconds: number;
+    /** Of the method's own metrics: sum over the steps that have it, and their number. */
+    metrics: Record<string, { sum: number; weight: number }>;
+  };
   /** Sum of the steps' losses. */
   loss: number;
   tokens: number;
@@ -19,7 +28,7 @@ export function emptyTotals(): RunTotals {
 }
 
 export function emptyWindow(): RunTotals['window'] {
-  return { loss: 0, weight: 0, tokens: 0, steps: 0, milliseconds: 0 };
+  return { loss: 0, weight: 0, tokens: 0, steps: 0, milliseconds: 0, metrics: {} };
 }
 
 /** One finished optimizer step. */
@@ -30,19 +39,24 @@ export interface StepResult {
   loss: number;
   gradNorm: number;
   learningRate: number;
-  labelTokens: number;
   tokens: number;
   samples: number;
+  /** What the step's loss counts in the window's mean, e.g. its label tokens. */
+  weight: number;
+  /** The method's own figures; each step counts once in the window's mean, as in TRL. */
+  metrics: Readonly<Record<string, number>>;
 }
 
-/**
- * Adds a step to the totals.
- * @param weight what the step's loss counts in the window's mean: its label tokens, or 1 where micro-batch means are averaged
- */
-export function addStep(totals: RunTotals, result: StepResult, weight: number): void {
+/** Adds a step to the totals. */
+export function addStep(totals: RunTotals, result: StepResult): void {
   const { window } = totals;
-  window.loss += result.loss * weight;
-  window.weight += weight;
+  window.loss += result.loss * result.weight;
+  window.weight += result.weight;
+  for (const [name, value] of Object.entries(result.metrics)) {
+    if (!Number.isFinite(value)) continue;
+    const known = window.metrics[name] ?? { sum: 0, weight: 0 };
+    window.metrics[name] = { sum: known.sum + value, weight: known.weight + 1 };
+  }
   window.tokens += result.tokens;
   window.steps += 1;
   totals.loss += result.loss;
@@ -65,13 +79,24 @@ export function trainRow(totals: RunTotals, last: StepResult, gpuBytes: number, 
     gpu_memory_mb: gpuBytes / 2 ** 20,
     num_tokens: totals.tokens,
     samples: totals.samples,
+    ...Object.fromEntries(Object.entries(window.metrics).map(([name, { sum, weight }]) => [name, sum / weight])),
     elapsed_s: totals.elapsedMilliseconds / 1000,
     time: time.toISOString(),
   };
 }
 
 /** Keys of a train row that the clock decides; everything else is a function of settings, data, seed and step. */
-export const CLOCK_KEYS: readonly (keyof TrainRow)[] = ['tokens_per_second', 'step_time_ms', 'gpu_memory_mb', 'elapsed_s', 'time'];
+export const CLOCK_KEYS: readonly (keyof TrainRow)[] = [
+  'tokens_per_second',
+  'step_time_ms',
+  'gpu_memory_mb',
+  'elapsed_s',
+  'time',
+  'generate_ms',
+  'score_ms',
+  'log_probs_ms',
+  'backward_ms',
+];
 
 /** What the log says about where things came from. */
 export interface LogSources {
@@ -84,7 +109,7 @@ export interface LogSources {
 /** `config` of training_log.json: our settings, and beside them the fields of the original's dataclass under its names. */
 export function logConfig(config: TrainingConfig, sources: LogSources): Record<string, unknown> {
   return {
-    ...config,
+    ...settingsInUse(config),
     model_path: sources.modelPath,
     output_dir: sources.outputDir,
     train_data: sources.trainData,
@@ -95,6 +120,7 @@ export function logConfig(config: TrainingConfig, sources: LogSources): Record<s
     lora_target_modules: config.target_modules,
     use_4bit: config.load_in_4bit,
     use_8bit: config.load_in_8bit,
+    ...(config.method === 'grpo' ? { kl_coef: config.beta, clip_range: config.epsilon } : {}),
   };
 }
 
@@ -108,7 +134,7 @@ export function finalMetrics(
   const seconds = totals.elapsedMilliseconds / 1000;
   const rate = (count: number) => (seconds > 0 ? count / seconds : 0);
   const evaluated = Object.entries(lastValidation ?? {}).filter((entry): entry is [string, number] => {
-    return entry[0].startsWith('eval_') && typeof entry[1] === 'number';
+    return /^(eval|val)_/.test(entry[0]) && typeof entry[1] === 'number';
   });
   return {
     best_metric: best?.value ?? null,

@@ -1,34 +1,29 @@
-/** The SFT loop. Every number is a function of settings, data, seed and step: pausing, saving, validating and resuming leave no trace in it. */
+/** The training loop of every method. Every number is a function of settings, data, seed and step: pausing, saving, validating and resuming leave no trace in it. */
 import type { TrainingConfig } from '../protocol/config.ts';
 import { invariant, LorikeetError } from '../protocol/errors.ts';
 import type { RunNotice, TrainingLog } from '../protocol/log.ts';
 import type { RunStatus, TrainerEvent } from '../protocol/messages.ts';
 import { say, type Saying } from '../protocol/sayings.ts';
-import type { EncodedSample } from '../processing/types.ts';
 import type { RunWriter } from '../storage/run-writer.ts';
-import { BatchPlan } from './batches.ts';
-import type { EpochOrder } from './batches.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { RunControl } from './control.ts';
-import { BatchFeeder } from './feeder.ts';
 import { RunClock } from './run-clock.ts';
 import { addStep, emptyTotals, emptyWindow, finalMetrics, trainRow } from './log.ts';
 import type { StepResult } from './log.ts';
+import type { StepWork, TrainingMethod } from './methods/method.ts';
 import type { AdamWSettings, PendingScalar, TrainableModel } from './model-contract.ts';
 import { learningRateAt, warmupSteps } from './schedule.ts';
 import type { TrainerState, TrainerStateContext } from './trainer-state.ts';
-import type { Pack, Validator } from './validation.ts';
+import type { Evaluation } from './evaluation.ts';
 
 export interface TrainingRunParts {
   config: TrainingConfig;
   model: TrainableModel;
-  samples: readonly EncodedSample[];
+  method: TrainingMethod;
   /** Identifies the samples and their order, so that a resumed run cannot go on with others. */
   dataFingerprint: string;
-  order: EpochOrder;
-  pack: Pack;
   /** Null when there is nothing to validate on or eval_steps is 0. */
-  validator: Validator | null;
+  validator: Evaluation | null;
   writer: RunWriter;
   checkpoints: Checkpoints;
   emit: (event: TrainerEvent) => void;
@@ -38,15 +33,14 @@ export interface TrainingRunParts {
 
 /** A step that the GPU is still working on. */
 interface StepInFlight {
-  result: Omit<StepResult, 'loss' | 'gradNorm'>;
-  losses: PendingScalar[];
+  step: number;
+  learningRate: number;
+  work: StepWork;
   gradNorm: PendingScalar;
 }
 
 export class TrainingRun {
   readonly control = new RunControl();
-  readonly plan: BatchPlan;
-  private readonly feeder: BatchFeeder;
   private readonly warmup: number;
   private totals = emptyTotals();
   /** Optimizer steps whose loss and gradient norm are known to be finite. */
@@ -59,10 +53,7 @@ export class TrainingRun {
   private validatedStep: number | null = null;
 
   constructor(private readonly parts: TrainingRunParts) {
-    const { config, samples, order, pack } = parts;
-    this.plan = new BatchPlan(config, samples.length, order);
-    this.feeder = new BatchFeeder(this.plan, samples, pack);
-    this.warmup = warmupSteps(this.plan.totalSteps, config.warmup_ratio);
+    this.warmup = warmupSteps(parts.method.totalSteps, parts.config.warmup_ratio);
     this.time = new RunClock(parts.clock);
   }
 
@@ -77,7 +68,7 @@ export class TrainingRun {
    */
   async restore(): Promise<number> {
     const { checkpoints, writer, dataFingerprint } = this.parts;
-    const { state, lost } = await checkpoints.restore();
+    const { state, files, lost } = await checkpoints.restore();
     if (state.dataFingerprint !== dataFingerprint) {
       throw new LorikeetError('resume', 'The training samples are not those the run was started with.', 'Load the same dataset with the same settings, then resume.', {
         field: 'dataset',
@@ -86,7 +77,7 @@ export class TrainingRun {
     for (const { directory, error } of lost) {
       this.notice('warning', say('stateUnreadable', { directory, reason: error.message }));
     }
-    this.take(state);
+    this.take(state, files);
     await writer.truncateLog(state.step);
     this.validatedStep = writer.log().val_history.at(-1)?.step ?? null;
     return state.step;
@@ -115,13 +106,15 @@ export class TrainingRun {
 
   /** @returns false when the run was stopped before its last step */
   private async trainAndEnd(): Promise<boolean> {
-    const { validator, config, checkpoints } = this.parts;
+    const { validator, config, checkpoints, method } = this.parts;
     this.setStatus('running');
     if (checkpoints.newestStep === null) await this.saveResumeState();
+    await method.prepare?.(() => this.breathe());
     const due = this.step === 0 ? config.eval_on_start : this.validationDue(this.step);
     if (validator && due && this.validatedStep !== this.step) await this.validate();
-    await this.trainUntil(this.plan.totalSteps);
-    const finished = this.step === this.plan.totalSteps;
+    if (!this.patienceLost()) await this.trainUntil(method.totalSteps);
+    const finished = this.step === method.totalSteps || this.patienceLost();
+    if (finished && this.step < method.totalSteps) this.notice('info', say('earlyStopped', { step: this.step, count: config.early_stopping_patience }));
     if (!finished) await this.saveResumeState();
     if (validator && this.step > 0 && this.validatedStep !== this.step) await this.validate();
     await this.persist(() => checkpoints.saveAdapter('final', this.step));
@@ -132,7 +125,7 @@ export class TrainingRun {
 
   private async trainUntil(end: number): Promise<void> {
     let submitted = this.step;
-    while (submitted < end && !this.control.stopRequested) {
+    while (submitted < end && !this.control.stopRequested && !(this.patienceLost() && !this.repeating)) {
       const next = await this.submit(submitted);
       if (!next) break;
       const previous = this.inFlight;
@@ -148,31 +141,26 @@ export class TrainingRun {
     await this.settle();
   }
 
-  /** Puts one optimizer step on the GPU; null when the run is stopped half-way through its micro-batches. */
+  /** Puts one optimizer step on the GPU; null when the run is stopped half-way through it. */
   private async submit(step: number): Promise<StepInFlight | null> {
-    const { config, model } = this.parts;
-    const data = this.feeder.describe(step);
-    const stepTokens = data.labelTokens.reduce((sum, count) => sum + count, 0);
-    const losses: PendingScalar[] = [];
-    for (const [position, microTokens] of data.labelTokens.entries()) {
-      if (!this.repeating) await this.obey();
-      if (this.control.stopRequested) return null;
-      const batch = await this.feeder.batch(step, position);
-      invariant(batch.targetIds.length === microTokens && microTokens > 0, `micro-batch has ${batch.targetIds.length} targets, expected ${microTokens}`);
-      const weight = config.loss_reduction === 'token_weighted' ? 1 / stepTokens : 1 / (microTokens * data.labelTokens.length);
-      losses.push(await model.forwardBackward(batch, new Float32Array(microTokens).fill(weight), this.plan.dropoutStep(step, position)));
-    }
+    const { method, model } = this.parts;
+    const work = await method.accumulate(step, () => this.breathe());
+    if (!work) return null;
     const settings = this.optimizerSettings(step);
     const gradNorm = await model.optimizerStep(settings);
-    const { tokens, samples } = data;
-    const result = { step: step + 1, epoch: this.plan.epochAfter(step + 1), learningRate: settings.learningRate, labelTokens: stepTokens, tokens, samples };
-    return { result, losses, gradNorm };
+    return { step: step + 1, learningRate: settings.learningRate, work, gradNorm };
+  }
+
+  /** Obeys the page between two pieces of a step; false when the run is to stop. */
+  private async breathe(): Promise<boolean> {
+    if (!this.repeating) await this.obey();
+    return !this.control.stopRequested;
   }
 
   private optimizerSettings(step: number): AdamWSettings {
     const { config } = this.parts;
     return {
-      learningRate: learningRateAt(config.lr_scheduler_type, step, config.learning_rate, this.warmup, this.plan.totalSteps),
+      learningRate: learningRateAt(config.lr_scheduler_type, step, config.learning_rate, this.warmup, this.parts.method.totalSteps),
       beta1: config.adam_beta1,
       beta2: config.adam_beta2,
       epsilon: config.adam_epsilon,
@@ -182,27 +170,33 @@ export class TrainingRun {
   }
 
   /** Reads a step's figures and logs them. */
-  private async finish(flight: StepInFlight): Promise<void> {
-    const [gradNorm, ...parts] = await Promise.all([flight.gradNorm, ...flight.losses].map((pending) => pending.read()));
-    const loss = parts.reduce((sum, part) => sum + part, 0);
-    const result: StepResult = { ...flight.result, loss, gradNorm };
+  private async finish({ step, learningRate, work, gradNorm: pendingNorm }: StepInFlight): Promise<void> {
+    const [gradNorm, { loss, metrics }] = await Promise.all([pendingNorm.read(), work.read()]);
+    const { tokens, samples, weight } = work;
+    const result: StepResult = { step, epoch: this.parts.method.epochAfter(step), learningRate, loss, gradNorm, tokens, samples, weight, metrics };
     if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) throw notFinite(result);
     this.lap('training');
     this.time.stepDone();
-    addStep(this.totals, result, this.parts.config.loss_reduction === 'token_weighted' ? result.labelTokens : 1);
-    this.step = result.step;
-    if (this.logDue(result.step)) {
-      if (!this.repeating) this.log(result);
+    addStep(this.totals, result);
+    this.step = step;
+    if (this.logDue(step)) {
+      if (!this.repeating) await this.log(result, work);
       this.totals.window = emptyWindow();
     }
     if (!this.repeating) this.announce();
   }
 
-  private log(result: StepResult): void {
-    const { writer, model, emit } = this.parts;
+  private async log(result: StepResult, work: StepWork): Promise<void> {
+    const { writer, model, emit, config } = this.parts;
     const row = trainRow(this.totals, result, model.gpuBytes(), new Date());
+    // The original's GRPO script calls it so.
+    if (config.method === 'grpo') row.lr = row.learning_rate;
     writer.append([{ kind: 'train', row }], { step: row.step, lastLoss: row.loss });
     emit({ type: 'train', runId: this.runId, row });
+    const groups = work.completions?.();
+    if (!groups) return;
+    await this.persist(() => writer.writeCompletions(row.step, groups));
+    emit({ type: 'completions', runId: this.runId, step: row.step, groups });
   }
 
   private async settle(): Promise<void> {
@@ -212,7 +206,7 @@ export class TrainingRun {
   }
 
   private logDue(step: number): boolean {
-    return step === 1 || step % this.parts.config.logging_steps === 0 || step === this.plan.totalSteps;
+    return step === 1 || step % this.parts.config.logging_steps === 0 || step === this.parts.method.totalSteps;
   }
 
   private validationDue(step: number): boolean {
@@ -220,9 +214,21 @@ export class TrainingRun {
     return validator !== null && step % config.eval_steps === 0;
   }
 
+  /** Whether a checkpoint falls on the present state. The original's GRPO script counts samples, not steps. */
   private checkpointDue(step: number): boolean {
-    const { save_steps: every } = this.parts.config;
-    return every > 0 && step % every === 0;
+    const { config, method } = this.parts;
+    const every = config.save_steps;
+    if (every === 0 || step === 0) return false;
+    if (!method.samplesAfter) return step % every === 0;
+    return Math.floor(method.samplesAfter(step) / every) > Math.floor(method.samplesAfter(step - 1) / every);
+  }
+
+  /** Whether so many validations in a row brought no new best that the run is to end. */
+  private patienceLost(): boolean {
+    const { config, writer } = this.parts;
+    if (config.early_stopping_patience === 0) return false;
+    const since = writer.log().val_history.filter(({ step }) => step > (writer.best?.step ?? 0)).length;
+    return since >= config.early_stopping_patience;
   }
 
   private boundaryDue(step: number): boolean {
@@ -268,7 +274,8 @@ export class TrainingRun {
     const started = clock();
     this.setStatus('validating');
     const stops = this.control.stopCount;
-    const at = { step: this.step, epoch: this.plan.epochAfter(this.step) };
+    const { samples } = this.totals;
+    const at = { step: this.step, epoch: this.parts.method.epochAfter(this.step), samples };
     const result = await validator.run(
       model,
       at,
@@ -301,11 +308,14 @@ export class TrainingRun {
 
   private async saveResumeState(): Promise<void> {
     if (this.parts.checkpoints.newestStep === this.step) return;
-    await this.save(() => this.parts.checkpoints.saveResumeState(this.state(), this.context()));
+    const { checkpoints, method } = this.parts;
+    await this.save(() => checkpoints.saveResumeState(this.state(), this.context(), method.store?.(this.step)));
   }
 
   private async saveCheckpoint(): Promise<void> {
-    await this.save(() => this.parts.checkpoints.saveCheckpoint(this.state(), this.context()));
+    const { checkpoints, method } = this.parts;
+    const name = method.samplesAfter ? `checkpoint-samples-${method.samplesAfter(this.step)}` : `checkpoint-${this.step}`;
+    await this.save(() => checkpoints.saveCheckpoint(name, this.state(), this.context(), method.store?.(this.step)));
   }
 
   private async save(write: () => Promise<void>): Promise<void> {
@@ -344,17 +354,18 @@ export class TrainingRun {
     const { train_history, val_history } = writer.log();
     return {
       config,
-      epoch: this.plan.epochAfter(this.step),
-      totalSteps: this.plan.totalSteps,
+      epoch: this.parts.method.epochAfter(this.step),
+      totalSteps: this.parts.method.totalSteps,
       best: writer.best,
       rows: [...train_history, ...val_history],
     };
   }
 
-  private take(state: TrainerState): void {
+  private take(state: TrainerState, files: ReadonlyMap<string, Uint8Array>): void {
     this.step = state.step;
     this.totals = state.totals;
     this.inFlight = null;
+    this.parts.method.restore?.(state.step, files);
   }
 
   /** Ends a failed run: gets back to the last good step where that is possible, and tells everyone. */
@@ -380,14 +391,15 @@ export class TrainingRun {
     this.repeating = true;
     // The fault may have shown between two micro-batches: a step empties the gradient buffer, and restoring undoes the step.
     await model.optimizerStep(this.optimizerSettings(good));
-    this.take((await checkpoints.restore()).state);
+    const { state, files } = await checkpoints.restore();
+    this.take(state, files);
     await this.trainUntil(good);
-    await checkpoints.saveResumeState(this.state(), this.context());
+    await checkpoints.saveResumeState(this.state(), this.context(), this.parts.method.store?.(this.step));
   }
 
   private finalMetrics(): TrainingLog['final_metrics'] {
     const { writer } = this.parts;
-    const at = { step: this.step, epoch: this.plan.epochAfter(this.step) };
+    const at = { step: this.step, epoch: this.parts.method.epochAfter(this.step) };
     return finalMetrics(this.totals, at, writer.best, writer.log().val_history.at(-1));
   }
 
@@ -399,11 +411,11 @@ export class TrainingRun {
 
   private announce(): void {
     const { status, step } = this;
-    this.parts.emit({ type: 'status', runId: this.runId, status, step, totalSteps: this.plan.totalSteps, secondsLeft: this.secondsLeft() });
+    this.parts.emit({ type: 'status', runId: this.runId, status, step, totalSteps: this.parts.method.totalSteps, secondsLeft: this.secondsLeft() });
   }
 
   private secondsLeft(): number | null {
-    const steps = this.plan.totalSteps - this.step;
+    const steps = this.parts.method.totalSteps - this.step;
     const { validator, config } = this.parts;
     const validations = validator ? Math.ceil(steps / config.eval_steps) : 0;
     return this.time.secondsLeft(steps, validations);

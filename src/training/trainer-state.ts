@@ -15,7 +15,14 @@ const stateSchema = v.object({
     /** Tells the training data and its order apart from any other. */
     data_fingerprint: v.string(),
     totals: v.strictObject({
-      window: v.strictObject({ loss: number, weight: number, tokens: number, steps: number, milliseconds: number }),
+      window: v.strictObject({
+        loss: number,
+        weight: number,
+        tokens: number,
+        steps: number,
+        milliseconds: number,
+        metrics: v.optional(v.record(v.string(), v.strictObject({ sum: number, weight: number })), {}),
+      }),
       loss: number,
       tokens: number,
       samples: number,

@@ -1,10 +1,11 @@
 /** Validation: token-weighted loss and, if wanted, greedy answers on a fixed choice of samples. Reads the model, never changes it. */
 import type { TrainingConfig } from '../protocol/config.ts';
-import { invariant, LorikeetError } from '../protocol/errors.ts';
+import { invariant } from '../protocol/errors.ts';
 import type { BestCheckpoint, ValRow } from '../protocol/log.ts';
 import type { AnswerPreview, LabelledBox } from '../protocol/messages.ts';
-import type { Stage } from '../protocol/sayings.ts';
 import type { EncodedSample, PackedBatch } from '../processing/types.ts';
+import { batchesByLength, checkBestMetric, judgeRow, requireFinite } from './evaluation.ts';
+import type { Continue, Evaluation, ValidationPlace, ValidationResult } from './evaluation.ts';
 import type { TrainableModel } from './model-contract.ts';
 
 export interface ValidationSample {
@@ -42,17 +43,7 @@ type ValidationConfig = Pick<
   'eval_batch_size' | 'max_new_tokens' | 'metric_for_best_model' | 'greater_is_better' | 'min_delta'
 >;
 
-export interface ValidationResult {
-  row: ValRow;
-  answers: AnswerPreview[];
-  /** Lines of val_predictions.jsonl. */
-  predictions: string;
-}
-
-/** Called between batches; false ends the validation early. */
-export type Continue = (done: number, total: number, stage: Stage) => Promise<boolean>;
-
-export class Validator {
+export class Validator implements Evaluation {
   private before: ReadonlyMap<number, AnswerPreview['before']>;
 
   /**
@@ -68,15 +59,8 @@ export class Validator {
     private readonly answers: AnswerTask | null,
     earlier: readonly AnswerPreview[] = [],
   ) {
-    const names = ['eval_loss', ...(answers?.metricNames ?? [])];
-    if (!names.includes(config.metric_for_best_model)) {
-      throw new LorikeetError(
-        'config',
-        `metric_for_best_model is "${config.metric_for_best_model}", but this run measures ${names.join(', ')}.`,
-        answers ? 'Choose one of these.' : 'Choose eval_loss, or switch eval_generate on.',
-        { field: 'metric_for_best_model' },
-      );
-    }
+    const measured = ['eval_loss', ...(answers?.metricNames ?? [])];
+    checkBestMetric(config, measured, answers ? 'Choose one of these.' : 'Choose eval_loss, or switch eval_generate on.');
     this.before = new Map(earlier.map(({ index, before }) => [index, before]));
   }
 
@@ -84,19 +68,12 @@ export class Validator {
     return this.chosen.length;
   }
 
-  /**
-   * Measures the model as it is.
-   * @returns null when `goOn` ended it early
-   * @throws LorikeetError "not-finite" when the loss is not a number
-   */
-  async run(model: TrainableModel, at: { step: number; epoch: number }, goOn: Continue, clock: () => number): Promise<ValidationResult | null> {
+  async run(model: TrainableModel, at: ValidationPlace, goOn: Continue, clock: () => number): Promise<ValidationResult | null> {
     const started = clock();
     const nll = await this.measureLoss(model, goOn);
     if (!nll) return null;
     const loss = nll.reduce((sum, part) => sum + part.nll, 0) / nll.reduce((sum, part) => sum + part.tokens, 0);
-    if (!Number.isFinite(loss)) {
-      throw new LorikeetError('not-finite', `The validation loss at step ${at.step} is ${loss}.`, 'Lower learning_rate, then start again.');
-    }
+    requireFinite('validation loss', loss, at.step);
     const answers = this.answers ? await this.generate(model, this.answers, at.step, goOn) : [];
     if (!answers) return null;
     const row: ValRow = {
@@ -157,18 +134,7 @@ export class Validator {
     return answers;
   }
 
-  /** The row's entry for best/, or null when it is not better than `best`: the first of equals wins, and step 0 is no result. */
   judge(row: ValRow, best: BestCheckpoint | null): BestCheckpoint | null {
-    const { metric_for_best_model: metric, greater_is_better: greater, min_delta: delta } = this.config;
-    const value = row[metric];
-    if (row.step === 0 || typeof value !== 'number' || !Number.isFinite(value)) return null;
-    if (best && (greater ? value - best.value : best.value - value) <= delta) return null;
-    return { step: row.step, epoch: row.epoch, metric, value, path: 'best' };
+    return judgeRow(this.config, row, best);
   }
-}
-
-/** Batches of similar length, longest first, so that memory runs out at once or not at all. Positions into `lengths`. */
-export function batchesByLength(lengths: readonly number[], size: number): number[][] {
-  const order = lengths.map((_, i) => i).sort((a, b) => lengths[b] - lengths[a] || a - b);
-  return Array.from({ length: Math.ceil(order.length / size) }, (_, i) => order.slice(i * size, (i + 1) * size));
 }

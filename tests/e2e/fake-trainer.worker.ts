@@ -108,6 +108,9 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
       tokens: { total: 118, image: 20, label: 74 },
     } satisfies SamplePreview;
   },
+  async inspectAdapter() {
+    return { name: 'demo', r: 16, lora_alpha: 32, use_rslora: false, target_modules: ['q_proj'], modules: 35, parameters: 194_560, baseModel: 'demo' };
+  },
   async plan({ config }) {
     const totalSteps = stepsOf(config);
     return {
@@ -278,7 +281,7 @@ async function validate(runId: string, status: (name: RunStatus) => void): Promi
   );
   writer?.append([{ kind: 'val', row }]);
   await writer?.writeAnswers(step, answers, '');
-  const best = { step, epoch: row.epoch, metric: 'eval_loss', value: row.eval_loss, path: 'best' };
+  const best = { step, epoch: row.epoch, metric: 'eval_loss', value: row.eval_loss!, path: 'best' };
   if (step > 0) await writer?.writeDirectory('best', step, adapterFiles('best'), { best });
   tell({ type: 'validation', runId, row, answers, best: step > 0 ? best : null });
   if (step === 20) {

@@ -2,7 +2,8 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { DEMO_PRESET, parseTrainingConfig } from '../../src/protocol/config.ts';
+import { METHODS, parseTrainingConfig } from '../../src/protocol/config.ts';
+import { presetSettings } from '../../src/protocol/presets.ts';
 import type { TrainingConfig } from '../../src/protocol/config.ts';
 import { UsageError, wholeNumber } from '../browser/command-line.ts';
 
@@ -67,8 +68,11 @@ export function parseDemoOptions(argv: readonly string[]): DemoOptions | undefin
   if (values.help) return undefined;
   if (values.val !== undefined && values.train === undefined) throw new UsageError('--val goes with --train: the built-in data has its own validation set.');
 
-  const settings: Record<string, unknown> = { ...DEMO_PRESET, ...(values.config === undefined ? {} : readSettings(existing('config', values.config, 'file'))) };
-  if (values.method !== undefined) settings.method = values.method;
+  const given = values.config === undefined ? {} : readSettings(existing('config', values.config, 'file'));
+  const wanted = values.method ?? given.method ?? 'sft';
+  const method = METHODS.find((name) => name === wanted);
+  if (!method) throw new UsageError(`--method: ${String(wanted)} is not among ${METHODS.join(', ')}.`);
+  const settings: Record<string, unknown> = { ...presetSettings('demo', method), ...given, method };
   if (values.steps !== undefined) settings.max_steps = wholeNumber('steps', values.steps, 1);
   if (values.seed !== undefined) settings.seed = wholeNumber('seed', values.seed, 0);
 

@@ -3,7 +3,8 @@ import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { Page } from 'playwright';
-import { DEMO_PRESET, parseTrainingConfig } from '../../src/protocol/config.ts';
+import { parseTrainingConfig } from '../../src/protocol/config.ts';
+import { presetSettings } from '../../src/protocol/presets.ts';
 import { runCommand, UsageError, wholeNumber } from '../browser/command-line.ts';
 import { ROOT } from '../browser/ensure-build.ts';
 import { openReal } from '../demo/real-page.ts';
@@ -70,7 +71,7 @@ await runCommand(async (argv) => {
   if (steps % 4 !== 0) throw new UsageError(`--steps must be a multiple of 4, got ${steps}.`);
   if (values.language !== 'en' && values.language !== 'zh') throw new UsageError(`--language must be en or zh, got "${values.language}".`);
   const config = parseTrainingConfig({
-    ...DEMO_PRESET, max_steps: steps, per_device_train_batch_size: wholeNumber('batch', values.batch, 1), eval_steps: steps / 4, eval_num_samples: 8,
+    ...presetSettings('demo', 'sft'), max_steps: steps, per_device_train_batch_size: wholeNumber('batch', values.batch, 1), eval_steps: steps / 4, eval_num_samples: 8,
     eval_batch_size: 8, max_new_tokens: 110, save_steps: steps / 4,
   });
   const out = resolve(values.out);

@@ -2,14 +2,20 @@
 import type { TrainingConfig } from '../../protocol/config.ts';
 
 export type SettingKey = Exclude<keyof TrainingConfig, 'method'>;
-export type SettingGroup = 'length' | 'lora' | 'precision' | 'optimizer' | 'data' | 'validation' | 'saving';
+export type SettingGroup = 'length' | 'preference' | 'rewards' | 'generation' | 'lora' | 'precision' | 'optimizer' | 'data' | 'validation' | 'saving';
 
 export type Control =
-  | { kind: 'number'; unit?: 'tokens' | 'pixels' | 'steps' | 'samples' | 'epochs' | 'checkpoints' }
+  | { kind: 'number'; optional?: true; unit?: 'tokens' | 'pixels' | 'steps' | 'samples' | 'epochs' | 'checkpoints' }
   | { kind: 'toggle' }
   | { kind: 'choice'; options: readonly string[] }
   | { kind: 'modules' }
-  | { kind: 'metric' };
+  | { kind: 'metric' }
+  /** One of the method's loss types. */
+  | { kind: 'loss' }
+  /** Numbers separated by commas; empty is null. */
+  | { kind: 'numbers' }
+  /** Rewards written by the user; they have an editor of their own. */
+  | { kind: 'rewards' };
 
 export interface Field {
   key: SettingKey;
@@ -19,11 +25,13 @@ export interface Field {
 }
 
 const number = (unit?: Extract<Control, { kind: 'number' }>['unit']): Control => ({ kind: 'number', unit });
+/** A number that may be left empty. */
+const optional: Control = { kind: 'number', optional: true };
 const toggle: Control = { kind: 'toggle' };
 const choice = (...options: string[]): Control => ({ kind: 'choice', options });
 const field = (key: SettingKey, group: SettingGroup, level: Field['level'], control: Control): Field => ({ key, group, level, control });
 
-export const GROUPS: readonly SettingGroup[] = ['length', 'lora', 'precision', 'optimizer', 'data', 'validation', 'saving'];
+export const GROUPS: readonly SettingGroup[] = ['length', 'preference', 'rewards', 'generation', 'lora', 'precision', 'optimizer', 'data', 'validation', 'saving'];
 
 /** What `metric_for_best_model` offers; any other logged metric may be typed. The flag is the natural direction. */
 export const BEST_METRICS: readonly { name: string; greaterIsBetter: boolean }[] = [
@@ -37,6 +45,11 @@ export const BEST_METRICS: readonly { name: string; greaterIsBetter: boolean }[]
   { name: 'eval_completeness', greaterIsBetter: true },
   { name: 'eval_precision', greaterIsBetter: true },
   { name: 'eval_recall', greaterIsBetter: true },
+  { name: 'val_accuracy', greaterIsBetter: true },
+  { name: 'val_reward_margin', greaterIsBetter: true },
+  { name: 'val_loss', greaterIsBetter: false },
+  { name: 'val_reward', greaterIsBetter: true },
+  { name: 'eval_reward', greaterIsBetter: true },
 ];
 
 export const FIELDS: readonly Field[] = [
@@ -83,6 +96,34 @@ export const FIELDS: readonly Field[] = [
   field('metric_for_best_model', 'validation', 'expert', { kind: 'metric' }),
   field('greater_is_better', 'validation', 'expert', toggle),
   field('min_delta', 'validation', 'expert', number()),
+
+  field('early_stopping_patience', 'validation', 'expert', number()),
+
+  field('beta', 'preference', 'basic', number()),
+  field('loss_type', 'preference', 'basic', { kind: 'loss' }),
+  field('loss_weights', 'preference', 'expert', { kind: 'numbers' }),
+  field('label_smoothing', 'preference', 'expert', number()),
+  field('precompute_ref_log_probs', 'preference', 'expert', toggle),
+  field('epsilon', 'preference', 'expert', number()),
+  field('epsilon_high', 'preference', 'expert', optional),
+  field('delta', 'preference', 'expert', optional),
+  field('importance_sampling_level', 'preference', 'expert', choice('token', 'sequence')),
+  field('num_iterations', 'preference', 'expert', number()),
+
+  field('reward_scheme', 'rewards', 'basic', choice('original', 'gated', 'risk_aware', 'trl_legacy', 'demo', 'none')),
+  field('reward_weights', 'rewards', 'expert', { kind: 'numbers' }),
+  field('custom_rewards', 'rewards', 'basic', { kind: 'rewards' }),
+  field('scale_rewards', 'rewards', 'expert', choice('group', 'batch', 'none')),
+  field('redraw_zero_variance', 'rewards', 'expert', number()),
+  field('box_convention', 'rewards', 'expert', choice('thousandths', 'pixels')),
+
+  field('num_generations', 'generation', 'basic', number()),
+  field('temperature', 'generation', 'basic', number()),
+  field('top_p', 'generation', 'expert', number()),
+  field('top_k', 'generation', 'expert', number()),
+  field('repetition_penalty', 'generation', 'expert', number()),
+  field('max_completion_length', 'generation', 'basic', number('tokens')),
+  field('mask_truncated_completions', 'generation', 'expert', toggle),
 
   field('save_steps', 'saving', 'basic', number('steps')),
   field('save_total_limit', 'saving', 'expert', number('checkpoints')),

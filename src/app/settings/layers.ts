@@ -1,23 +1,16 @@
 /** Settings as layers: the schema's defaults, a preset over them, the user's own changes on top. Pure. */
 import * as v from 'valibot';
 import {
-  DEMO_PRESET,
-  ORIGINAL_PRESET,
   parseTrainingConfig,
   trainingConfigSchema,
+  type Method,
   type TrainingConfig,
-  type TrainingConfigInput,
 } from '../../protocol/config.ts';
+import { presetSettings, type PresetName } from '../../protocol/presets.ts';
 import { LorikeetError } from '../../protocol/errors.ts';
 import type { SettingKey } from './fields.ts';
 
-export type PresetName = 'lorikeet' | 'original' | 'demo';
-
-export const PRESETS: Readonly<Record<PresetName, TrainingConfigInput>> = {
-  lorikeet: {},
-  original: ORIGINAL_PRESET,
-  demo: DEMO_PRESET,
-};
+export const PRESETS: readonly PresetName[] = ['lorikeet', 'original', 'demo'];
 
 /** The user's changes; values may still be wrong (a half-typed number stays text). */
 export type Overrides = Partial<Record<SettingKey, unknown>>;
@@ -36,15 +29,20 @@ export type SettingProblem =
   | { rule: 'number' | 'whole' | 'regex' | 'filled' }
   | { rule: 'other'; message: string };
 
-/** Values of a preset over the defaults. */
-export function presetConfig(preset: PresetName): TrainingConfig {
-  return parseTrainingConfig(PRESETS[preset]);
+/** What the user's changes lie on. */
+export interface Base {
+  preset: PresetName;
+  method: Method;
+}
+
+/** Values of a preset over the method's defaults. */
+export function presetConfig({ preset, method }: Base): TrainingConfig {
+  return parseTrainingConfig(presetSettings(preset, method));
 }
 
 /** Puts the layers on top of each other and checks each value. */
-export function layerSettings(preset: PresetName, overrides: Overrides): Layered {
-  const base = presetConfig(preset);
-  const values = { ...base, ...overrides } as Record<SettingKey, unknown>;
+export function layerSettings(base: Base, overrides: Overrides): Layered {
+  const values = { ...presetConfig(base), ...overrides } as Record<SettingKey, unknown>;
   const problems: Layered['problems'] = {};
   for (const key of Object.keys(overrides) as SettingKey[]) {
     const problem = checkSetting(key, overrides[key]);
@@ -78,19 +76,19 @@ export function checkSetting(key: SettingKey, value: unknown): SettingProblem | 
 }
 
 /** Sets or clears one change; a value equal to the preset's is no change. */
-export function withOverride(preset: PresetName, overrides: Overrides, key: SettingKey, value: unknown): Overrides {
+export function withOverride(base: Base, overrides: Overrides, key: SettingKey, value: unknown): Overrides {
   const next = { ...overrides };
-  if (value === undefined || sameValue(value, presetConfig(preset)[key])) delete next[key];
+  if (value === undefined || sameValue(value, presetConfig(base)[key])) delete next[key];
   else next[key] = value;
   return next;
 }
 
-/** Changes that turn a preset into the given settings. */
-export function overridesFor(preset: PresetName, config: TrainingConfig): Overrides {
-  const base = presetConfig(preset);
+/** Changes that turn a preset into the given settings of the same method. */
+export function overridesFor(base: Base, config: TrainingConfig): Overrides {
+  const preset = presetConfig(base);
   const overrides: Overrides = {};
-  for (const key of Object.keys(base) as (keyof TrainingConfig)[]) {
-    if (key !== 'method' && !sameValue(base[key], config[key])) overrides[key] = config[key];
+  for (const key of Object.keys(preset) as (keyof TrainingConfig)[]) {
+    if (key !== 'method' && !sameValue(preset[key], config[key])) overrides[key] = config[key];
   }
   return overrides;
 }
@@ -117,13 +115,19 @@ export function readNumber(text: string): number | string | undefined {
   return Number.isFinite(value) ? value : text;
 }
 
+/** Reads numbers separated by commas; empty text is null, and text that is no number is kept so that it can be shown as wrong. */
+export function readNumbers(text: string): (number | string)[] | null {
+  const parts = text.split(/[,;，；\s]+/).filter(Boolean);
+  return parts.length === 0 ? null : parts.map((part) => readNumber(part) ?? part);
+}
+
 /** Settings that change how weights are stored: a new value needs the model loaded again. */
 export const MODEL_KEYS: readonly SettingKey[] = ['load_in_4bit', 'load_in_8bit', 'quantize_vision', 'mixed_precision'];
 /** Settings that change which samples are used and how long they are. */
-export const DATASET_KEYS: readonly SettingKey[] = ['max_length', 'max_image_size', 'assistant_turns', 'validation_split'];
+export const DATASET_KEYS: readonly (keyof TrainingConfig)[] = ['method', 'max_length', 'max_image_size', 'assistant_turns', 'validation_split'];
 
 /** A string that is equal exactly when the named settings are. */
-export function settingsKey(config: TrainingConfig, keys: readonly SettingKey[]): string {
+export function settingsKey(config: TrainingConfig, keys: readonly (keyof TrainingConfig)[]): string {
   return JSON.stringify(keys.map((key) => config[key]));
 }
 

@@ -51,7 +51,7 @@ export class RunRecord {
   /** The validation with the lowest loss. */
   get bestVal(): ValRow | undefined {
     void this.version;
-    return this.valRows.reduce<ValRow | undefined>((best, row) => (best && best.eval_loss <= row.eval_loss ? best : row), undefined);
+    return this.valRows.reduce<ValRow | undefined>((best, row) => (best && (best.eval_loss ?? Infinity) <= (row.eval_loss ?? Infinity) ? best : row), undefined);
   }
 
   /** Adds rows; a row of a step that is already there (after a resume) replaces it and all later ones. */

@@ -1,21 +1,32 @@
 /** The settings of the next run: a preset and the user's changes, remembered between visits. */
-import type { TrainingConfig } from '../../protocol/config.ts';
+import { METHODS, type Method, type TrainingConfig } from '../../protocol/config.ts';
+import { appliesTo, type PresetName } from '../../protocol/presets.ts';
 import type { SettingKey } from '../settings/fields.ts';
 import { FIELDS } from '../settings/fields.ts';
-import { layerSettings, overridesFor, PRESETS, withOverride, type Layered, type Overrides, type PresetName } from '../settings/layers.ts';
+import { layerSettings, overridesFor, PRESETS, withOverride, type Base, type Layered, type Overrides } from '../settings/layers.ts';
 
 const STORAGE_KEY = 'lorikeet.settings';
+/** Settings that describe the adapter, the base and the data rather than the way of learning. */
+const SHARED_BY_METHODS: ReadonlySet<string> = new Set(
+  FIELDS.filter(({ group }) => group === 'lora' || group === 'precision' || group === 'data').map(({ key }) => key),
+);
 
 class Settings {
   preset = $state<PresetName>('lorikeet');
+  method = $state<Method>('sft');
   overrides = $state.raw<Overrides>({});
-  readonly layered: Layered = $derived(layerSettings(this.preset, this.overrides));
+  readonly layered: Layered = $derived(layerSettings(this.base, this.overrides));
 
   constructor() {
     const stored = readStored();
     if (!stored) return;
     this.preset = stored.preset;
+    this.method = stored.method;
     this.overrides = stored.overrides;
+  }
+
+  get base(): Base {
+    return { preset: this.preset, method: this.method };
   }
 
   /** Null while a value is wrong. */
@@ -32,7 +43,7 @@ class Settings {
   }
 
   set(key: SettingKey, value: unknown): void {
-    this.overrides = withOverride(this.preset, this.overrides, key, value);
+    this.overrides = withOverride(this.base, this.overrides, key, value);
     this.#remember();
   }
 
@@ -47,41 +58,51 @@ class Settings {
     this.#remember();
   }
 
+  /** Another method keeps the changes that it can read; the learning rate and the lengths of its own are its preset's again. */
+  chooseMethod(method: Method): void {
+    const kept = Object.entries(this.overrides).filter(([key]) => SHARED_BY_METHODS.has(key) && appliesTo(key as SettingKey, method));
+    this.method = method;
+    this.overrides = Object.fromEntries(kept);
+    this.#remember();
+  }
+
   /** Puts back what was chosen before. */
-  restore(preset: PresetName, overrides: Overrides): void {
+  restore({ preset, method }: Base, overrides: Overrides): void {
     this.preset = preset;
+    this.method = method;
     this.overrides = overrides;
     this.#remember();
   }
 
   /** Takes over a whole set of settings as changes to the present preset. */
   adopt(config: TrainingConfig): void {
-    this.overrides = overridesFor(this.preset, config);
+    this.method = config.method;
+    this.overrides = overridesFor(this.base, config);
     this.#remember();
   }
 
   #remember(): void {
     try {
-      localStorage.setItem(STORAGE_KEY, JSON.stringify({ preset: this.preset, overrides: this.overrides }));
+      localStorage.setItem(STORAGE_KEY, JSON.stringify({ ...this.base, overrides: this.overrides }));
     } catch {
       // Blocked storage costs only the memory of these settings.
     }
   }
 }
 
-function readStored(): { preset: PresetName; overrides: Overrides } | null {
+function readStored(): (Base & { overrides: Overrides }) | null {
   try {
     const stored: unknown = JSON.parse(localStorage.getItem(STORAGE_KEY) ?? 'null');
     if (typeof stored !== 'object' || stored === null) return null;
-    const { preset, overrides } = stored as { preset?: unknown; overrides?: unknown };
-    if (typeof preset !== 'string' || !Object.hasOwn(PRESETS, preset)) return null;
+    const { preset, method, overrides } = stored as { preset?: unknown; method?: unknown; overrides?: unknown };
+    if (!PRESETS.some((name) => name === preset)) return null;
     const known: Overrides = {};
     if (typeof overrides === 'object' && overrides !== null) {
       for (const { key } of FIELDS) {
         if (Object.hasOwn(overrides, key)) known[key] = (overrides as Record<string, unknown>)[key];
       }
     }
-    return { preset: preset as PresetName, overrides: known };
+    return { preset: preset as PresetName, method: METHODS.find((name) => name === method) ?? 'sft', overrides: known };
   } catch {
     return null;
   }

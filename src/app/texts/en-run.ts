@@ -42,7 +42,7 @@ export const enRun = {
     note: 'Note',
     problem: 'Problem',
     moreNotes: (n: number) => `${n} earlier`,
-    tasks: { model: 'Loading the model', dataset: 'Reading the data', prepare: 'Preparing the first step', validation: 'Validating' },
+    tasks: { model: 'Loading the model', dataset: 'Reading the data', prepare: 'Preparing the first step', validation: 'Validating', rollout: 'Sampling answers' },
     stages: englishStages,
     keptUpTo: (step: string) => `Everything up to step ${step} is kept.`,
     nothingKept: 'Nothing was trained yet, so nothing is lost.',

@@ -1,6 +1,8 @@
 /** Label and one sentence of help for each setting, in English. */
+import { enMethodSettings } from './en-method-settings.ts';
 
 export const enSettings = {
+  ...enMethodSettings,
   num_train_epochs: { label: 'Epochs', help: 'How often all training samples are seen; used when the number of steps is -1.' },
   max_steps: { label: 'Steps', help: 'How many updates the run makes; -1 goes by epochs instead.' },
   per_device_train_batch_size: { label: 'Batch size', help: 'Samples computed together; more is faster and takes more memory.' },

@@ -1,7 +1,7 @@
 /** Every English word of the page. zh.ts has the same shape; a test compares them. */
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { SettingGroup, SettingKey } from '../settings/fields.ts';
-import type { PresetName } from '../settings/layers.ts';
+import type { PresetName } from '../../protocol/presets.ts';
 import { enErrors } from './en-errors.ts';
 import { enRun } from './en-run.ts';
 import { enSettings } from './en-settings.ts';
@@ -175,6 +175,18 @@ export const en = {
       mean_of_micro_batches: 'mean of batch means',
       all: 'all answers',
       last: 'last answer',
+      token: 'token',
+      sequence: 'whole answer',
+      group: 'group',
+      batch: 'batch',
+      none: 'none',
+      original: 'four terms',
+      gated: 'strict format gate',
+      risk_aware: 'risk-aware, six terms',
+      trl_legacy: 'four terms, first TRL version',
+      demo: 'strict format times quality',
+      thousandths: 'thousandths',
+      pixels: 'pixels',
       first: 'the first',
       random: 'random',
       no: 'off (f32)',
@@ -182,6 +194,9 @@ export const en = {
     } as Record<string, string>,
     groups: {
       length: 'Length and batch',
+      preference: 'Objective',
+      rewards: 'Rewards',
+      generation: 'Sampling answers',
       lora: 'LoRA adapter',
       precision: 'Memory and precision',
       optimizer: 'Learning rate and optimizer',

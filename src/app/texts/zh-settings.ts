@@ -1,8 +1,10 @@
 /** 每项设置的名称与一句说明。 */
+import { zhMethodSettings } from './zh-method-settings.ts';
 import type { SettingKey } from '../settings/fields.ts';
 import type { SettingWords } from './en.ts';
 
 export const zhSettings: Record<SettingKey, SettingWords> = {
+  ...zhMethodSettings,
   num_train_epochs: { label: '轮数', help: '全部训练样本被学习的次数；步数为 -1 时生效。' },
   max_steps: { label: '步数', help: '训练更新的次数；-1 表示按轮数计算。' },
   per_device_train_batch_size: { label: '批大小', help: '一次共同计算的样本数；越大越快，也越占显存。' },

@@ -13,7 +13,7 @@ import {
   settingsKey,
   withOverride,
 } from '../../../src/app/settings/layers.ts';
-import { parseTrainingConfig, trainingConfigSchema } from '../../../src/protocol/config.ts';
+import { METHODS, parseTrainingConfig, trainingConfigSchema } from '../../../src/protocol/config.ts';
 
 describe('fields', () => {
   it('describe every setting exactly once, in a known group', () => {
@@ -26,19 +26,19 @@ describe('fields', () => {
     const defaults = parseTrainingConfig({});
     for (const { key, control } of FIELDS) {
       if (control.kind === 'choice') for (const option of control.options) expect(checkSetting(key, option)).toBeNull();
-      if (control.kind === 'number') expect(typeof defaults[key]).toBe('number');
+      if (control.kind === 'number') expect(control.optional ? null : 'number').toBe(control.optional ? defaults[key] : typeof defaults[key]);
       if (control.kind === 'toggle') expect(typeof defaults[key]).toBe('boolean');
     }
   });
 
-  it('know that only the loss gets better downwards', () => {
-    for (const { name, greaterIsBetter } of BEST_METRICS) expect(greaterIsBetter).toBe(name !== 'eval_loss');
+  it('know that only losses get better downwards', () => {
+    for (const { name, greaterIsBetter } of BEST_METRICS) expect(greaterIsBetter).toBe(!name.endsWith('_loss'));
   });
 });
 
 describe('layers', () => {
   it('put changes over the preset over the defaults', () => {
-    const { config, problems } = layerSettings('demo', { r: 8 });
+    const { config, problems } = layerSettings({ preset: 'demo', method: 'sft' }, { r: 8 });
     expect(problems).toEqual({});
     expect(config?.r).toBe(8);
     expect(config?.learning_rate).toBe(2e-3);
@@ -46,11 +46,13 @@ describe('layers', () => {
   });
 
   it('accept every preset', () => {
-    for (const preset of Object.keys(PRESETS) as (keyof typeof PRESETS)[]) expect(layerSettings(preset, {}).config).toEqual(presetConfig(preset));
+    for (const preset of PRESETS) {
+      for (const method of METHODS) expect(layerSettings({ preset, method }, {}).config).toEqual(presetConfig({ preset, method }));
+    }
   });
 
   it('name each wrong value and give no config meanwhile', () => {
-    const { config, problems, values } = layerSettings('lorikeet', { r: 0, learning_rate: 'abc', seed: 1.5, lora_dropout: 2, target_modules: '(' });
+    const { config, problems, values } = layerSettings({ preset: 'lorikeet', method: 'sft' }, { r: 0, learning_rate: 'abc', seed: 1.5, lora_dropout: 2, target_modules: '(' });
     expect(config).toBeNull();
     expect(values.learning_rate).toBe('abc');
     expect(problems).toEqual({
@@ -74,22 +76,22 @@ describe('layers', () => {
   });
 
   it('forget a change that equals the preset', () => {
-    const changed = withOverride('demo', {}, 'r', 8);
+    const changed = withOverride({ preset: 'demo', method: 'sft' }, {}, 'r', 8);
     expect(changed).toEqual({ r: 8 });
-    expect(withOverride('demo', changed, 'r', 16)).toEqual({});
-    expect(withOverride('demo', changed, 'r', undefined)).toEqual({});
+    expect(withOverride({ preset: 'demo', method: 'sft' }, changed, 'r', 16)).toEqual({});
+    expect(withOverride({ preset: 'demo', method: 'sft' }, changed, 'r', undefined)).toEqual({});
   });
 
   it('carry any settings over as changes to a preset', () => {
     const wanted = parseTrainingConfig({ r: 4, max_steps: 7, target_modules: ['q_proj'] });
-    expect(layerSettings('demo', overridesFor('demo', wanted)).config).toEqual(wanted);
-    expect(overridesFor('original', presetConfig('original'))).toEqual({});
+    expect(layerSettings({ preset: 'demo', method: 'sft' }, overridesFor({ preset: 'demo', method: 'sft' }, wanted)).config).toEqual(wanted);
+    expect(overridesFor({ preset: 'original', method: 'sft' }, presetConfig({ preset: 'original', method: 'sft' }))).toEqual({});
   });
 });
 
 describe('settings files', () => {
   it('read what was exported, and the original names', () => {
-    const config = presetConfig('original');
+    const config = presetConfig({ preset: 'original', method: 'sft' });
     expect(readSettingsFile(JSON.stringify(config))).toEqual(config);
     expect(readSettingsFile('{"lora_r": 4, "no_4bit": true}')).toMatchObject({ r: 4, load_in_4bit: false });
   });
@@ -111,7 +113,7 @@ describe('typed numbers', () => {
 
 describe('settingsKey', () => {
   it('changes with the named settings only', () => {
-    const base = presetConfig('demo');
+    const base = presetConfig({ preset: 'demo', method: 'sft' });
     expect(settingsKey({ ...base, learning_rate: 1 }, MODEL_KEYS)).toBe(settingsKey(base, MODEL_KEYS));
     expect(settingsKey({ ...base, load_in_4bit: false }, MODEL_KEYS)).not.toBe(settingsKey(base, MODEL_KEYS));
     expect(settingsKey({ ...base, max_length: 100 }, DATASET_KEYS)).not.toBe(settingsKey(base, DATASET_KEYS));

@@ -2,7 +2,8 @@ import { describe, expect, test } from 'vitest';
 import { parseModelConfig } from '../../../src/checkpoint/model-config.ts';
 import { matchTargetModules } from '../../../src/checkpoint/target-modules.ts';
 import { linearModules } from '../../../src/checkpoint/tensor-names.ts';
-import { LANGUAGE_MODEL_TARGETS, ORIGINAL_PRESET } from '../../../src/protocol/config.ts';
+import { LANGUAGE_MODEL_TARGETS } from '../../../src/protocol/config.ts';
+import { presetSettings } from '../../../src/protocol/presets.ts';
 import { expectError } from './expect-error.ts';
 import { fileText } from './fixture-files.ts';
 
@@ -20,7 +21,7 @@ describe('what matches', () => {
   test('the plain list names the same modules', () => {
     const expected = matchTargetModules(LANGUAGE_MODEL_TARGETS, paths);
     expect(matchTargetModules(adapted.target_modules, paths)).toEqual(expected);
-    expect(matchTargetModules(ORIGINAL_PRESET.target_modules!, paths)).toEqual(expected);
+    expect(matchTargetModules(presetSettings('original', 'sft').target_modules!, paths)).toEqual(expected);
   });
 
   test('a list matches endings after a dot only', () => {

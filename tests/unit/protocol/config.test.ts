@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { DEMO_PRESET, ORIGINAL_PRESET, parseTrainingConfig } from '../../../src/protocol/config.ts';
+import { parseTrainingConfig } from '../../../src/protocol/config.ts';
+import { presetSettings } from '../../../src/protocol/presets.ts';
 
 describe('parseTrainingConfig', () => {
   it('fills in what is left out, and takes its own output unchanged', () => {
-    for (const input of [{}, DEMO_PRESET, ORIGINAL_PRESET]) {
+    for (const input of [{}, presetSettings('demo', 'sft'), presetSettings('original', 'sft')]) {
       const config = parseTrainingConfig(input);
       expect(config).toMatchObject(input);
       expect(parseTrainingConfig(JSON.parse(JSON.stringify(config)))).toEqual(config);

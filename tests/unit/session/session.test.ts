@@ -110,7 +110,7 @@ describe('runs', () => {
     expect(log.train_history.map(({ step }) => step)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
     expect(log.val_history.map(({ step }) => step)).toEqual([0, 4, 8]);
     expect(log.val_history[0]).toMatchObject({ eval_samples: 3, eval_format: 0 });
-    expect(log.val_history[2].eval_loss).toBeLessThan(log.val_history[0].eval_loss);
+    expect(log.val_history[2].eval_loss).toBeLessThan(log.val_history[0].eval_loss!);
     expect(log.config).toMatchObject({
       model_path: 'demo', output_dir: 'outputs/First run', num_epochs: 3, batch_size: 2, lora_r: 4, use_4bit: true,
       train_data: 'sft_train.json', val_data: 'sft_val.json', gradient_accumulation_steps: 1, learning_rate: 0.02,

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { parseTrainingConfig } from '../../../src/protocol/config.ts';
 import type { TrainRow } from '../../../src/protocol/log.ts';
 import { readKeys } from '../../../src/storage/database.ts';
 import { lockRun } from '../../../src/storage/locks.ts';
@@ -207,6 +208,8 @@ describe('the list of runs', () => {
     const content = (path: string) => files.find((candidate) => candidate.path === path)!.file.text();
     expect(await content('val_predictions.jsonl')).toBe('{"step":1}\n{"step":2}\n');
     expect(JSON.parse(await content('training_log.json'))).toEqual(await readLog('files'));
-    expect(JSON.parse(await content('sft_config.json'))).toEqual(toyConfig());
+    const settings: unknown = JSON.parse(await content('sft_config.json'));
+    expect(settings).not.toHaveProperty('num_generations');
+    expect(parseTrainingConfig(settings)).toEqual(toyConfig());
   });
 });

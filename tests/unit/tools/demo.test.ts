@@ -53,7 +53,7 @@ describe('demo options', () => {
     [['--model', '/no/such/folder'], /there is no folder \/no\/such\/folder/],
     [['--train', '/'], /--train: there is no file/],
     [['--val', 'x.json'], /--val goes with --train/],
-    [['--method', 'magic'], /Setting method/],
+    [['--method', 'magic'], /--method: magic/],
     [['--nonsense'], /nonsense/],
   ])('refuses %j', (argv, message) => {
     expect(() => parseDemoOptions(argv)).toThrow(message);

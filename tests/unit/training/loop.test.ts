@@ -8,8 +8,8 @@ const bits = (tensors: readonly { data: Float32Array }[]) => tensors.map(({ data
 
 describe('TrainingRun', () => {
   it('trains: the loss falls, every step is counted, the log has first, every seventh and last step', async () => {
-    const { status, log, events, run } = await toyRun({ id: 'plain', config: toyConfig({ num_train_epochs: 20, logging_steps: 7 }) });
-    expect(run.plan.stepsPerEpoch).toBe(3);
+    const { status, log, events, method } = await toyRun({ id: 'plain', config: toyConfig({ num_train_epochs: 20, logging_steps: 7 }) });
+    expect(method.plan.stepsPerEpoch).toBe(3);
     expect(status).toBe('finished');
     expect(log.train_history.map((row) => row.step)).toEqual([1, 7, 14, 21, 28, 35, 42, 49, 56, 60]);
     expect(log.train_history[9].loss).toBeLessThan(0.5 * log.train_history[0].loss);
@@ -26,7 +26,7 @@ describe('TrainingRun', () => {
     expect(log.train_history.map((row) => row.epoch)).toEqual([2 / 6, 4 / 6, 1, 1 + 2 / 6, 1 + 4 / 6, 2]);
     const short = await toyRun({ id: 'remainder-9', samples: toySamples(9), config: toyConfig({ num_train_epochs: 2 }) });
     expect(short.model.calls.filter((call) => call === 'forwardBackward').length).toBe(10);
-    expect(short.run.plan.totalSteps).toBe(6);
+    expect(short.method.plan.totalSteps).toBe(6);
   });
 
   it('keeps at most two steps in flight and reads losses one step late', async () => {

@@ -64,10 +64,10 @@ describe.each(['mean_of_micro_batches', 'token_weighted'] as const)('loss_reduct
   it('averages the log window by the same rule', async () => {
     const config = toyConfig({ loss_reduction: reduction, per_device_train_batch_size: 1, gradient_accumulation_steps: 1, num_train_epochs: 1, logging_steps: 10 });
     const tokens = [2, 9, 4, 7];
-    const { run, writer, model } = await buildToyRun({ id: `window-${reduction}`, config, samples: tokens.map((count, i) => sampleWith(count, i)) });
+    const { run, method, writer, model } = await buildToyRun({ id: `window-${reduction}`, config, samples: tokens.map((count, i) => sampleWith(count, i)) });
     model.forwardBackward = async (batch) => ({ read: () => Promise.resolve(batch.inputIds[0] + 1) });
     await run.run();
-    const visited = [0, 1, 2, 3].map((s) => run.plan.microBatches(s)[0][0]).slice(1);
+    const visited = [0, 1, 2, 3].map((s) => method.plan.microBatches(s)[0][0]).slice(1);
     const weight = (i: number) => (reduction === 'token_weighted' ? tokens[i] : 1);
     const expected = visited.reduce((sum, i) => sum + (i + 1) * weight(i), 0) / visited.reduce((sum, i) => sum + weight(i), 0);
     expect(writer.log().train_history.map((row) => row.step)).toEqual([1, 4]);

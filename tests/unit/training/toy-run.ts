@@ -10,6 +10,7 @@ import { RunWriter } from '../../../src/storage/run-writer.ts';
 import { Checkpoints } from '../../../src/training/checkpoints.ts';
 import { CLOCK_KEYS, logConfig } from '../../../src/training/log.ts';
 import { TrainingRun } from '../../../src/training/loop.ts';
+import { SftMethod } from '../../../src/training/methods/sft.ts';
 import { peftFormat } from '../../../src/training/peft-format.ts';
 import { Validator } from '../../../src/training/validation.ts';
 import type { AnswerTask, Pack } from '../../../src/training/validation.ts';
@@ -84,13 +85,12 @@ export async function buildToyRun(options: ToyOptions) {
     validation.length > 0 && config.eval_steps > 0
       ? new Validator(config, validation, pack, options.answers ?? null, await writer.readAnswers())
       : null;
+  const method = new SftMethod(config, model, samples, (epoch) => order(epoch, samples.length), pack);
   const run = new TrainingRun({
     config,
     model,
-    samples,
+    method,
     dataFingerprint: options.dataFingerprint ?? 'toy',
-    order: (epoch) => order(epoch, samples.length),
-    pack,
     validator,
     writer,
     checkpoints: new Checkpoints(writer, model, format, config.save_total_limit),
@@ -98,7 +98,7 @@ export async function buildToyRun(options: ToyOptions) {
     clock: options.clock ?? (() => (ticks += 1)),
   });
   options.prepare?.({ model, run, writer, events });
-  return { config, run, writer, model, events };
+  return { config, run, method, writer, model, events };
 }
 
 /** Builds and runs to the end. */

@@ -1,7 +1,8 @@
 import 'fake-indexeddb/auto';
 import { describe, expect, it } from 'vitest';
 import { readAnswers, readRunFiles } from '../../../src/storage/runs.ts';
-import { batchesByLength, Validator } from '../../../src/training/validation.ts';
+import { batchesByLength } from '../../../src/training/evaluation.ts';
+import { Validator } from '../../../src/training/validation.ts';
 import type { AnswerTask } from '../../../src/training/validation.ts';
 import { ToyModel, toySamples } from './toy-model.ts';
 import { pack, toyConfig, toyRun } from './toy-run.ts';
@@ -31,8 +32,8 @@ describe('Validator', () => {
     const losses: number[] = [];
     for (const eval_batch_size of [1, 3, 7]) {
       const validator = new Validator(toyConfig({ eval_steps: 1, eval_num_samples: 0, eval_batch_size }), samples, pack, null);
-      const result = await validator.run(model, { step: 1, epoch: 1 }, goOn, () => 0);
-      losses.push(result!.row.eval_loss);
+      const result = await validator.run(model, { step: 1, epoch: 1, samples: 0 }, goOn, () => 0);
+      losses.push(result!.row.eval_loss!);
       expect(result!.row.eval_samples).toBe(7);
     }
     const nll = await model.tokenNll(await pack(samples.map(({ sample }) => sample)));
@@ -63,7 +64,7 @@ describe('Validator', () => {
     const model = new ToyModel();
     model.atOnce = 2;
     const validator = new Validator(toyConfig({ eval_steps: 1, eval_batch_size: 5, max_new_tokens: 4, metric_for_best_model: 'eval_share' }), items(5), pack, answerTask);
-    const result = await validator.run(model, { step: 1, epoch: 1 }, goOn, () => 0);
+    const result = await validator.run(model, { step: 1, epoch: 1, samples: 0 }, goOn, () => 0);
     expect(model.calls.filter((call) => call === 'generateGreedy').length).toBe(3);
     expect(result!.answers.length).toBe(5);
   });

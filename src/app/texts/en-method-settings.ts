@@ -1,0 +1,28 @@
+/** Label and one sentence of help for the settings of preference and reward training, in English. */
+
+export const enMethodSettings = {
+  early_stopping_patience: { label: 'Early stopping', help: 'Ends the run after so many validations without a new best; 0 never does.' },
+  beta: { label: 'Beta', help: 'Pull to the reference model: higher changes the model less. In GRPO the weight of the KL term; 0 leaves it out.' },
+  loss_type: { label: 'Loss', help: 'Which loss compares good and bad answers; the first is the usual one.' },
+  loss_weights: { label: 'Loss weights', help: 'One number for each loss when several are mixed, separated by commas.' },
+  label_smoothing: { label: 'Label smoothing', help: 'Expected share of pairs labelled the wrong way round; read by cdpo, robust and exo_pair.' },
+  precompute_ref_log_probs: { label: 'Reference computed once', help: 'Scores all pairs with the reference model before the first step instead of in every step.' },
+  epsilon: { label: 'Clip below', help: 'How far the probability of a token may fall in one update before its gradient is cut.' },
+  epsilon_high: { label: 'Clip above', help: 'How far it may rise; empty takes the same value as below.' },
+  delta: { label: 'Hard ratio limit', help: 'Upper bound of the probability ratio even where the advantage is negative; empty sets none.' },
+  importance_sampling_level: { label: 'Ratio taken per', help: 'Token, as in GRPO, or whole answer, as in GSPO.' },
+  num_iterations: { label: 'Updates per sampling', help: 'How many updates use the same answers before new ones are sampled.' },
+  reward_scheme: { label: 'Reward', help: 'How an answer is scored against the true one.' },
+  reward_weights: { label: 'Reward weights', help: 'One number for each term of the scheme, in its order; empty takes the scheme’s own.' },
+  custom_rewards: { label: 'Own rewards', help: 'Functions written by you; they are added to the scheme with their weights.' },
+  scale_rewards: { label: 'Advantage scaled by', help: 'Spread of the rewards in the group, in the whole batch, or not at all.' },
+  redraw_zero_variance: { label: 'Redraw equal groups', help: 'How often a prompt whose answers all score the same is sampled again; such a group teaches nothing.' },
+  box_convention: { label: 'Boxes in answers', help: 'Thousandths of the image, or pixels of the resized image as Qwen2.5-VL writes them.' },
+  num_generations: { label: 'Answers per prompt', help: 'Size of a group; more make the comparison steadier and take longer.' },
+  temperature: { label: 'Temperature', help: 'Higher samples more varied answers; the loss sees the same temperature.' },
+  top_p: { label: 'Top p', help: 'Samples from the most likely tokens that together reach this probability; 1 uses all.' },
+  top_k: { label: 'Top k', help: 'Samples from so many most likely tokens; 0 uses all.' },
+  repetition_penalty: { label: 'Repetition penalty', help: 'Above 1 makes tokens that already occurred less likely.' },
+  max_completion_length: { label: 'Longest sampled answer', help: 'Sampling stops here at the latest; answers that are cut seldom score well.' },
+  mask_truncated_completions: { label: 'Ignore cut answers', help: 'Answers that reached the limit carry no loss.' },
+};

@@ -1,0 +1,86 @@
+/** Adapters to start from: where their files lie, and whether they fit the model and the settings. */
+import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, type Adapter } from '../checkpoint/adapter.ts';
+import { UrlFileSource } from '../checkpoint/file-source.ts';
+import type { LinearModule } from '../checkpoint/tensor-names.ts';
+import type { TrainingConfig } from '../protocol/config.ts';
+import { LorikeetError } from '../protocol/errors.ts';
+import type { AdapterSource, AdapterSummary, PathFile } from '../protocol/messages.ts';
+import { readRunDirectory } from '../storage/runs.ts';
+
+/** Larger adapter files are refused before they are read. */
+const MAX_ADAPTER_BYTES = 2 ** 31 - 1;
+const MAX_CONFIG_BYTES = 2 ** 20;
+
+export interface StartingAdapter {
+  name: string;
+  adapter: Adapter;
+}
+
+/**
+ * Reads an adapter and checks it against the model's layers.
+ * @param demoUrl address of the demo folder
+ * @throws LorikeetError "file-missing", "file-corrupt", "file-too-large", "adapter"
+ */
+export async function openAdapter(source: AdapterSource, demoUrl: string, modules: readonly LinearModule[]): Promise<StartingAdapter> {
+  const { name, config, weights } = await locate(source, demoUrl);
+  if (config.size > MAX_CONFIG_BYTES || weights.size > MAX_ADAPTER_BYTES) {
+    throw new LorikeetError('file-too-large', `The adapter ${name} is too large to be one.`, 'Choose the folder that PEFT saved.', { file: name });
+  }
+  return { name, adapter: await readAdapter(await config.text(), weights, modules) };
+}
+
+async function locate(source: AdapterSource, demoUrl: string): Promise<{ name: string; config: Blob; weights: Blob }> {
+  switch (source.kind) {
+    case 'demo': {
+      const files = new UrlFileSource(new URL('adapter', demoUrl).href, [ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE]);
+      return { name: 'demo', config: await files.blob(ADAPTER_CONFIG_FILE), weights: await files.blob(ADAPTER_WEIGHTS_FILE) };
+    }
+    case 'run': {
+      const { name, files } = await readRunDirectory(source.runId, source.directory);
+      return { name: `${name}/${source.directory}`, ...pick(files, name) };
+    }
+    case 'files':
+      return { name: source.name, ...pick(source.files, source.name) };
+  }
+}
+
+function pick(files: readonly PathFile[], name: string): { config: Blob; weights: Blob } {
+  const find = (wanted: string) => {
+    const found = files.filter(({ path }) => path === wanted || path.endsWith(`/${wanted}`));
+    if (found.length === 1) return found[0].file;
+    const message = found.length === 0 ? `${name} has no ${wanted}.` : `${name} has ${found.length} files ${wanted}.`;
+    throw new LorikeetError('file-missing', message, 'Choose one folder that PEFT saved: adapter_config.json beside adapter_model.safetensors.', { file: wanted });
+  };
+  return { config: find(ADAPTER_CONFIG_FILE), weights: find(ADAPTER_WEIGHTS_FILE) };
+}
+
+/** What the page shows of an adapter, and takes over into the settings. */
+export function summarizeAdapter({ name, adapter }: StartingAdapter): AdapterSummary {
+  const { config, tensors, modules } = adapter;
+  return {
+    name,
+    r: config.r,
+    lora_alpha: config.lora_alpha,
+    use_rslora: config.use_rslora,
+    target_modules: config.target_modules,
+    modules: modules.length,
+    parameters: tensors.reduce((sum, { data }) => sum + data.length, 0),
+    baseModel: config.base_model_name_or_path,
+  };
+}
+
+/**
+ * A run that starts from an adapter goes on with its shape.
+ * @throws LorikeetError "adapter" naming the first setting that differs
+ */
+export function checkFits({ name, adapter }: StartingAdapter, config: TrainingConfig): void {
+  for (const field of ['r', 'lora_alpha', 'use_rslora'] as const) {
+    if (adapter.config[field] === config[field]) continue;
+    throw new LorikeetError(
+      'adapter',
+      `The adapter ${name} has ${field} = ${String(adapter.config[field])}, the settings say ${String(config[field])}.`,
+      `Set ${field} to ${String(adapter.config[field])}, or start from another adapter.`,
+      { field },
+    );
+  }
+}
