@@ -15,9 +15,9 @@ async function measure({ gpu, options, report }: BenchContext, withAnswers: bool
   const config = parseTrainingConfig({ ...presetSettings('demo', 'sft'), eval_num_samples: SAMPLES, eval_generate: withAnswers });
   const { model, processor } = await openDemo(gpu, options.demoUrl, 'nf4', 0);
   const base = typeof location === 'undefined' ? options.demoUrl : new URL(options.demoUrl, location.href).href;
-  const files = await demoDataset(base, () => undefined);
+  const files = await demoDataset(base, 'conversations', () => undefined);
   const encoder = new SampleEncoder(processor, new ImageCache());
-  const dataset = await encoder.encode(await readDataset(files, { validationSplit: 0, seed: config.seed, keepImageNewline: true }), config, () => undefined);
+  const dataset = await encoder.encode(await readDataset(files, { kind: 'conversations', validationSplit: 0, seed: config.seed, keepImageNewline: true }), config, () => undefined);
   const validator = buildValidator({ config, dataset, processor, encoder }, []);
   if (validator?.sampleCount !== SAMPLES) throw new Error(`expected ${SAMPLES} validation samples, got ${validator?.sampleCount ?? 0}`);
   const trainable = demoAdapter(model);

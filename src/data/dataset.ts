@@ -1,20 +1,28 @@
 /** Dropped files -> training and validation samples, with every problem named. */
-import { answerOf, type Conversation, messageText, type Role } from '../processing/conversation.ts';
+import { answerOf, type Conversation, type Message, messageText, type Role } from '../processing/conversation.ts';
 import { extractBoxes } from '../objectives/detection-answer.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
 import type { DatasetProblem, LabelledBox, PathFile } from '../protocol/messages.ts';
-import { checkBoxes } from './boxes.ts';
-import { ImageIndex, type Lookup, sortByKind } from './file-tree.ts';
-import { isPreferenceRecord, type LlavaOptions, readLlavaRecord } from './llava.ts';
-import { baseName } from './paths.ts';
+import { ImageIndex, sortByKind } from './file-tree.ts';
 import { ProblemList } from './problems.ts';
-import { type RawRecord, readRecords } from './records.ts';
+import { SampleReader } from './sample-reader.ts';
 import { validationIndices } from './sampler.ts';
+
+/**
+ * What samples are for. "conversations": answers to learn; "preference": a chosen and a rejected answer to the same
+ * prompt; "prompts": questions to be answered by the model itself, with the true answer where it is known.
+ */
+export type DatasetKind = 'conversations' | 'preference' | 'prompts';
 
 /** One usable sample; images are looked up but not yet read. */
 export interface DatasetSample {
   id: string;
+  /** Ends with the answer: the one to learn, the chosen one, or the truth. Without a truth it ends with the question. */
   conversation: Conversation;
+  /** Preference sets only: the answer that is not preferred. */
+  rejected?: Message;
+  /** Columns of the record that none of the above comes from; absent if there are none. */
+  extra?: Record<string, unknown>;
   /** In the order of the conversation's image indices. */
   imageFiles: PathFile[];
   /** File, line (JSONL) and 1-based number in the file. */
@@ -22,6 +30,7 @@ export interface DatasetSample {
 }
 
 export interface Dataset {
+  kind: DatasetKind;
   train: DatasetSample[];
   validation: DatasetSample[];
   /** Samples left out because of an error. */
@@ -33,7 +42,10 @@ export interface Dataset {
   problemCount: number;
 }
 
-export interface DatasetOptions extends LlavaOptions {
+export interface DatasetOptions {
+  kind: DatasetKind;
+  /** As in TurnOptions: for models whose prompts begin with the line break after the image. */
+  keepImageNewline?: boolean;
   /** Part of the training samples kept aside when there is no validation file; 0 = none. */
   validationSplit: number;
   seed: number;
@@ -60,7 +72,7 @@ export async function readDataset(source: { train: readonly PathFile[]; validati
   const train = await reader.read(split.train, [mainImages, extraImages]);
   const validation = [...(await reader.read(extra.records, [extraImages, mainImages])), ...(await reader.read(split.validation, [mainImages, extraImages]))];
   const parts = validation.length === 0 ? splitDataset(train, options.validationSplit, options.seed) : { train, validation };
-  return { ...parts, rejected: reader.rejected, images: reader.usedImages.size, problems: problems.listed, problemCount: problems.count };
+  return { kind: options.kind, ...parts, rejected: reader.rejected, images: reader.usedImages.size, problems: problems.listed, problemCount: problems.count };
 }
 
 /** Keeps a part of the samples aside for validation; the same ones for the same seed and number of samples. */
@@ -83,112 +95,22 @@ export function splitByName(records: readonly PathFile[], problems: ProblemList)
   return { train, validation };
 }
 
+/** What the page shows of an answer. */
+export interface AnswerParts {
+  text: string;
+  boxes: LabelledBox[];
+}
+
 /** What the page shows of a sample. */
-export function previewSample({ conversation }: Pick<DatasetSample, 'conversation'>): { turns: { role: Role; text: string }[]; boxes: LabelledBox[] } {
+export function previewSample({ conversation, rejected }: Pick<DatasetSample, 'conversation' | 'rejected'>): {
+  turns: { role: Role; text: string }[];
+  boxes: LabelledBox[];
+  rejected?: AnswerParts;
+} {
+  const answer = rejected && messageText(rejected);
   return {
     turns: conversation.map((message) => ({ role: message.role, text: messageText(message).replace(/^\n/, '') })),
     boxes: extractBoxes(answerOf(conversation)),
+    ...(answer !== undefined && { rejected: { text: answer, boxes: extractBoxes(answer) } }),
   };
-}
-
-class SampleReader {
-  rejected = 0;
-  readonly usedImages = new Set<PathFile>();
-  private readonly seenIds = new Map<string, ErrorPlace>();
-
-  constructor(
-    private readonly problems: ProblemList,
-    private readonly options: LlavaOptions,
-  ) {}
-
-  /** @param indexes where to look for images, in this order */
-  async read(files: readonly PathFile[], indexes: readonly ImageIndex[]): Promise<DatasetSample[]> {
-    const samples: DatasetSample[] = [];
-    for (const file of files) {
-      const before = this.problems.count;
-      const { records, brokenLines } = await readRecords(file, this.problems);
-      this.rejected += brokenLines;
-      if (records.length > 0 && records.every((record) => isPreferenceRecord(record.value))) {
-        this.problems.warning('The file holds preference pairs (chosen, rejected) and was left out.', 'Supervised fine-tuning needs conversations.', { file: file.path });
-        continue;
-      }
-      if (records.length === 0 && this.problems.count === before) {
-        this.problems.error('The file holds no samples.', 'Export the dataset again.', { file: file.path });
-      }
-      const state = { byNameOnly: 0 };
-      for (const record of records) {
-        const sample = this.readSample(record, file.path, indexes, state);
-        if (sample) samples.push(sample);
-        else this.rejected++;
-      }
-      if (state.byNameOnly > 0) {
-        this.problems.warning(
-          `${state.byNameOnly} images were found by their file name only; their folders differ from the paths in the file.`,
-          'Check in the preview that samples show the right images.',
-          { file: file.path },
-        );
-      }
-    }
-    return samples;
-  }
-
-  /** Null when the sample has an error. */
-  private readSample({ value, line, sample }: RawRecord, file: string, indexes: readonly ImageIndex[], state: { byNameOnly: number }): DatasetSample | null {
-    const place: ErrorPlace = { file, sample, ...(line !== undefined && { line }) };
-    let read;
-    try {
-      read = readLlavaRecord(value, this.options);
-    } catch (error) {
-      this.problems.caught(error, place);
-      return null;
-    }
-    const before = this.problems.count;
-    const imageFiles = read.imagePaths.map((path) => this.findImage(path, file, indexes, place, state));
-    for (const message of read.conversation) {
-      if (message.role !== 'assistant') continue;
-      for (const { message: text, advice } of checkBoxes(messageText(message))) this.problems.error(text, advice, place);
-    }
-    if (this.problems.count > before) return null;
-    const id = read.id ?? `${baseName(file)}#${sample}`;
-    this.checkId(id, place);
-    const files = imageFiles.filter((image) => image !== null);
-    files.forEach((image) => this.usedImages.add(image));
-    return { id, conversation: read.conversation, imageFiles: files, place };
-  }
-
-  private findImage(path: string, file: string, indexes: readonly ImageIndex[], place: ErrorPlace, state: { byNameOnly: number }): PathFile | null {
-    const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path;
-    if (/^(https?|data|file|blob):/i.test(path)) {
-      this.problems.error(`The image ${shown.slice(0, 80)} is an address, not a file.`, 'Save the image as a file, drop it too and give its path.', { ...place, field: 'image' }, 'image');
-      return null;
-    }
-    let found: Lookup = { kind: 'missing' };
-    for (const index of indexes) {
-      if (found.kind === 'missing') found = index.find(path, file);
-    }
-    if (found.kind === 'missing') {
-      this.problems.error(`The image ${shown} is not among the dropped files.`, 'Drop the folder with the images together with the JSON file.', { ...place, field: 'image' }, 'file-missing');
-      return null;
-    }
-    if (found.kind === 'ambiguous') {
-      this.problems.error(`The image ${shown} could be ${found.paths.length} files: ${found.paths.slice(0, 3).join(', ')}.`, 'Give a longer path in the record, or rename the files.', { ...place, field: 'image' }, 'image');
-      return null;
-    }
-    if (found.file.file.size === 0) {
-      this.problems.error(`The image ${shown} is empty (0 bytes).`, 'Replace the image file.', { ...place, field: 'image' }, 'image');
-      return null;
-    }
-    if (found.byNameOnly) state.byNameOnly++;
-    return found.file;
-  }
-
-  private checkId(id: string, place: ErrorPlace): void {
-    const first = this.seenIds.get(id);
-    if (first) {
-      const where = `sample ${first.sample} of ${first.file}`;
-      this.problems.warning(`The id ${JSON.stringify(id.slice(0, 80))} was used before, by ${where}.`, 'Check whether samples were copied twice; both are kept.', { ...place, field: 'id' });
-    } else {
-      this.seenIds.set(id, place);
-    }
-  }
 }

@@ -22,14 +22,13 @@ export function imageOrder(conversation: Conversation): number[] {
   return conversation.flatMap((message) => message.content.flatMap((part) => (part.type === 'image' ? [part.index] : [])));
 }
 
-/** Everything before the last assistant turn: what the model sees when it has to answer. */
+/** Everything before the answer at the end: what the model sees when it has to answer. */
 export function promptOf(conversation: Conversation): Conversation {
-  const last = conversation.findLastIndex((message) => message.role === 'assistant');
-  return last < 0 ? conversation : conversation.slice(0, last);
+  return conversation.at(-1)?.role === 'assistant' ? conversation.slice(0, -1) : conversation;
 }
 
-/** Text of the last assistant turn, '' if there is none. */
+/** Text of the answer at the end, '' where a question is the last turn. */
 export function answerOf(conversation: Conversation): string {
-  const last = conversation.findLast((message) => message.role === 'assistant');
-  return last ? messageText(last) : '';
+  const last = conversation.at(-1);
+  return last?.role === 'assistant' ? messageText(last) : '';
 }

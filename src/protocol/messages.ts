@@ -101,6 +101,8 @@ export interface SamplePreview {
   images: Blob[];
   turns: { role: 'system' | 'user' | 'assistant'; text: string }[];
   boxes: LabelledBox[];
+  /** Preference sets only: the answer that is not preferred; the last turn is the chosen one. */
+  rejected?: { text: string; boxes: LabelledBox[] };
   tokens: { total: number; image: number; label: number } | null;
 }
 

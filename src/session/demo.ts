@@ -1,5 +1,6 @@
 /** The built-in model and dataset, fetched from beside the page. */
 import { UrlFileSource } from '../checkpoint/file-source.ts';
+import type { DatasetKind } from '../data/dataset.ts';
 import type { PathFile } from '../protocol/messages.ts';
 
 const MODEL_FILES = [
@@ -11,8 +12,11 @@ const MODEL_FILES = [
   'preprocessor_config.json',
   'generation_config.json',
 ];
-const TRAIN = 'sft_train.json';
-const VALIDATION = 'sft_val.json';
+const RECORD_FILES: Readonly<Record<DatasetKind, readonly [train: string, validation: string]>> = {
+  conversations: ['sft_train.json', 'sft_val.json'],
+  preference: ['dpo_train.json', 'dpo_val.json'],
+  prompts: ['sft_train.json', 'sft_val.json'],
+};
 const PARALLEL = 8;
 
 /** @param demoUrl address of the demo folder */
@@ -24,7 +28,11 @@ export function demoModel(demoUrl: string): UrlFileSource {
  * Fetches the demo's training and validation samples with their images.
  * @throws LorikeetError "file-missing"
  */
-export async function demoDataset(demoUrl: string, onProgress: (done: number, total: number) => void): Promise<{ train: PathFile[]; validation: PathFile[] }> {
+export async function demoDataset(
+  demoUrl: string,
+  kind: DatasetKind,
+  onProgress: (done: number, total: number) => void,
+): Promise<{ train: PathFile[]; validation: PathFile[] }> {
   const base = new URL('data', demoUrl).href;
   const fetchAll = async (paths: readonly string[], done: (count: number) => void): Promise<PathFile[]> => {
     const source = new UrlFileSource(base, paths);
@@ -40,7 +48,7 @@ export async function demoDataset(demoUrl: string, onProgress: (done: number, to
     await Promise.all(Array.from({ length: Math.min(PARALLEL, paths.length) }, worker));
     return files;
   };
-  const [train, validation] = await fetchAll([TRAIN, VALIDATION], () => undefined);
+  const [train, validation] = await fetchAll(RECORD_FILES[kind], () => undefined);
   const trainImages = await imagePaths(train.file);
   const validationImages = (await imagePaths(validation.file)).filter((path) => !trainImages.includes(path));
   const total = trainImages.length + validationImages.length;

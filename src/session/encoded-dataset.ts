@@ -1,8 +1,8 @@
 /** Samples of a dataset, tokenised for a model and checked to the last pixel before anything trains on them. */
-import type { Dataset, DatasetSample } from '../data/dataset.ts';
+import type { Dataset, DatasetKind, DatasetSample } from '../data/dataset.ts';
 import { ProblemList } from '../data/problems.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
-import { LorikeetError } from '../protocol/errors.ts';
+import { invariant, LorikeetError } from '../protocol/errors.ts';
 import type { DatasetSummary, PathFile } from '../protocol/messages.ts';
 import { imageOrder, promptOf } from '../processing/conversation.ts';
 import type { Conversation } from '../processing/conversation.ts';
@@ -15,7 +15,10 @@ import type { ImageCache } from './image-cache.ts';
 /** A usable sample in both forms. */
 export interface SessionSample {
   source: DatasetSample;
+  /** The conversation with its labels; of a pair the prompt with the chosen answer; of a prompt the prompt alone. */
   encoded: EncodedSample;
+  /** Pairs only: the prompt with the rejected answer. */
+  rejected?: EncodedSample;
 }
 
 /** Settings that decide what a sample's tokens are. */
@@ -51,16 +54,16 @@ export class SampleEncoder {
     let done = 0;
     const encodeAll = async (samples: readonly DatasetSample[]): Promise<SessionSample[]> => {
       const results = await inParallel(samples, async (source) => {
-        const encoded = await this.encodeChecked(source, config).catch((error: unknown) => {
+        const sample = await this.encodeSample(source, dataset.kind, config).catch((error: unknown) => {
           if (!(error instanceof LorikeetError)) throw error;
           return error;
         });
         onProgress(++done, total);
-        return encoded;
+        return sample;
       });
-      return results.flatMap((encoded, i) => {
-        if (!(encoded instanceof LorikeetError)) return [{ source: samples[i], encoded }];
-        problems.caught(encoded, samples[i].place);
+      return results.flatMap((sample, i) => {
+        if (!(sample instanceof LorikeetError)) return [sample];
+        problems.caught(sample, samples[i].place);
         return [];
       });
     };
@@ -75,27 +78,54 @@ export class SampleEncoder {
     };
   }
 
-  /** Everything before a sample's last answer, ready for generation. */
-  async encodePrompt({ source }: SessionSample, config: EncodingConfig): Promise<EncodedSample> {
+  /**
+   * Everything before a sample's answer, ready for generation.
+   * @throws LorikeetError "sample-too-long" above max_length, else as `Processor.encodePrompt`
+   */
+  async encodePrompt({ source }: Pick<SessionSample, 'source'>, config: EncodingConfig): Promise<EncodedSample> {
     const conversation = promptOf(source.conversation);
     const options = { maxLength: config.max_length, maxImageSize: config.max_image_size };
     const encoded = await this.processor.encodePrompt({ ...source, conversation }, options);
     return this.withCachedImages(encoded, conversation, source, config);
   }
 
-  private async encodeChecked(source: DatasetSample, config: EncodingConfig): Promise<EncodedSample> {
+  private async encodeSample(source: DatasetSample, kind: DatasetKind, config: EncodingConfig): Promise<SessionSample> {
+    if (kind === 'prompts') {
+      const encoded = await this.encodePrompt({ source }, config);
+      await this.checkImages(source, encoded);
+      return { source, encoded };
+    }
+    if (kind === 'conversations') {
+      const encoded = await this.encodeLabelled(source, source.conversation, config);
+      await this.checkImages(source, encoded);
+      return { source, encoded };
+    }
+    const { conversation, rejected } = source;
+    invariant(rejected, `sample ${source.id} of a preference set has no rejected answer`);
+    const lastTurn = { ...config, assistant_turns: 'last' } as const;
+    const encoded = await ofSide('chosen', this.encodeLabelled(source, conversation, lastTurn));
+    const other = await ofSide('rejected', this.encodeLabelled(source, [...promptOf(conversation), rejected], lastTurn));
+    await this.checkImages(source, encoded);
+    return { source, encoded, rejected: other };
+  }
+
+  private async encodeLabelled(source: DatasetSample, conversation: Conversation, config: EncodingConfig): Promise<EncodedSample> {
     const options = { maxLength: config.max_length, maxImageSize: config.max_image_size, assistantTurns: config.assistant_turns };
-    const encoded = this.withCachedImages(await this.processor.encodeSample(source, options), source.conversation, source, config);
+    const encoded = await this.processor.encodeSample({ ...source, conversation }, options);
     if (countLabelTokens(encoded) === 0) {
       throw new LorikeetError('dataset', `Sample ${source.id} has nothing to learn: its answer is empty.`, 'Give it an answer, or leave it out.', source.place);
     }
+    return this.withCachedImages(encoded, conversation, source, config);
+  }
+
+  /** Reads images that no other sample has been checked with. */
+  private async checkImages(source: DatasetSample, encoded: EncodedSample): Promise<void> {
     for (const [i, index] of imageOrder(source.conversation).entries()) {
       const file = source.imageFiles[index];
       if (this.readable.has(file)) continue;
       await encoded.image(i);
       this.readable.add(file);
     }
-    return encoded;
   }
 
   private withCachedImages(encoded: EncodedSample, conversation: Conversation, source: DatasetSample, config: EncodingConfig): EncodedSample {
@@ -117,25 +147,40 @@ export class SampleEncoder {
 /** Tells one set of training samples, in its order, from any other. */
 export async function fingerprintSamples(samples: readonly SessionSample[]): Promise<string> {
   const hashes: string[] = [];
-  for (const { encoded } of samples) {
-    const { inputIds, labels } = encoded;
-    const bytes = new Int32Array(inputIds.length + labels.length + encoded.grids.length * 3);
-    bytes.set(inputIds);
-    bytes.set(labels, inputIds.length);
-    bytes.set(encoded.grids.flat(), inputIds.length + labels.length);
-    hashes.push(`${hashes.length} ${await sha256(new Uint8Array(bytes.buffer))}`);
+  for (const { encoded, rejected } of samples) {
+    const sides = [encoded, ...(rejected ? [rejected] : [])];
+    const sums = await Promise.all(sides.map((side) => sha256(bytesOf(side))));
+    hashes.push(`${hashes.length} ${sums.join(' ')}`);
   }
   return fingerprintLines(hashes);
 }
 
-/** Counts for the page; tokens only once a model has encoded the samples. */
+function bytesOf({ inputIds, labels, grids }: EncodedSample): Uint8Array<ArrayBuffer> {
+  const bytes = new Int32Array(inputIds.length + labels.length + grids.length * 3);
+  bytes.set(inputIds);
+  bytes.set(labels, inputIds.length);
+  bytes.set(grids.flat(), inputIds.length + labels.length);
+  return new Uint8Array(bytes.buffer);
+}
+
+/** Says of a fault which answer of the pair it is about; images belong to both. */
+async function ofSide(side: 'chosen' | 'rejected', encoding: Promise<EncodedSample>): Promise<EncodedSample> {
+  try {
+    return await encoding;
+  } catch (error) {
+    if (!(error instanceof LorikeetError) || error.code === 'image') throw error;
+    throw new LorikeetError(error.code, `The ${side} side: ${error.message}`, error.advice, { ...error.place, field: side }, { cause: error });
+  }
+}
+
+/** Counts for the page; tokens only once a model has encoded the samples, both sides of a pair counting for themselves. */
 export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | null, imageTokenId: number | null): DatasetSummary {
   const { images } = dataset;
   if (!encoded) {
     const { rejected, problems, problemCount } = dataset;
     return { trainSamples: dataset.train.length, validationSamples: dataset.validation.length, tokens: null, images, rejected, problems, problemCount };
   }
-  const all = [...encoded.train, ...encoded.validation].map((sample) => sample.encoded.inputIds);
+  const all = [...encoded.train, ...encoded.validation].flatMap((sample) => [sample.encoded, ...(sample.rejected ? [sample.rejected] : [])].map(({ inputIds }) => inputIds));
   const lengths = all.map((ids) => ids.length).sort((a, b) => a - b);
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
   const imageTokens = all.reduce((sum, ids) => sum + countOf(ids, imageTokenId), 0);

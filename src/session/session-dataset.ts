@@ -1,6 +1,6 @@
 /** The dataset of a session: as it was read, and as the present model and settings see it. */
 import { previewSample, readDataset } from '../data/dataset.ts';
-import type { Dataset } from '../data/dataset.ts';
+import type { Dataset, DatasetKind } from '../data/dataset.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { DatasetSource, DatasetSummary, PathFile, SamplePreview, SplitName } from '../protocol/messages.ts';
@@ -18,7 +18,9 @@ interface ReadDataset {
   source: DatasetSource;
   files: { train: PathFile[]; validation: PathFile[] };
   dataset: Dataset;
-  /** The settings that decide about the split. */
+  /** What `files` were fetched for; only the demo has several sets. */
+  filesKind: DatasetKind;
+  /** The settings that decide what the samples are and how they are split. */
   readKey: string;
   encoded: { key: string; encoder: OpenModel['encoder']; data: EncodedDataset } | null;
 }
@@ -38,8 +40,8 @@ export class SessionDataset {
 
   /** Reads a dataset, and encodes it where there is a model. */
   async load(source: DatasetSource, model: OpenModel | null, config: TrainingConfig): Promise<DatasetSummary> {
-    const files = source.kind === 'demo' ? await demoDataset(this.demoUrl, this.progress('dataset', 'images')) : source;
-    this.current = { source, files, ...(await readFiles(source, files, config)), encoded: null };
+    const files = await this.filesOf(source, kindOf(config));
+    this.current = { source, files, filesKind: kindOf(config), ...(await readFiles(source, files, config)), encoded: null };
     const encoded = model ? await this.encode(model, config) : null;
     return summarizeDataset(this.current.dataset, encoded, model?.processor.imageTokenId ?? null);
   }
@@ -48,7 +50,9 @@ export class SessionDataset {
   async encode({ encoder }: OpenModel, config: TrainingConfig): Promise<EncodedDataset> {
     const current = this.require();
     if (current.readKey !== readKey(config)) {
-      Object.assign(current, await readFiles(current.source, current.files, config), { encoded: null });
+      const filesKind = kindOf(config);
+      const files = current.filesKind === filesKind ? current.files : await this.filesOf(current.source, filesKind);
+      Object.assign(current, { files, filesKind }, await readFiles(current.source, files, config), { encoded: null });
     }
     const key = JSON.stringify([config.max_length, config.max_image_size, config.assistant_turns]);
     if (current.encoded?.key === key && current.encoded.encoder === encoder) return current.encoded.data;
@@ -88,6 +92,10 @@ export class SessionDataset {
     await this.load(await reopenDataset(reference), model, config);
   }
 
+  private async filesOf(source: DatasetSource, kind: DatasetKind): Promise<ReadDataset['files']> {
+    return source.kind === 'demo' ? demoDataset(this.demoUrl, kind, this.progress('dataset', 'images')) : source;
+  }
+
   private require(): ReadDataset {
     if (!this.current) throw new LorikeetError('config', 'No dataset is loaded.', 'Choose a dataset first.');
     return this.current;
@@ -99,12 +107,19 @@ async function isSame(source: DatasetSource, reference: DatasetReference): Promi
   return (await fingerprintDataset(source)) === reference.fingerprint;
 }
 
-function readKey({ validation_split, seed }: TrainingConfig): string {
-  return JSON.stringify([validation_split, seed]);
+const KINDS: Readonly<Record<string, DatasetKind>> = { sft: 'conversations', dpo: 'preference', grpo: 'prompts', 'grpo-trl': 'prompts' };
+
+/** What a method needs its samples to be. */
+export function kindOf({ method }: Pick<TrainingConfig, 'method'>): DatasetKind {
+  return KINDS[method];
+}
+
+function readKey(config: TrainingConfig): string {
+  return JSON.stringify([kindOf(config), config.validation_split, config.seed]);
 }
 
 /** The demo model was taught prompts that begin with the line break after the image. */
 async function readFiles(source: DatasetSource, files: ReadDataset['files'], config: TrainingConfig): Promise<Pick<ReadDataset, 'dataset' | 'readKey'>> {
-  const options = { validationSplit: config.validation_split, seed: config.seed, keepImageNewline: source.kind === 'demo' };
+  const options = { kind: kindOf(config), validationSplit: config.validation_split, seed: config.seed, keepImageNewline: source.kind === 'demo' };
   return { dataset: await readDataset(files, options), readKey: readKey(config) };
 }

@@ -7,7 +7,7 @@ import type { PathFile } from '../../../src/protocol/messages.ts';
 import { Processor } from '../../../src/processing/processor.ts';
 import { demoSideFiles, readJson } from '../processing/fixtures.ts';
 
-const options = { validationSplit: 0, seed: 1 };
+const options = { kind: 'conversations', validationSplit: 0, seed: 1 } as const;
 const file = (path: string, content: BlobPart = 'pixels'): PathFile => ({ path, file: new Blob([content]) });
 const json = (path: string, ...records: unknown[]) => file(path, JSON.stringify(records));
 const record = (image?: string, answer = 'yes', extra = {}) => ({
@@ -203,6 +203,78 @@ describe('samples', () => {
   });
 });
 
+describe('preference sets', () => {
+  const pair = (changes: object = {}) => ({ image: '1.png', prompt: 'q', chosen: 'good', rejected: 'bad', ...changes });
+  const readPairs = (...train: PathFile[]) => readDataset({ train, validation: [] }, { ...options, kind: 'preference' });
+
+  it('gives the chosen answer, the rejected one and the other columns', async () => {
+    const dataset = await readPairs(json('pairs.json', pair({ kind: 'missing', score: 2 })), file('1.png'));
+    expect(messages(dataset)).toEqual([]);
+    expect(dataset.kind).toBe('preference');
+    expect(dataset.train[0]).toMatchObject({ extra: { kind: 'missing', score: 2 }, imageFiles: [{ path: '1.png' }], rejected: { role: 'assistant' } });
+    expect(previewSample(dataset.train[0])).toEqual({
+      turns: [
+        { role: 'user', text: 'q' },
+        { role: 'assistant', text: 'good' },
+      ],
+      boxes: [],
+      rejected: { text: 'bad', boxes: [] },
+    });
+  });
+
+  it('checks the boxes of the chosen answer; the rejected one may be wrong on purpose', async () => {
+    const [outside, inside] = ['<box>(0,0),(1001,10)</box>', '<box>(0,0),(10,10)</box>'];
+    const dataset = await readPairs(json('pairs.json', pair({ chosen: outside }), pair({ chosen: inside, rejected: outside })), file('1.png'));
+    expect(dataset.train).toHaveLength(1);
+    expect(dataset.problems).toEqual([expect.objectContaining({ level: 'error', sample: 1, field: 'chosen', message: expect.stringMatching(/lies outside/) })]);
+  });
+
+  it('names file, line, sample and field of a bad pair and keeps the others', async () => {
+    const dataset = await readPairs(file('pairs.jsonl', [pair(), pair({ rejected: 'good' }), pair({ rejected: undefined })].map((r) => JSON.stringify(r)).join('\n')), file('1.png'));
+    expect([dataset.train.length, dataset.rejected]).toEqual([1, 2]);
+    expect(dataset.problems).toEqual([
+      expect.objectContaining({ level: 'error', code: 'dataset', file: 'pairs.jsonl', line: 2, sample: 2, field: 'rejected', message: expect.stringMatching(/the same/) }),
+      expect.objectContaining({ level: 'error', code: 'dataset', file: 'pairs.jsonl', line: 3, sample: 3, field: 'rejected', message: expect.stringMatching(/no rejected/) }),
+    ]);
+  });
+
+  it('names a file without pairs once', async () => {
+    const dataset = await readPairs(json('sft.json', record(), record()), json('pairs.json', pair()), file('1.png'));
+    expect([dataset.train.length, dataset.rejected]).toEqual([1, 2]);
+    expect(dataset.problems).toEqual([expect.objectContaining({ level: 'error', file: 'sft.json', field: 'rejected', message: expect.stringMatching(/no preference pairs/), advice: expect.stringMatching(/pair maker/) })]);
+  });
+});
+
+describe('sets of prompts', () => {
+  const readPrompts = (...train: PathFile[]) => readDataset({ train, validation: [] }, { ...options, kind: 'prompts' });
+
+  it('reads prompts with and without a truth, saying so once per file', async () => {
+    const dataset = await readPrompts(json('a.json', { prompt: 'q', solution: 'a', level: 3 }, { prompt: 'q' }, { prompt: 'r' }), json('b.json', record()));
+    expect(dataset.train.map(({ conversation }) => conversation.length)).toEqual([2, 1, 1, 2]);
+    expect(dataset.train[0].extra).toEqual({ level: 3 });
+    expect(dataset.train[3]).not.toHaveProperty('extra');
+    expect(dataset.problems).toEqual([expect.objectContaining({ level: 'warning', file: 'a.json', message: '2 samples have no true answer.' })]);
+    expect(dataset.rejected).toBe(0);
+  });
+
+  it('leaves out pairs as a whole', async () => {
+    const dataset = await readPrompts(json('dpo.json', { prompt: 'q', chosen: 'a', rejected: 'b' }), json('b.json', record()));
+    expect(dataset.train).toHaveLength(1);
+    expect(dataset.problems).toEqual([expect.objectContaining({ level: 'warning', file: 'dpo.json' })]);
+  });
+
+  it('checks the boxes of the truth', async () => {
+    const dataset = await readPrompts(json('a.json', { prompt: 'q', solution: '<box>(0,0),(1001,10)</box>' }));
+    expect(dataset.problems).toEqual([expect.objectContaining({ level: 'error', sample: 1 })]);
+  });
+
+  it('hands on hostile columns as plain data', async () => {
+    const dataset = await readPrompts(file('a.json', '[{"prompt": "q", "__proto__": {"polluted": 1}}]'));
+    expect(Object.getPrototypeOf(dataset.train[0].extra)).toBe(Object.prototype);
+    expect(({} as Record<string, unknown>).polluted).toBeUndefined();
+  });
+});
+
 describe('train and validation', () => {
   const named = async (...paths: string[]) => {
     const dataset = await read(...paths.map((path) => json(path, record())));
@@ -226,12 +298,12 @@ describe('train and validation', () => {
 
   it('keeps a part aside only without validation data', async () => {
     const records = Array.from({ length: 20 }, (_, i) => record(undefined, `a${i}`, { id: i }));
-    const split = await readDataset({ train: [json('a.json', ...records)], validation: [] }, { validationSplit: 0.25, seed: 3 });
+    const split = await readDataset({ train: [json('a.json', ...records)], validation: [] }, { ...options, validationSplit: 0.25, seed: 3 });
     expect([split.train.length, split.validation.length]).toEqual([15, 5]);
-    const again = await readDataset({ train: [json('a.json', ...records)], validation: [] }, { validationSplit: 0.25, seed: 3 });
+    const again = await readDataset({ train: [json('a.json', ...records)], validation: [] }, { ...options, validationSplit: 0.25, seed: 3 });
     expect(again.validation.map((s) => s.id)).toEqual(split.validation.map((s) => s.id));
     expect(splitDataset(split.train, 0.2, 4).validation.map((s) => s.id)).not.toEqual(splitDataset(split.train, 0.2, 5).validation.map((s) => s.id));
-    const given = await readDataset({ train: [json('a.json', ...records), json('val.json', record())], validation: [] }, { validationSplit: 0.25, seed: 3 });
+    const given = await readDataset({ train: [json('a.json', ...records), json('val.json', record())], validation: [] }, { ...options, validationSplit: 0.25, seed: 3 });
     expect([given.train.length, given.validation.length]).toEqual([20, 1]);
     expect(splitDataset(split.train.slice(0, 1), 0.9, 1).validation).toEqual([]);
     expect(splitDataset(split.train.slice(0, 2), 0.9, 1).validation).toHaveLength(1);
@@ -240,11 +312,24 @@ describe('train and validation', () => {
 
 describe('the demo dataset', async () => {
   const root = new URL('../../../public/demo/data/', import.meta.url);
-  const files = ['sft_train.json', 'sft_val.json', 'dpo_train.json', ...readdirSync(new URL('images', root)).map((name) => `images/${name}`)].map((path) => file(path, readFileSync(new URL(path, root))));
+  const files = ['sft_train.json', 'sft_val.json', 'dpo_train.json', 'dpo_val.json', ...readdirSync(new URL('images', root)).map((name) => `images/${name}`)].map((path) => file(path, readFileSync(new URL(path, root))));
+
+  it('has pairs for preference training, and answers for prompts', async () => {
+    const pairs = await readDataset({ train: files.filter(({ path }) => !path.startsWith('sft')), validation: [] }, { ...options, kind: 'preference', keepImageNewline: true });
+    expect(pairs.problems).toEqual([]);
+    expect([pairs.train.length, pairs.validation.length, pairs.images]).toEqual([192, 48, 240]);
+    expect(pairs.train[0].conversation[0].content).toEqual([{ type: 'image', index: 0 }, { type: 'text', text: expect.stringMatching(/^\n检测/) }]);
+    expect(pairs.train[0].extra).toEqual({ kind: 'status' });
+    const prompts = await readDataset({ train: files.filter(({ path }) => !path.startsWith('dpo')), validation: [] }, { ...options, kind: 'prompts' });
+    expect([prompts.train.length, prompts.validation.length, prompts.problemCount]).toEqual([320, 64, 0]);
+  });
 
   it('is read without errors and encodes to the reference tokens', async () => {
     const dataset = await readDataset({ train: files, validation: [] }, { ...options, keepImageNewline: true });
-    expect(dataset.problems).toEqual([expect.objectContaining({ level: 'warning', file: 'dpo_train.json' })]);
+    expect(dataset.problems.map(({ level, file }) => [level, file]).sort()).toEqual([
+      ['warning', 'dpo_train.json'],
+      ['warning', 'dpo_val.json'],
+    ]);
     expect([dataset.train.length, dataset.validation.length, dataset.images]).toEqual([320, 64, 384]);
     const processor = await Processor.fromFiles(demoSideFiles);
     const references = readJson('demo/recipe/reference.json').filter((c: { prompt: string }) => c.prompt.startsWith('\n'));

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { isPreferenceRecord, readLlavaRecord } from '../../../src/data/llava.ts';
+import { readLlavaRecord } from '../../../src/data/llava.ts';
+import { isPreferenceRecord } from '../../../src/data/preference.ts';
 import { LorikeetError } from '../../../src/protocol/errors.ts';
 
 const samples = JSON.parse(readFileSync(new URL('../../fixtures/qwen3_vl/cases/samples.json', import.meta.url), 'utf8'));

@@ -1,0 +1,44 @@
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { Processor } from '../../../src/processing/processor.ts';
+import type { TrainingConfig } from '../../../src/protocol/config.ts';
+import { SampleEncoder } from '../../../src/session/encoded-dataset.ts';
+import { ImageCache } from '../../../src/session/image-cache.ts';
+import { kindOf, SessionDataset } from '../../../src/session/session-dataset.ts';
+import type { OpenModel } from '../../../src/session/session-model.ts';
+import { demoSideFiles } from '../processing/fixtures.ts';
+import { demoConfig, fetchPublic } from './fake-engine.ts';
+
+beforeEach(() => vi.stubGlobal('fetch', fetchPublic));
+afterEach(() => vi.unstubAllGlobals());
+
+const withMethod = (method: string) => ({ ...demoConfig(), method }) as TrainingConfig;
+const processor = await Processor.fromFiles(demoSideFiles);
+const model = { processor, encoder: new SampleEncoder(processor, new ImageCache()) } as OpenModel;
+const open = () => new SessionDataset('http://localhost/demo/', () => () => undefined);
+
+it('knows what each method needs', () => {
+  expect(['sft', 'dpo', 'grpo', 'grpo-trl'].map((method) => kindOf(withMethod(method)))).toEqual(['conversations', 'preference', 'prompts', 'prompts']);
+});
+
+it('serves the demo’s pairs, with both answers in the preview', async () => {
+  const dataset = open();
+  expect(await dataset.load({ kind: 'demo' }, null, withMethod('dpo'))).toMatchObject({ trainSamples: 192, validationSamples: 48, rejected: 0, problemCount: 0, images: 240 });
+  const preview = dataset.sample('train', 0, null);
+  expect(preview.turns.map(({ role }) => role)).toEqual(['user', 'assistant']);
+  expect(preview.rejected!.text).not.toBe(preview.turns[1].text);
+  expect(preview.rejected!.boxes).toHaveLength(2);
+});
+
+it('reads and fetches again when the method changes', async () => {
+  const dataset = open();
+  await dataset.load({ kind: 'demo' }, null, withMethod('sft'));
+  const counts = async (method: string) => {
+    const { train, validation } = await dataset.encode(model, withMethod(method));
+    return [train.length, validation.length, train.filter((sample) => sample.rejected).length];
+  };
+  expect(await counts('dpo')).toEqual([192, 48, 192]);
+  expect(await counts('grpo')).toEqual([320, 64, 0]);
+  expect(dataset.sample('train', 0, model).tokens!.label).toBe(0);
+  expect(await counts('sft')).toEqual([320, 64, 0]);
+  expect(dataset.sample('train', 0, model).tokens!.label).toBeGreaterThan(0);
+});
