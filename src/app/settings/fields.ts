@@ -1,5 +1,5 @@
 /** How each setting is shown: its group, its level and its kind of control. Words live in the dictionaries. */
-import type { TrainingConfig } from '../../protocol/config.ts';
+import type { Method, TrainingConfig } from '../../protocol/config.ts';
 
 export type SettingKey = Exclude<keyof TrainingConfig, 'method'>;
 export type SettingGroup = 'length' | 'preference' | 'rewards' | 'generation' | 'lora' | 'precision' | 'optimizer' | 'data' | 'validation' | 'saving';
@@ -10,8 +10,10 @@ export type Control =
   | { kind: 'choice'; options: readonly string[] }
   | { kind: 'modules' }
   | { kind: 'metric' }
-  /** One of the method's loss types. */
+  /** One of the method's loss types; for DPO several with their weights. */
   | { kind: 'loss' }
+  /** Edited in the row of another setting. */
+  | { kind: 'within'; row: SettingKey }
   /** Numbers separated by commas; empty is null. */
   | { kind: 'numbers' }
   /** Rewards written by the user; they have an editor of their own. */
@@ -33,24 +35,24 @@ const field = (key: SettingKey, group: SettingGroup, level: Field['level'], cont
 
 export const GROUPS: readonly SettingGroup[] = ['length', 'preference', 'rewards', 'generation', 'lora', 'precision', 'optimizer', 'data', 'validation', 'saving'];
 
-/** What `metric_for_best_model` offers; any other logged metric may be typed. The flag is the natural direction. */
-export const BEST_METRICS: readonly { name: string; greaterIsBetter: boolean }[] = [
-  { name: 'eval_loss', greaterIsBetter: false },
-  { name: 'eval_f1', greaterIsBetter: true },
-  { name: 'eval_bbox_iou', greaterIsBetter: true },
-  { name: 'eval_bbox_iou50', greaterIsBetter: true },
-  { name: 'eval_category', greaterIsBetter: true },
-  { name: 'eval_status', greaterIsBetter: true },
-  { name: 'eval_format', greaterIsBetter: true },
-  { name: 'eval_completeness', greaterIsBetter: true },
-  { name: 'eval_precision', greaterIsBetter: true },
-  { name: 'eval_recall', greaterIsBetter: true },
-  { name: 'val_accuracy', greaterIsBetter: true },
-  { name: 'val_reward_margin', greaterIsBetter: true },
-  { name: 'val_loss', greaterIsBetter: false },
-  { name: 'val_reward', greaterIsBetter: true },
-  { name: 'eval_reward', greaterIsBetter: true },
-];
+export interface BestMetric {
+  name: string;
+  /** The natural direction. */
+  greaterIsBetter: boolean;
+}
+
+const better = (name: string): BestMetric => ({ name, greaterIsBetter: true });
+const lower = (name: string): BestMetric => ({ name, greaterIsBetter: false });
+/** Scores of the answers as detections, which every method that lets the model answer logs. */
+const DETECTION = ['f1', 'bbox_iou', 'bbox_iou50', 'category', 'status', 'format', 'completeness', 'precision', 'recall'].map((name) => better(`eval_${name}`));
+
+/** What `metric_for_best_model` offers by method; any other logged metric may be typed. */
+export const BEST_METRICS: Readonly<Record<Method, readonly BestMetric[]>> = {
+  sft: [lower('eval_loss'), ...DETECTION],
+  dpo: [better('val_accuracy'), better('val_reward_margin'), lower('val_loss'), better('eval_rewards/chosen')],
+  grpo: [better('val_reward'), ...['format', 'bbox', 'category', 'completeness'].map((term) => better(`val_${term}`)), ...DETECTION],
+  'grpo-trl': [better('eval_reward'), ...DETECTION],
+};
 
 export const FIELDS: readonly Field[] = [
   field('num_train_epochs', 'length', 'basic', number('epochs')),
@@ -101,7 +103,7 @@ export const FIELDS: readonly Field[] = [
 
   field('beta', 'preference', 'basic', number()),
   field('loss_type', 'preference', 'basic', { kind: 'loss' }),
-  field('loss_weights', 'preference', 'expert', { kind: 'numbers' }),
+  field('loss_weights', 'preference', 'expert', { kind: 'within', row: 'loss_type' }),
   field('label_smoothing', 'preference', 'expert', number()),
   field('precompute_ref_log_probs', 'preference', 'expert', toggle),
   field('epsilon', 'preference', 'expert', number()),

@@ -1,4 +1,5 @@
 /** Everything shown about one run, whether it trains now or was opened from storage. */
+import { METHODS, type Method } from '../../protocol/config.ts';
 import type { ErrorRecord } from '../../protocol/errors.ts';
 import type { BestCheckpoint, RunNotice, TrainingLog, TrainRow, ValRow } from '../../protocol/log.ts';
 import type { AnswerPreview, RunStatus, RunSummary } from '../../protocol/messages.ts';
@@ -33,6 +34,11 @@ export class RunRecord {
     return this.status === 'preparing' || this.status === 'running' || this.status === 'validating' || this.status === 'paused';
   }
 
+  /** Logs of other makers name no method: they are supervised training. */
+  get method(): Method {
+    return METHODS.find((name) => name === this.config.method) ?? 'sft';
+  }
+
   get lastTrain(): TrainRow | undefined {
     void this.version;
     return this.trainRows.at(-1);
@@ -46,12 +52,6 @@ export class RunRecord {
   get lastVal(): ValRow | undefined {
     void this.version;
     return this.valRows.at(-1);
-  }
-
-  /** The validation with the lowest loss. */
-  get bestVal(): ValRow | undefined {
-    void this.version;
-    return this.valRows.reduce<ValRow | undefined>((best, row) => (best && (best.eval_loss ?? Infinity) <= (row.eval_loss ?? Infinity) ? best : row), undefined);
   }
 
   /** Adds rows; a row of a step that is already there (after a resume) replaces it and all later ones. */

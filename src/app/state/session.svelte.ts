@@ -34,6 +34,7 @@ class Session {
 
   /** Loads the built-in model and data with the demo's settings and trains. */
   async trainDemo(): Promise<void> {
+    settings.chooseMethod('sft');
     settings.choosePreset('demo');
     const config = settings.config;
     if (!config) return;
@@ -152,7 +153,8 @@ function newRunId(now: Date): string {
 /** Names a run by what differs between runs. */
 export function suggestName(modelName: string, config: TrainingConfig): string {
   const length = config.max_steps > 0 ? `${config.max_steps} steps` : `${config.num_train_epochs} epochs`;
-  return `${modelName} · r ${config.r} · lr ${config.learning_rate.toExponential().replace('e+0', '')} · ${length}`;
+  const method = config.method === 'sft' ? '' : ` · ${config.method.toUpperCase()}`;
+  return `${modelName}${method} · r ${config.r} · lr ${config.learning_rate.toExponential().replace('e+0', '')} · ${length}`;
 }
 
 export const session = new Session();

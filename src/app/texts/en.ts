@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../protocol/errors.ts';
 import type { SettingGroup, SettingKey } from '../settings/fields.ts';
 import type { PresetName } from '../../protocol/presets.ts';
 import { enErrors } from './en-errors.ts';
+import { enMethods } from './en-methods.ts';
 import { enRun } from './en-run.ts';
 import { enSettings } from './en-settings.ts';
 
@@ -131,8 +132,6 @@ export const en = {
   },
   method: {
     title: 'Method',
-    sft: 'Supervised fine-tuning',
-    sftShort: 'SFT',
     learningRate: 'Learning rate',
     batch: 'Batch × accumulation',
     steps: 'Steps',
@@ -279,6 +278,7 @@ export const en = {
     noImage: 'No image in this sample.',
   },
   ...enRun,
+  methods: enMethods,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,
   },

@@ -1,6 +1,7 @@
 /** 页面的全部中文文字；结构与 en.ts 相同。 */
 import type { Texts } from './en.ts';
 import { zhErrors } from './zh-errors.ts';
+import { zhMethods } from './zh-methods.ts';
 import { zhRun } from './zh-run.ts';
 import { zhSettings } from './zh-settings.ts';
 
@@ -113,8 +114,6 @@ export const zh: Texts = {
   },
   method: {
     title: '方法',
-    sft: '监督微调',
-    sftShort: 'SFT',
     learningRate: '学习率',
     batch: '批大小 × 累积',
     steps: '步数',
@@ -260,6 +259,7 @@ export const zh: Texts = {
     noImage: '此样本没有图像。',
   },
   ...zhRun,
+  methods: zhMethods,
   error: {
     codes: zhErrors,
   },

@@ -23,10 +23,9 @@ describe('RunRecord', () => {
     expect(run.trainRows.map(({ step, loss }) => [step, loss])).toEqual([[1, 1], [2, 2], [3, 99]]);
   });
 
-  it('knows the validation with the lowest loss and which states are active', () => {
+  it('knows its last validation and which states are active', () => {
     const run = new RunRecord('a', 'A');
     run.append([], [val(0, 7), val(20, 0.3), val(40, 0.4)]);
-    expect(run.bestVal?.step).toBe(20);
     expect(run.lastVal?.step).toBe(40);
     for (const status of ['preparing', 'running', 'validating', 'paused'] as const) {
       run.status = status;

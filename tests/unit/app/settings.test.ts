@@ -32,7 +32,7 @@ describe('fields', () => {
   });
 
   it('know that only losses get better downwards', () => {
-    for (const { name, greaterIsBetter } of BEST_METRICS) expect(greaterIsBetter).toBe(!name.endsWith('_loss'));
+    for (const { name, greaterIsBetter } of Object.values(BEST_METRICS).flat()) expect(greaterIsBetter).toBe(!name.endsWith('_loss'));
   });
 });
 

@@ -1,0 +1,122 @@
+/** English words of the four training methods: the switch, what they need, their numbers and curves. */
+import type { Method } from '../../protocol/config.ts';
+
+interface MethodWords {
+  short: string;
+  name: string;
+  /** What it is for, in one line. */
+  purpose: string;
+}
+
+export const enMethods = {
+  names: {
+    sft: { short: 'SFT', name: 'Supervised fine-tuning', purpose: 'Learns to answer as the examples do. Start here.' },
+    dpo: { short: 'DPO', name: 'Direct preference optimisation', purpose: 'Learns from pairs to prefer the better answer. Best after SFT.' },
+    grpo: { short: 'GRPO', name: 'Group-relative policy optimisation', purpose: 'Samples answers, scores them by rewards and reinforces the better ones. Counts as the original did.' },
+    'grpo-trl': { short: 'GRPO · TRL', name: 'Group-relative policy optimisation, as in TRL', purpose: 'The same with TRL’s defaults, units and log keys.' },
+  } satisfies Record<Method, MethodWords>,
+  chosen: (name: string) => `${name} brings its own values; changes that belong to the other method are gone.`,
+  facts: {
+    loss: 'Loss',
+    beta: 'Beta',
+    pairs: 'Pairs × accumulation',
+    reward: 'Reward',
+    answers: 'Per step',
+    promptsTimesAnswers: (prompts: string, answers: string) => `${prompts === '1' ? '1 prompt' : `${prompts} prompts`} × ${answers} answers`,
+    temperature: 'Temperature',
+    kl: 'KL weight',
+    noKl: '0, no KL term',
+  },
+  loss: {
+    nth: (n: string) => `Loss ${n}`,
+    weightOf: (name: string) => `Weight of ${name}`,
+    remove: (name: string) => `Remove ${name}`,
+    add: 'Mix in another loss',
+  },
+  units: {
+    sft: (n: string) => (n === '1' ? '1 sample' : `${n} samples`),
+    dpo: (n: string) => (n === '1' ? '1 pair' : `${n} pairs`),
+    grpo: (n: string) => (n === '1' ? '1 prompt' : `${n} prompts`),
+  },
+  sides: { chosen: 'Chosen', rejected: 'Rejected' },
+  needs: {
+    dpo: 'DPO learns from pairs: each sample needs a prompt, a chosen and a rejected answer. None was found here.',
+    grpo: 'GRPO needs prompts; the true answer of each sample is what rewards compare with. No usable prompt was found here.',
+    sft: 'SFT learns from complete conversations that end with an answer. None was found here.',
+  },
+  numbers: {
+    loss: 'training loss',
+    valLoss: 'validation loss',
+    iou: 'box IoU',
+    tokensPerSecond: 'tokens/s',
+    perStep: 'per step',
+    accuracy: 'pairs ranked right',
+    valAccuracy: 'ranked right in validation',
+    margin: 'reward margin',
+    reward: 'reward',
+    valReward: 'validation reward',
+    noSpread: 'groups without spread',
+    length: 'tokens per answer',
+    bestAt: (name: string, step: string) => `${name}, best at ${step}`,
+  },
+  charts: {
+    more: 'More curves',
+    titles: {
+      loss: 'Loss',
+      detection: 'Detection on validation',
+      learningRate: 'Learning rate',
+      gradNorm: 'Gradient norm',
+      accuracy: 'Pairs ranked right',
+      pairRewards: 'Rewards of the answers',
+      logps: 'Log-probability of the answers',
+      logits: 'Mean logit of the answers',
+      tokens: 'Entropy and token accuracy',
+      reward: 'Reward',
+      terms: 'Reward terms',
+      spread: 'Spread of rewards',
+      wasted: 'Without effect',
+      length: 'Answer length in tokens',
+      kl: 'KL to the reference',
+      clip: 'Clipped ratios',
+      entropy: 'Entropy',
+    },
+    lines: {
+      chosen: 'chosen',
+      rejected: 'rejected',
+      margin: 'margin',
+      valMargin: 'margin, validation',
+      mean: 'mean',
+      longest: 'longest',
+      ended: 'mean of ended',
+      zeroSpread: 'equal groups',
+      cut: 'cut answers',
+      clipLow: 'below',
+      clipHigh: 'above',
+      clipRegion: 'both',
+      entropy: 'entropy',
+      tokenAccuracy: 'token accuracy',
+    },
+    noKl: 'No KL is computed while beta is 0.',
+  },
+  metrics: {
+    val_loss: 'validation loss',
+    val_accuracy: 'pairs ranked right',
+    val_reward_margin: 'reward margin',
+    val_reward: 'validation reward',
+    eval_reward: 'validation reward',
+  } as Record<string, string>,
+  terms: {
+    format: 'format',
+    bbox: 'box',
+    category: 'category',
+    completeness: 'completeness',
+    bbox_iou: 'box IoU',
+    category_match: 'category',
+    status_accuracy: 'status',
+    set_f1: 'set F1',
+    localization_quality: 'localisation',
+    count_alignment: 'count',
+    risk_control: 'risk',
+    anomaly_instance_f1: 'anomaly F1',
+  } as Record<string, string>,
+};
