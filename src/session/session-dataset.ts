@@ -107,7 +107,7 @@ async function isSame(source: DatasetSource, reference: DatasetReference): Promi
   return (await fingerprintDataset(source)) === reference.fingerprint;
 }
 
-const KINDS: Readonly<Record<string, DatasetKind>> = { sft: 'conversations', dpo: 'preference', grpo: 'prompts', 'grpo-trl': 'prompts' };
+const KINDS: Readonly<Record<TrainingConfig['method'], DatasetKind>> = { sft: 'conversations', dpo: 'preference', grpo: 'prompts', 'grpo-trl': 'prompts' };
 
 /** What a method needs its samples to be. */
 export function kindOf({ method }: Pick<TrainingConfig, 'method'>): DatasetKind {

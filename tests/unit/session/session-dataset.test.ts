@@ -11,13 +11,13 @@ import { demoConfig, fetchPublic } from './fake-engine.ts';
 beforeEach(() => vi.stubGlobal('fetch', fetchPublic));
 afterEach(() => vi.unstubAllGlobals());
 
-const withMethod = (method: string) => ({ ...demoConfig(), method }) as TrainingConfig;
+const withMethod = (method: TrainingConfig['method']) => ({ ...demoConfig(), method });
 const processor = await Processor.fromFiles(demoSideFiles);
 const model = { processor, encoder: new SampleEncoder(processor, new ImageCache()) } as OpenModel;
 const open = () => new SessionDataset('http://localhost/demo/', () => () => undefined);
 
 it('knows what each method needs', () => {
-  expect(['sft', 'dpo', 'grpo', 'grpo-trl'].map((method) => kindOf(withMethod(method)))).toEqual(['conversations', 'preference', 'prompts', 'prompts']);
+  expect((['sft', 'dpo', 'grpo', 'grpo-trl'] as const).map((method) => kindOf(withMethod(method)))).toEqual(['conversations', 'preference', 'prompts', 'prompts']);
 });
 
 it('serves the demo’s pairs, with both answers in the preview', async () => {
@@ -32,7 +32,7 @@ it('serves the demo’s pairs, with both answers in the preview', async () => {
 it('reads and fetches again when the method changes', async () => {
   const dataset = open();
   await dataset.load({ kind: 'demo' }, null, withMethod('sft'));
-  const counts = async (method: string) => {
+  const counts = async (method: TrainingConfig['method']) => {
     const { train, validation } = await dataset.encode(model, withMethod(method));
     return [train.length, validation.length, train.filter((sample) => sample.rejected).length];
   };
