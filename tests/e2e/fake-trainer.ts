@@ -10,6 +10,7 @@ export interface FakeScenario {
   crashAt?: number;
   deviceError?: ErrorCode;
   problems?: boolean;
+  steps?: number;
 }
 
 let bundled: Promise<string> | null = null;

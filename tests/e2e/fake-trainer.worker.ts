@@ -3,9 +3,10 @@ import type { TrainingConfig } from '../../src/protocol/config.ts';
 import { LorikeetError } from '../../src/protocol/errors.ts';
 import type { ErrorCode } from '../../src/protocol/errors.ts';
 import type { TrainRow, ValRow } from '../../src/protocol/log.ts';
-import type { AnswerPreview, FromWorker, Replies, Request, RunStatus, SamplePreview, ToWorker, TrainerEvent } from '../../src/protocol/messages.ts';
+import type { AnswerPreview, CompletionGroup, DatasetProblem, FromWorker, Replies, Request, RunStatus, SamplePreview, ToWorker, TrainerEvent } from '../../src/protocol/messages.ts';
 import { lockRun } from '../../src/storage/locks.ts';
 import { RunWriter } from '../../src/storage/run-writer.ts';
+import { dpoMetrics, fakeCompletions, grpoMetrics, methodColumns, validationMetrics } from './fake-methods.ts';
 import { loadScenes, noisyBoxes, type Scene } from './fake-scenes.ts';
 
 interface Scenario {
@@ -18,12 +19,16 @@ interface Scenario {
   /** Refuses to open the device with this code. */
   deviceError?: ErrorCode;
   problems?: boolean;
+  /** Ends a run after so many steps at the latest. */
+  steps?: number;
 }
 
 const scenario: Scenario = { stepMs: 60, ...(globalThis as unknown as { SCENARIO?: Partial<Scenario> }).SCENARIO };
 const post = (message: FromWorker) => self.postMessage(message);
 const tell = (event: TrainerEvent) => post({ kind: 'event', event });
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+const NO_PAIR: DatasetProblem = { level: 'error', code: 'dataset', message: 'The record has no rejected answer.', advice: 'Add it under "rejected".', file: 'train.json', sample: 1, field: 'rejected' };
 
 let scenes: { train: Scene[]; validation: Scene[] } | null = null;
 let paused = false;
@@ -70,8 +75,11 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
       fileBytes: 5_050_000,
     };
   },
-  async loadDataset() {
+  async loadDataset({ source, config }) {
     const { train, validation } = await data();
+    if (config.method === 'dpo' && source.kind === 'files') {
+      return { trainSamples: 0, validationSamples: 0, tokens: null, images: 1, rejected: 1, problemCount: 1, problems: [NO_PAIR] };
+    }
     for (let done = 0; done <= 4; done++) {
       tell({ type: 'progress', task: 'dataset', done: done * 96, stage: 'images', total: 384 });
       await sleep(scenario.stepMs / 2);
@@ -168,7 +176,7 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
   },
 };
 
-const stepsOf = (config: TrainingConfig) => (config.max_steps > 0 ? config.max_steps : Math.ceil(config.num_train_epochs * 40));
+const stepsOf = (config: TrainingConfig) => Math.min(scenario.steps ?? Infinity, config.max_steps > 0 ? config.max_steps : Math.ceil(config.num_train_epochs * 40));
 
 async function save(): Promise<void> {
   if (!writer) return;
@@ -192,7 +200,7 @@ async function train(runId: string, config: TrainingConfig, from: number): Promi
       tell({ type: 'progress', task: 'prepare', done, stage: 'adapter', total: 3 });
       await sleep(scenario.stepMs);
     }
-    if (from === 0) await validate(runId, status);
+    if (from === 0) await validate(runId, config, status);
     while (step < total && !stopAsked) {
       if (paused) {
         status('paused');
@@ -202,12 +210,18 @@ async function train(runId: string, config: TrainingConfig, from: number): Promi
       step += 1;
       if (from === 0 && scenario.crashAt === step) setTimeout(() => { throw new Error('the worker ran out of memory'); });
       if (scenario.failAt?.step === step) throw new LorikeetError(scenario.failAt.code, `Step ${step} could not be computed.`);
-      const row = trainRow(step, total, config);
+      const groups = config.method === 'grpo' || config.method === 'grpo-trl' ? await sample(step, config) : null;
+      const row = { ...trainRow(step, total, config), ...(config.method === 'dpo' ? dpoMetrics(step) : groups ? grpoMetrics(step, config, groups) : {}) };
+      Object.assign(row, methodColumns(row, config));
       writer?.append([{ kind: 'train', row }], { status: 'running', step, lastLoss: row.loss });
       tell({ type: 'train', runId, row });
+      if (groups) {
+        await writer?.writeCompletions(step, groups);
+        tell({ type: 'completions', runId, step, groups });
+      }
       status('running');
       if (config.save_steps > 0 && step % config.save_steps === 0) await save();
-      if (config.eval_steps > 0 && step % config.eval_steps === 0) await validate(runId, status);
+      if (config.eval_steps > 0 && (step % config.eval_steps === 0 || step === scenario.steps)) await validate(runId, config, status);
     }
     await writer?.writeDirectory('final', step, adapterFiles('final'));
     status(step >= total ? 'finished' : 'stopped');
@@ -221,6 +235,14 @@ async function train(runId: string, config: TrainingConfig, from: number): Promi
   } finally {
     release();
   }
+}
+
+/** Answers of a step, with the pictures that the page will ask for. */
+async function sample(at: number, config: TrainingConfig): Promise<CompletionGroup[]> {
+  const { train: scenes } = await data();
+  const groups = fakeCompletions(at, config, scenes);
+  for (const { sample: index } of groups) await writer?.keepSampleImage(index, await scenes[index].image());
+  return groups;
 }
 
 function trainRow(at: number, total: number, config: TrainingConfig): TrainRow {
@@ -242,7 +264,20 @@ function trainRow(at: number, total: number, config: TrainingConfig): TrainRow {
   };
 }
 
-async function validate(runId: string, status: (name: RunStatus) => void): Promise<void> {
+function sftValidation(skill: number): Partial<ValRow> {
+  return {
+    eval_loss: step === 0 ? 7.6 : 0.24 + 1.1 * Math.exp(-step / 12),
+    eval_format: skill,
+    eval_bbox_iou: 0.8 * skill,
+    eval_bbox_iou50: 0.9 * skill,
+    eval_category: 0.94 * skill,
+    eval_status: 0.8 * skill,
+    eval_completeness: 0.9 * skill,
+    eval_f1: 0.85 * skill,
+  };
+}
+
+async function validate(runId: string, config: TrainingConfig, status: (name: RunStatus) => void): Promise<void> {
   status('validating');
   const { validation } = await data();
   const chosen = validation.slice(0, 12);
@@ -254,17 +289,10 @@ async function validate(runId: string, status: (name: RunStatus) => void): Promi
   const row: ValRow = {
     step,
     epoch: step / 40,
-    eval_loss: step === 0 ? 7.6 : 0.24 + 1.1 * Math.exp(-step / 12),
     eval_runtime: 1.2,
     eval_samples: 64,
     time: new Date().toISOString(),
-    eval_format: skill,
-    eval_bbox_iou: 0.8 * skill,
-    eval_bbox_iou50: 0.9 * skill,
-    eval_category: 0.94 * skill,
-    eval_status: 0.8 * skill,
-    eval_completeness: 0.9 * skill,
-    eval_f1: 0.85 * skill,
+    ...(config.method === 'sft' ? sftValidation(skill) : validationMetrics(config, skill)),
   };
   const answers: AnswerPreview[] = await Promise.all(
     chosen.map(async (scene, index) => ({
@@ -281,7 +309,8 @@ async function validate(runId: string, status: (name: RunStatus) => void): Promi
   );
   writer?.append([{ kind: 'val', row }]);
   await writer?.writeAnswers(step, answers, '');
-  const best = { step, epoch: row.epoch, metric: 'eval_loss', value: row.eval_loss!, path: 'best' };
+  const metric = config.metric_for_best_model;
+  const best = { step, epoch: row.epoch, metric, value: Number(row[metric]), path: 'best' };
   if (step > 0) await writer?.writeDirectory('best', step, adapterFiles('best'), { best });
   tell({ type: 'validation', runId, row, answers, best: step > 0 ? best : null });
   if (step === 20) {

@@ -41,6 +41,11 @@ export function formatMetric(value: number | null | undefined): string {
   return formatCount(value);
 }
 
+/** A metric with its sign: +0.812, −0.812, 0. */
+export function formatSigned(value: number): string {
+  return `${value > 0 ? '+' : value < 0 ? '−' : ''}${formatMetric(Math.abs(value))}`;
+}
+
 /** Settings such as learning rates: 2e-3, 1.5e-4, 0.05, 0.9, 512. Keeps every digit that matters. */
 export function formatSetting(value: number): string {
   const size = Math.abs(value);

@@ -12,5 +12,5 @@ export function metricName(metric: string, texts: Texts): string {
   const known: Readonly<Record<string, string>> = { ...texts.charts.metrics, ...texts.methods.metrics };
   if (Object.hasOwn(known, metric)) return known[metric];
   const term = /^(?:val_(.+)|(?:eval_)?rewards\/(.+)\/mean)$/.exec(metric);
-  return term ? termName(term[1] ?? term[2], texts) : metric;
+  return term ? texts.methods.termReward(termName(term[1] ?? term[2], texts)) : metric;
 }

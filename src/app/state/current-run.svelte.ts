@@ -113,6 +113,9 @@ class CurrentRun {
       case 'notice':
         run.notices = [...run.notices, event.notice];
         break;
+      case 'completions':
+        run.takeCompletions(event.step, event.groups);
+        break;
       case 'finished':
         run.fill(event.log);
         if (run.active) run.status = run.step >= run.totalSteps ? 'finished' : 'stopped';

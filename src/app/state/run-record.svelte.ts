@@ -2,7 +2,7 @@
 import { METHODS, type Method } from '../../protocol/config.ts';
 import type { ErrorRecord } from '../../protocol/errors.ts';
 import type { BestCheckpoint, RunNotice, TrainingLog, TrainRow, ValRow } from '../../protocol/log.ts';
-import type { AnswerPreview, RunStatus, RunSummary } from '../../protocol/messages.ts';
+import type { AnswerPreview, CompletionGroup, RunStatus, RunSummary } from '../../protocol/messages.ts';
 
 export class RunRecord {
   readonly id: string;
@@ -14,6 +14,10 @@ export class RunRecord {
   best = $state.raw<BestCheckpoint | null>(null);
   notices = $state.raw<RunNotice[]>([]);
   answers = $state.raw<AnswerPreview[]>([]);
+  /** Steps whose sampled answers are stored, ascending. */
+  completionSteps = $state.raw<readonly number[]>([]);
+  /** Sampled answers of the newest of them, as far as this tab has heard of them. */
+  newestCompletions = $state.raw<readonly CompletionGroup[]>([]);
   error = $state.raw<ErrorRecord | null>(null);
   savedAt = $state<number | null>(null);
   savedStep = $state(0);
@@ -59,6 +63,18 @@ export class RunRecord {
     for (const row of train) insert(this.trainRows, row);
     for (const row of val) insert(this.valRows, row);
     if (train.length + val.length > 0) this.version += 1;
+  }
+
+  /** Takes the sampled answers of a step; a step that is computed again after a resume replaces all later ones. */
+  takeCompletions(step: number, groups: readonly CompletionGroup[]): void {
+    this.completionSteps = [...this.completionSteps.filter((other) => other < step), step];
+    this.newestCompletions = groups;
+  }
+
+  /** Adds steps found in storage to those heard of. */
+  knowCompletions(steps: readonly number[]): void {
+    const others = steps.filter((step) => !this.completionSteps.includes(step));
+    if (others.length > 0) this.completionSteps = [...others, ...this.completionSteps].sort((a, b) => a - b);
   }
 
   /** Takes over a whole log, replacing what was there. */

@@ -105,6 +105,7 @@ export const enMethods = {
     val_reward: 'validation reward',
     eval_reward: 'validation reward',
   } as Record<string, string>,
+  termReward: (term: string) => `reward: ${term}`,
   terms: {
     format: 'format',
     bbox: 'box',

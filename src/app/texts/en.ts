@@ -3,6 +3,7 @@ import type { ErrorCode } from '../../protocol/errors.ts';
 import type { SettingGroup, SettingKey } from '../settings/fields.ts';
 import type { PresetName } from '../../protocol/presets.ts';
 import { enErrors } from './en-errors.ts';
+import { enCompletions } from './en-completions.ts';
 import { enMethods } from './en-methods.ts';
 import { enRun } from './en-run.ts';
 import { enSettings } from './en-settings.ts';
@@ -279,6 +280,7 @@ export const en = {
   },
   ...enRun,
   methods: enMethods,
+  ...enCompletions,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,
   },

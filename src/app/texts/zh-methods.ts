@@ -98,6 +98,7 @@ export const zhMethods: typeof enMethods = {
     val_reward: '验证奖励',
     eval_reward: '验证奖励',
   },
+  termReward: (term) => `奖励：${term}`,
   terms: {
     format: '格式',
     bbox: '框',

@@ -1,6 +1,7 @@
 /** 页面的全部中文文字；结构与 en.ts 相同。 */
 import type { Texts } from './en.ts';
 import { zhErrors } from './zh-errors.ts';
+import { zhCompletions } from './zh-completions.ts';
 import { zhMethods } from './zh-methods.ts';
 import { zhRun } from './zh-run.ts';
 import { zhSettings } from './zh-settings.ts';
@@ -260,6 +261,7 @@ export const zh: Texts = {
   },
   ...zhRun,
   methods: zhMethods,
+  ...zhCompletions,
   error: {
     codes: zhErrors,
   },

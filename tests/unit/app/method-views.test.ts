@@ -65,9 +65,9 @@ describe('numbers of a method', () => {
   });
 
   it('say reward terms in words, and own rewards by their name', () => {
-    expect(metricName('val_bbox', en)).toBe('box');
-    expect(metricName('eval_rewards/set_f1/mean', en)).toBe('set F1');
-    expect(metricName('val_short_answer', zh)).toBe('short_answer');
+    expect(metricName('val_bbox', en)).toBe('reward: box');
+    expect(metricName('eval_rewards/set_f1/mean', en)).toBe('reward: set F1');
+    expect(metricName('val_short_answer', zh)).toBe('奖励：short_answer');
     expect(metricName('eval_loss', en)).toBe('validation loss');
   });
 });

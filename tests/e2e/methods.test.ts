@@ -1,0 +1,224 @@
+/** Preference and reward training on the built page, with a fake trainer: what each method shows, and where it leads. */
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumLaunchOptions } from '../../tools/browser/chromium.ts';
+import { ensureBuild } from '../../tools/browser/ensure-build.ts';
+import { servePage, type PageServer } from '../../tools/browser/serve.ts';
+import { fakeTrainer, type FakeScenario } from './fake-trainer.ts';
+
+/** Enough for curves, a slider and a validation at the end. */
+const STEPS = 10;
+
+let server: PageServer;
+let browser: Browser;
+
+beforeAll(async () => {
+  server = await servePage(await ensureBuild());
+  browser = await chromium.launch(chromiumLaunchOptions());
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+async function visit(body: (page: Page) => Promise<void>, options: BrowserContextOptions = {}, scenario: FakeScenario = {}): Promise<void> {
+  // The fake trainer comes as a blob, which the page's own policy rightly refuses.
+  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, bypassCSP: true, ...options });
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  page.on('dialog', (dialog) => void dialog.accept());
+  await fakeTrainer(page, { stepMs: 4, steps: STEPS, ...scenario });
+  try {
+    await page.goto(server.url);
+    await body(page);
+    expect(faults).toEqual([]);
+  } finally {
+    await context.close();
+  }
+}
+
+const status = (page: Page, wanted: string) => page.locator(`[data-testid="run"][data-status="${wanted}"]`).waitFor({ timeout: 60_000 });
+
+/** The demo with a method, ready to start. */
+async function ready(page: Page, method: string): Promise<void> {
+  await page.getByTestId(`method-${method}`).click();
+  await page.getByTestId('preset-demo').click();
+  await page.getByTestId('model-demo').click();
+  await page.getByTestId('data-demo').click();
+  await page.getByTestId('plan-card').waitFor();
+}
+
+async function trained(page: Page, method: string): Promise<void> {
+  await ready(page, method);
+  await page.getByTestId('start').click();
+  await status(page, 'finished');
+}
+
+const setting = (page: Page, key: string) => page.locator(`[data-setting="${key}"]`);
+
+describe('the method switch', () => {
+  it('shows the settings that apply, and brings changes of another method back on demand', async () => {
+    await visit(async (page) => {
+      await page.getByTestId('open-settings').click();
+      expect(await setting(page, 'beta').count()).toBe(0);
+      await page.getByTestId('close-settings').click();
+      await page.getByTestId('method-grpo').click();
+      await page.getByTestId('open-settings').click();
+      await page.getByTestId('expert').check();
+      expect(await setting(page, 'num_generations').count()).toBe(1);
+      expect(await setting(page, 'label_smoothing').count()).toBe(0);
+      await page.locator('#setting-num_generations').fill('6');
+      await page.locator('#setting-num_generations').blur();
+      await page.getByTestId('close-settings').click();
+      await page.getByTestId('method-sft').click();
+      await page.getByTestId('undo').click();
+      expect(await page.getByTestId('method-grpo').getAttribute('aria-pressed')).toBe('true');
+      expect(await page.getByTestId('method-card').innerText()).toContain('× 6 answers');
+    });
+  });
+
+  it('mixes DPO losses by weights and says which weight is wrong', async () => {
+    await visit(async (page) => {
+      await page.getByTestId('method-dpo').click();
+      await page.getByTestId('open-settings').click();
+      await page.getByTestId('loss-add').click();
+      await page.getByTestId('loss-1').selectOption('sft');
+      await page.getByTestId('loss-weight-1').fill('0.2');
+      await page.getByTestId('loss-weight-1').blur();
+      await page.getByTestId('close-settings').click();
+      expect(await page.getByTestId('method-card').innerText()).toContain('sigmoid + 0.2 sft');
+      await page.getByTestId('open-settings').click();
+      await page.getByTestId('loss-weight-1').fill('much');
+      await page.getByTestId('loss-weight-1').blur();
+      await page.getByTestId('problem-loss_type').waitFor();
+      await page.getByTestId('loss-remove-1').click();
+      expect(await page.getByTestId('problem-loss_type').count()).toBe(0);
+      expect(await page.getByTestId('loss-weight-0').count()).toBe(0);
+    });
+  });
+
+  it('says what the method needs when the data has nothing for it', async () => {
+    await visit(async (page) => {
+      await page.getByTestId('method-dpo').click();
+      await page.getByTestId('train-files').setInputFiles({ name: 'train.json', mimeType: 'application/json', buffer: Buffer.from('[]') });
+      expect(await page.getByTestId('data-unfit').innerText()).toContain('chosen and a rejected');
+    });
+  });
+});
+
+describe('a DPO run', () => {
+  it('shows its numbers, its table and its curves', async () => {
+    await visit(async (page) => {
+      await trained(page, 'dpo');
+      expect(await page.getByTestId('number-accuracy').innerText()).toMatch(/\d+ %/);
+      expect(await page.getByTestId('number-val_accuracy').innerText()).toMatch(/\d+ %/);
+      const cells = await page.getByTestId('summary-val_accuracy').locator('td').allInnerTexts();
+      expect(cells[0]).toBe('0.500');
+      for (const chart of ['loss', 'accuracy', 'pair-rewards', 'logps']) expect(await page.getByTestId(`chart-${chart}`).locator('canvas').count(), chart).toBe(1);
+      expect(await page.getByTestId('chart-logits').count()).toBe(0);
+      await page.getByTestId('more-charts').locator('summary').click();
+      await page.getByTestId('chart-logits').locator('canvas').waitFor();
+    });
+  });
+});
+
+describe('a GRPO run', () => {
+  it('shows rewards, and the answers of any logged step with boxes, terms and advantages', async () => {
+    await visit(async (page) => {
+      await trained(page, 'grpo');
+      expect(await page.getByTestId('number-val_reward').innerText()).toMatch(/^\d/);
+      for (const chart of ['reward', 'terms', 'spread', 'wasted', 'length', 'entropy', 'clip']) expect(await page.getByTestId(`chart-${chart}`).locator('canvas').count(), chart).toBe(1);
+      expect(await page.getByTestId('chart-kl').innerText()).toContain('beta is 0');
+
+      const answers = page.getByTestId('completions');
+      await answers.getByTestId('completions-step').getByText(`step ${STEPS}`).waitFor();
+      expect(await answers.getByTestId('completion').count()).toBe(8);
+      expect(await answers.getByTestId('zero-variance').count()).toBe(1);
+      await answers.getByTestId('completions-all').click();
+      expect(await answers.getByTestId('completion').count()).toBe(32);
+      expect(await answers.getByTestId('truncated').count()).toBe(1);
+      const first = answers.getByTestId('completion-group').first();
+      await first.locator('img').first().waitFor();
+      const rewards = (await first.locator('.total b').allInnerTexts()).map(Number);
+      expect(rewards).toEqual([...rewards].sort((a, b) => b - a));
+      expect(await first.locator('.advantage').first().innerText()).toContain('+');
+      expect(await first.locator('.advantage').last().innerText()).toContain('−');
+
+      await answers.getByTestId('step-slider').focus();
+      await page.keyboard.press('Home');
+      await answers.getByTestId('completions-step').getByText('step 1', { exact: true }).waitFor();
+      await page.keyboard.press('ArrowRight');
+      await answers.getByTestId('completions-step').getByText('step 2', { exact: true }).waitFor();
+
+      await first.getByTestId('completion').first().click();
+      const dialog = page.getByTestId('completion-dialog');
+      expect(await dialog.getByTestId('completion-text').innerText()).toContain('检测到');
+      const before = await dialog.locator('h2').innerText();
+      await page.keyboard.press('ArrowRight');
+      expect(await dialog.locator('h2').innerText()).not.toBe(before);
+      await page.keyboard.press('Escape');
+      await dialog.waitFor({ state: 'detached' });
+
+      const shares = await page.getByTestId('phases').locator('dd .muted').allInnerTexts();
+      const sum = shares.reduce((total, text) => total + Number.parseInt(text, 10), 0);
+      expect(Math.abs(sum - 100)).toBeLessThanOrEqual(3);
+      expect(await page.getByTestId('phase-generate').innerText()).toContain('s');
+    });
+  });
+
+  it('keeps its answers: a stored run shows them after a reload', async () => {
+    await visit(async (page) => {
+      await trained(page, 'grpo-trl');
+      await page.reload();
+      await page.getByTestId('nav-runs').click();
+      await page.getByTestId('run-open').click();
+      const answers = page.getByTestId('completions');
+      await answers.getByTestId('step-previous').click();
+      await answers.getByTestId('completions-step').getByText(`step ${STEPS - 1}`).waitFor();
+      await answers.getByTestId('completion-group').first().locator('img').first().waitFor();
+      expect(await page.getByTestId('summary-eval_reward').count()).toBe(1);
+    });
+  });
+
+  it('follows the newest step while it trains, and stays where it is told to', async () => {
+    await visit(
+      async (page) => {
+        await ready(page, 'grpo');
+        await page.getByTestId('start').click();
+        const answers = page.getByTestId('completions');
+        await answers.waitFor();
+        await page.getByTestId('follow').click();
+        const step = await answers.getByTestId('completions-step').innerText();
+        expect(await page.getByTestId('follow').getAttribute('aria-pressed')).toBe('false');
+        await page.waitForTimeout(700);
+        expect(await answers.getByTestId('completions-step').innerText()).toBe(step);
+        await page.getByTestId('follow').click();
+        await page.waitForFunction((old) => document.querySelector('[data-testid="completions-step"]')?.textContent !== old, step);
+        await page.getByTestId('stop').click();
+        await status(page, 'stopped');
+      },
+      {},
+      { stepMs: 40, steps: 40 },
+    );
+  });
+
+  it('fits on 360 pixels, in Chinese, with a name on every control', async () => {
+    await visit(
+      async (page) => {
+        await trained(page, 'grpo');
+        await page.getByTestId('completions').waitFor();
+        expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(0);
+        expect(await page.getByTestId('completions').innerText()).toContain('采样的回答');
+        const nameless = await page.evaluate(() =>
+          [...document.querySelectorAll('button, a, input:not([hidden]), select, textarea')]
+            .filter((element) => !element.textContent?.trim() && !element.getAttribute('aria-label') && !(element as HTMLInputElement).labels?.length)
+            .map((element) => element.outerHTML),
+        );
+        expect(nameless).toEqual([]);
+      },
+      { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, locale: 'zh-CN' },
+    );
+  });
+});
