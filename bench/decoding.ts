@@ -1,5 +1,5 @@
 /** Greedy decoding of the demo over the key/value cache. */
-import { generateGreedy } from '../src/generation/greedy.ts';
+import { generate } from '../src/generation/generate.ts';
 import { passContext } from '../src/model/qwen3-vl.ts';
 import { demoAdapter, openDemo } from './demo-model.ts';
 import type { BenchGroup } from './page.ts';
@@ -20,7 +20,7 @@ export const benchDecoding: BenchGroup = {
       const batch = await processor.pack(chosen);
       const deltas = chosen.map(({ ropeDelta }) => ropeDelta);
       const decode = async (maxNewTokens: number) => {
-        const answers = await generateGreedy(model, context, batch, deltas, { maxNewTokens, stopIds: [] });
+        const answers = await generate(model, context, batch, deltas, { maxNewTokens, stopIds: [], numGenerations: 1, sampling: null });
         if (answers.some(({ ids }) => ids.length !== maxNewTokens)) throw new Error(`decoding stopped before ${maxNewTokens} tokens`);
       };
       const prompt = await timeMedian(() => decode(1), { minMs: 500, minRuns: 2 });

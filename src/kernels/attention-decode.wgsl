@@ -1,17 +1,29 @@
-// One query per sequence against its cache; the workgroup's threads share the keys and merge their sums.
-struct Params { capacity: u32, scale: f32 }
+// One query per sequence against the keys of its prompt and its own; the workgroup's threads share the keys and merge their sums.
+struct Params { scale: f32 }
 @group(0) @binding(0) var<storage, read> q: array<vec4<f32>>;
-// [sequences, capacity, KV_HEADS · D]
-@group(0) @binding(1) var<storage, read> k: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> v: array<vec4<f32>>;
-// keys to read per sequence
-@group(0) @binding(3) var<storage, read> lengths: array<i32>;
-@group(0) @binding(4) var<storage, read_write> o: array<vec4<f32>>;
+// [rows, KV_HEADS · D]: prompts, which several sequences may share
+@group(0) @binding(1) var<storage, read> promptK: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read> promptV: array<vec4<f32>>;
+// [rows, KV_HEADS · D]: what each sequence added
+@group(0) @binding(3) var<storage, read> ownK: array<vec4<f32>>;
+@group(0) @binding(4) var<storage, read> ownV: array<vec4<f32>>;
+// per sequence: first row and number of rows of its prompt, then of its own
+@group(0) @binding(5) var<storage, read> spans: array<vec4<u32>>;
+@group(0) @binding(6) var<storage, read_write> o: array<vec4<f32>>;
 @group(1) @binding(0) var<uniform> params: Params;
 const D4 = D / 4u;
 var<workgroup> highs: array<f32, THREADS>;
 var<workgroup> totals: array<f32, THREADS>;
 var<workgroup> sums: array<vec4<f32>, THREADS * D4>;
+
+fn keyAt(own: bool, at: u32) -> vec4<f32> {
+  if (own) { return ownK[at]; }
+  return promptK[at];
+}
+fn valueAt(own: bool, at: u32) -> vec4<f32> {
+  if (own) { return ownV[at]; }
+  return promptV[at];
+}
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
@@ -24,17 +36,20 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
   for (var i = 0u; i < D4; i++) { query[i] = q[queryAt + i] * params.scale; sum[i] = vec4<f32>(); }
   var high = -3.0e38;
   var total = 0.0;
-  for (var j = lid; j < u32(lengths[sequence]); j += THREADS) {
-    let at = ((sequence * params.capacity + j) * KV_HEADS + kv) * D4;
+  let span = spans[sequence];
+  for (var j = lid; j < span.y + span.w; j += THREADS) {
+    let own = j >= span.y;
+    let row = select(span.x + j, span.z + j - span.y, own);
+    let at = (row * KV_HEADS + kv) * D4;
     var products = vec4<f32>();
-    for (var i = 0u; i < D4; i++) { products += query[i] * k[at + i]; }
+    for (var i = 0u; i < D4; i++) { products += query[i] * keyAt(own, at + i); }
     let score = products.x + products.y + products.z + products.w;
     let next = max(high, score);
     let keep = exp(high - next);
     let p = exp(score - next);
     total = total * keep + p;
     high = next;
-    for (var i = 0u; i < D4; i++) { sum[i] = sum[i] * keep + p * v[at + i]; }
+    for (var i = 0u; i < D4; i++) { sum[i] = sum[i] * keep + p * valueAt(own, at + i); }
   }
   highs[lid] = high;
   totals[lid] = total;

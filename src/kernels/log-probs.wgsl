@@ -1,22 +1,27 @@
 // Softmax statistics of logits that arrive a piece of the vocabulary at a time.
-// state per row: highest logit, Σ exp(logit − highest), logit of the target.
-struct Params { rows: u32, columns: u32, firstColumn: u32 }
+// A logit is multiplied by inverseTemperature first.
+// state per row: highest z, Σ exp(z − highest), z of the target, and with statistics Σ exp(z − highest) · (z − highest).
+struct Params { rows: u32, columns: u32, firstColumn: u32, inverseTemperature: f32 }
 @group(0) @binding(0) var<storage, read_write> logits: array<f32>;
 @group(0) @binding(1) var<storage, read> targets: array<i32>;
 @group(0) @binding(2) var<storage, read_write> state: array<vec4<f32>>;
 // weight of each row's −log p in the loss
 @group(0) @binding(3) var<storage, read> rowWeights: array<f32>;
 @group(0) @binding(4) var<storage, read_write> nll: array<f32>;
+// with statistics, per row: −log p, entropy, 1 where no logit exceeds the target's, Σ raw logits
+@group(0) @binding(5) var<storage, read_write> scores: array<vec4<f32>>;
 @group(1) @binding(0) var<uniform> params: Params;
 var<workgroup> highs: array<f32, THREADS>;
 var<workgroup> sums: array<f32, THREADS>;
+// Σ exp(z − highest) · (z − highest), Σ raw logits
+var<workgroup> moments: array<vec2<f32>, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn update(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
   let row = group.x;
   let base = row * params.columns;
   var high = -3.0e38;
-  for (var i = lid; i < params.columns; i += THREADS) { high = max(high, logits[base + i]); }
+  for (var i = lid; i < params.columns; i += THREADS) { high = max(high, logits[base + i] * params.inverseTemperature); }
   highs[lid] = high;
   workgroupBarrier();
   var known = vec4<f32>(-3.0e38, 0.0, 0.0, 0.0);
@@ -24,30 +29,47 @@ fn update(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) grou
   high = known.x;
   for (var i = 0u; i < THREADS; i++) { high = max(high, highs[i]); }
   var sum = 0.0;
-  for (var i = lid; i < params.columns; i += THREADS) { sum += exp(logits[base + i] - high); }
+  var moment = vec2<f32>();
+  for (var i = lid; i < params.columns; i += THREADS) {
+    let below = logits[base + i] * params.inverseTemperature - high;
+    let power = exp(below);
+    sum += power;
+    if (STATISTICS) { moment += vec2<f32>(power * below, logits[base + i]); }
+  }
   sums[lid] = sum;
+  if (STATISTICS) { moments[lid] = moment; }
   workgroupBarrier();
   if (lid != 0u) { return; }
-  sum = known.y * exp(known.x - high);
+  let keep = exp(known.x - high);
+  sum = known.y * keep;
   for (var i = 0u; i < THREADS; i++) { sum += sums[i]; }
   var own = known.z;
   let column = u32(targets[row]) - params.firstColumn;
-  if (column < params.columns) { own = logits[base + column]; }
-  state[row] = vec4<f32>(high, sum, own, 0.0);
-  nll[row] = high + log(sum) - own;
+  if (column < params.columns) { own = logits[base + column] * params.inverseTemperature; }
+  let loss = high + log(sum) - own;
+  nll[row] = loss;
+  if (STATISTICS) {
+    moment = vec2<f32>();
+    // Before the first piece nothing was summed, and the distance to its highest logit would overflow.
+    if (params.firstColumn > 0u) { moment = vec2<f32>(keep * (known.w + (known.x - high) * known.y), scores[row].w); }
+    for (var i = 0u; i < THREADS; i++) { moment += moments[i]; }
+    scores[row] = vec4<f32>(loss, log(sum) - moment.x / sum, select(0.0, 1.0, own >= high), moment.y);
+  }
+  state[row] = vec4<f32>(high, sum, own, moment.x);
 }
 
-// logits become rowWeight · (softmax − one-hot)
+// logits become rowWeight · (softmax − one-hot) / temperature
 @compute @workgroup_size(THREADS)
 fn gradient(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
   let row = group.x;
   let base = row * params.columns;
   let known = state[row];
-  let share = rowWeights[row] / known.y;
+  let weight = rowWeights[row] * params.inverseTemperature;
+  let share = weight / known.y;
   let column = u32(targets[row]) - params.firstColumn;
   for (var i = lid; i < params.columns; i += THREADS) {
-    var slope = exp(logits[base + i] - known.x) * share;
-    if (i == column) { slope -= rowWeights[row]; }
+    var slope = exp(logits[base + i] * params.inverseTemperature - known.x) * share;
+    if (i == column) { slope -= weight; }
     logits[base + i] = slope;
   }
 }

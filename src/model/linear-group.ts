@@ -5,7 +5,7 @@ import { applyDropout } from '../kernels/dropout.ts';
 import { floatWeight, matmulForward, matmulTransposed, viewOf, type GpuWeight, type MatrixView } from '../kernels/matmul.ts';
 import { accumulateOuter } from '../kernels/outer.ts';
 import { invariant } from '../protocol/errors.ts';
-import type { AdapterArena, AdapterSlot } from './adapter-arena.ts';
+import type { AdapterSlot, AdapterWeights } from './adapter-weights.ts';
 
 /** A frozen y = W x + b. */
 export interface Linear {
@@ -18,7 +18,7 @@ export interface Linear {
 export interface PassContext {
   gpu: Gpu;
   /** null: base model alone. */
-  adapter: AdapterArena | null;
+  adapter: AdapterWeights | null;
   /** null: evaluation, no dropout. `step` counts micro-batches. */
   dropout: { p: number; seed: number; step: number } | null;
 }
@@ -56,7 +56,7 @@ export class LinearGroup {
           dropped.dispose();
         });
       } else {
-        const stacked = floatWeight(adapter.buffers.weights, adapted[0].aOffset, adapted.length * rank, adapted[0].inFeatures);
+        const stacked = floatWeight(adapter.weights, adapted[0].aOffset, adapted.length * rank, adapted[0].inFeatures);
         matmulForward(gpu, viewOf(x), rows, stacked, viewOf(h));
       }
     }
@@ -66,7 +66,7 @@ export class LinearGroup {
       matmulForward(gpu, viewOf(x), rows, member.weight, viewOf(y), {
         bias: member.bias,
         add: residual,
-        lowRank: slot && { h: this.columnsOf(h!, adapted.indexOf(slot), rank), factor: adapter!.buffers.weights, factorOffset: slot.bOffset, rank, scale: adapter!.scale },
+        lowRank: slot && { h: this.columnsOf(h!, adapted.indexOf(slot), rank), factor: adapter!.weights, factorOffset: slot.bOffset, rank, scale: adapter!.scale },
       });
       return y;
     });
@@ -84,11 +84,12 @@ export class LinearGroup {
     const rank = adapter?.rank ?? 0;
     const g = adapter && adapted.length > 0 ? gpu.empty([rows, adapted.length * rank]) : null;
     if (adapter && g) {
-      const { gradients } = adapter.buffers;
+      const { gradients } = adapter;
+      invariant(gradients, 'a frozen adapter has no gradients');
       slots.forEach((slot, i) => {
         if (!slot) return;
         const at = adapted.indexOf(slot);
-        matmulTransposed(gpu, dys[i], rows, floatWeight(adapter.buffers.weights, slot.bOffset, slot.outFeatures, rank), this.columnsOf(g, at, rank));
+        matmulTransposed(gpu, dys[i], rows, floatWeight(adapter.weights, slot.bOffset, slot.outFeatures, rank), this.columnsOf(g, at, rank));
         accumulateOuter(gpu, this.columnsOf(h!, at, rank), rank, dys[i], slot.outFeatures, rows, adapter.scale, { buffer: gradients, offset: slot.bOffset, strideI: 1, strideJ: rank });
         if (dropout) {
           const dropped = gpu.empty(x.shape);
@@ -108,7 +109,7 @@ export class LinearGroup {
         matmulTransposed(gpu, dys[i], rows, member.weight, viewOf(total), {
           add: i > 0 ? 'self' : undefined,
           lowRank: inline
-            ? { h: this.columnsOf(g!, adapted.indexOf(slot), rank), factor: adapter!.buffers.weights, factorOffset: slot.aOffset, rank, scale: adapter!.scale }
+            ? { h: this.columnsOf(g!, adapted.indexOf(slot), rank), factor: adapter!.weights, factorOffset: slot.aOffset, rank, scale: adapter!.scale }
             : undefined,
         });
       });
@@ -121,7 +122,7 @@ export class LinearGroup {
   }
 
   /** Gradient through dropout: s · mask · (G A). */
-  private addDroppedInputGradient(gpu: Gpu, adapter: AdapterArena, dropout: NonNullable<PassContext['dropout']>, g: tf.Tensor, at: number, slot: AdapterSlot, total: tf.Tensor): void {
+  private addDroppedInputGradient(gpu: Gpu, adapter: AdapterWeights, dropout: NonNullable<PassContext['dropout']>, g: tf.Tensor, at: number, slot: AdapterSlot, total: tf.Tensor): void {
     const rows = total.shape[0];
     const branch = gpu.empty(total.shape);
     matmulTransposed(gpu, this.columnsOf(g, at, adapter.rank), rows, this.factorA(adapter, slot), viewOf(branch));
@@ -129,16 +130,16 @@ export class LinearGroup {
     branch.dispose();
   }
 
-  private accumulateA(gpu: Gpu, adapter: AdapterArena, g: MatrixView, count: number, x: tf.Tensor, first: AdapterSlot): void {
+  private accumulateA(gpu: Gpu, adapter: AdapterWeights, g: MatrixView, count: number, x: tf.Tensor, first: AdapterSlot): void {
     const { inFeatures } = first;
-    accumulateOuter(gpu, g, count, viewOf(x), inFeatures, x.shape[0], adapter.scale, { buffer: adapter.buffers.gradients, offset: first.aOffset, strideI: inFeatures, strideJ: 1 });
+    accumulateOuter(gpu, g, count, viewOf(x), inFeatures, x.shape[0], adapter.scale, { buffer: adapter.gradients!, offset: first.aOffset, strideI: inFeatures, strideJ: 1 });
   }
 
-  private factorA(adapter: AdapterArena, slot: AdapterSlot): GpuWeight {
-    return floatWeight(adapter.buffers.weights, slot.aOffset, adapter.rank, slot.inFeatures);
+  private factorA(adapter: AdapterWeights, slot: AdapterSlot): GpuWeight {
+    return floatWeight(adapter.weights, slot.aOffset, adapter.rank, slot.inFeatures);
   }
 
-  private slotsOf(adapter: AdapterArena | null): (AdapterSlot | undefined)[] {
+  private slotsOf(adapter: AdapterWeights | null): (AdapterSlot | undefined)[] {
     return this.members.map((member) => adapter?.slots.get(member.path));
   }
 

@@ -3,11 +3,11 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Qwen3VLConfig } from '../checkpoint/model-config.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { embeddingLookup, type GpuTable } from '../kernels/embedding.ts';
-import { tokenLogProbs, weightedSum } from '../kernels/log-probs.ts';
+import { tokenLogProbs, weightedSum, type LogProbOptions } from '../kernels/log-probs.ts';
 import { normBackward, normForward, type NormWeights } from '../kernels/norm.ts';
 import { gatherRows, scatterAddRows, scatterRows } from '../kernels/rows.ts';
 import type { PackedBatch } from '../processing/types.ts';
-import type { AdapterArena } from './adapter-arena.ts';
+import type { AdapterWeights } from './adapter-weights.ts';
 import { free } from './free.ts';
 import type { PassContext } from './linear-group.ts';
 import { textRotary } from './positions.ts';
@@ -50,6 +50,17 @@ interface TextTape {
   vision: VisionTape | null;
 }
 
+/** A forward pass with its tape: end it with either `backward` or `abandon`, which free everything. */
+export interface DifferentiablePass {
+  /** −log p of each target [L]. */
+  nll: tf.Tensor;
+  /** [L, 4] with statistics, else null. */
+  scores: tf.Tensor | null;
+  /** Adds the gradient of Σ rowWeights · nll to the adapter's gradient buffer. */
+  backward: (rowWeights: tf.Tensor) => void;
+  abandon: () => void;
+}
+
 /** Sees each decoder layer's keys (after rotation) and values, [rows, kvHeads · headDim], before they are freed. */
 export type KeyValueSink = (layer: number, keys: tf.Tensor, values: tf.Tensor) => void;
 
@@ -72,38 +83,75 @@ export class Qwen3VL {
    * @returns the loss as a tensor of one number
    */
   forwardBackward(context: PassContext, batch: PackedBatch, rowWeights: Float32Array, plan: BackwardPlan): tf.Tensor {
+    const pass = this.differentiable(context, batch, plan);
+    const rowWeight = this.gpu.upload(rowWeights, [rowWeights.length]);
+    const loss = weightedSum(this.gpu, pass.nll, rowWeight);
+    pass.backward(rowWeight);
+    rowWeight.dispose();
+    return loss;
+  }
+
+  /**
+   * A forward pass that waits for the weights of its targets.
+   * @param options statistics: `scores` of the targets, see tokenLogProbs
+   */
+  differentiable(context: PassContext, batch: PackedBatch, plan: BackwardPlan, options: LogProbOptions = {}): DifferentiablePass {
     const { gpu, weights } = this;
     const tensors = this.upload(batch);
     const tape = this.forwardTape(context, batch, tensors, plan);
     const hidden = gatherRows(gpu, tape.output, tensors.targetRows);
     const normed = normForward(gpu, hidden, weights.finalNorm);
-    const logProbs = tokenLogProbs(gpu, normed, weights.head, tensors.targetIds);
-    const rowWeight = gpu.upload(rowWeights, [rowWeights.length]);
-    const loss = weightedSum(gpu, logProbs.nll, rowWeight);
-    const dNormed = logProbs.backward(rowWeight);
-    logProbs.dispose();
-    const dHidden = normBackward(gpu, hidden, weights.finalNorm, dNormed);
-    const dy = gpu.zeros(tape.output.shape);
-    scatterRows(gpu, dHidden, tensors.targetRows, dy);
-    free(hidden, normed, rowWeight, dNormed, dHidden);
-    this.backwardTape(context, tensors, tape, dy, plan);
-    this.release(tensors);
-    return loss;
+    const logProbs = tokenLogProbs(gpu, normed, weights.head, tensors.targetIds, options);
+    return {
+      nll: logProbs.nll,
+      scores: logProbs.scores,
+      backward: (rowWeights) => {
+        const dNormed = logProbs.backward(rowWeights);
+        logProbs.dispose();
+        const dHidden = normBackward(gpu, hidden, weights.finalNorm, dNormed);
+        const dy = gpu.zeros(tape.output.shape);
+        scatterRows(gpu, dHidden, tensors.targetRows, dy);
+        free(hidden, normed, dNormed, dHidden);
+        this.backwardTape(context, tensors, tape, dy, plan);
+        this.release(tensors);
+      },
+      abandon: () => {
+        logProbs.dispose();
+        free(hidden, normed, tape.output, ...tape.inputs);
+        for (const saved of tape.saved) if (saved) disposeTextSaved(saved);
+        if (tape.vision) weights.vision.disposeTape(tape.vision);
+        this.release(tensors);
+      },
+    };
   }
 
   /** −log p of each target [L], without gradient. */
   tokenNll(context: PassContext, batch: PackedBatch): tf.Tensor {
+    return this.score(context, batch, {}).nll;
+  }
+
+  /**
+   * Scores of each target without gradient, [L, 4] as tokenLogProbs lays them out.
+   * @param temperature logits are divided by it before the softmax
+   */
+  tokenScores(context: PassContext, batch: PackedBatch, temperature: number): tf.Tensor {
+    const { nll, scores } = this.score(context, batch, { temperature, statistics: true });
+    nll.dispose();
+    return scores!;
+  }
+
+  private score(context: PassContext, batch: PackedBatch, options: LogProbOptions): { nll: tf.Tensor; scores: tf.Tensor | null } {
     const { gpu, weights } = this;
     const tensors = this.upload(batch);
     const output = this.forward(context, batch, tensors);
     const hidden = gatherRows(gpu, output, tensors.targetRows);
     const normed = normForward(gpu, hidden, weights.finalNorm);
-    const logProbs = tokenLogProbs(gpu, normed, weights.head, tensors.targetIds);
-    const nll = logProbs.nll.clone();
+    const logProbs = tokenLogProbs(gpu, normed, weights.head, tensors.targetIds, options);
+    const kept = { nll: logProbs.nll.clone(), scores: logProbs.scores?.clone() ?? null };
     logProbs.dispose();
     free(output, hidden, normed);
     this.release(tensors);
-    return nll;
+    return kept;
   }
 
   /**
@@ -227,7 +275,7 @@ export class Qwen3VL {
 }
 
 /** Contexts of a pass: with the adapter in training, with it but without dropout, or without it. */
-export function passContext(gpu: Gpu, adapter: AdapterArena | null, dropoutStep: number | null): PassContext {
+export function passContext(gpu: Gpu, adapter: AdapterWeights | null, dropoutStep: number | null): PassContext {
   const p = adapter?.options.loraDropout ?? 0;
   return { gpu, adapter, dropout: adapter && dropoutStep !== null && p > 0 ? { p, seed: adapter.options.seed, step: dropoutStep } : null };
 }

@@ -114,6 +114,13 @@ export class VisionTower {
     free(dx, states[0], sequence.bounds, sequence.rotary.cos, sequence.rotary.sin);
   }
 
+  /** Frees a tape that no backward pass will use. */
+  disposeTape({ sequence, states, blocks, merger, deepstack }: VisionTape): void {
+    for (const saved of blocks) if (saved) disposeVisionSaved(saved);
+    for (const saved of [merger, ...deepstack]) disposeMergerSaved(saved);
+    free(...states, sequence.bounds, sequence.rotary.cos, sequence.rotary.sin);
+  }
+
   private recompute(context: PassContext, sequence: SequenceContext, block: VisionBlock, x: tf.Tensor): VisionBlockSaved {
     const { y, saved } = block.forward(context, sequence, x);
     y.dispose();

@@ -1,14 +1,26 @@
 /** Qwen3-VL with a LoRA adapter as the training loop sees it. */
 import type { LinearModule } from '../checkpoint/tensor-names.ts';
 import type { Gpu } from '../gpu/gpu.ts';
-import { generateGreedy } from '../generation/greedy.ts';
-import { cacheCapacity, sequencesThatFit } from '../generation/kv-cache.ts';
+import { generate } from '../generation/generate.ts';
+import { promptsThatFit, roomFor } from '../generation/plan.ts';
 import { adamWStep } from '../kernels/adamw.ts';
-import { AdapterArena, type AdapterOptions } from '../model/adapter-arena.ts';
+import { AdapterArena } from '../model/adapter-arena.ts';
+import { AdapterWeights, type AdapterOptions } from '../model/adapter-weights.ts';
 import { passContext, type BackwardPlan, type Qwen3VL } from '../model/qwen3-vl.ts';
 import type { PackedBatch } from '../processing/types.ts';
-import { LorikeetError } from '../protocol/errors.ts';
-import type { AdamWSettings, AdapterTensor, GeneratedAnswer, OptimizerState, PendingScalar, TrainableModel } from './model-contract.ts';
+import { LorikeetError, invariant } from '../protocol/errors.ts';
+import type {
+  AdamWSettings,
+  AdapterTensor,
+  GeneratedAnswer,
+  GenerationOptions,
+  Objective,
+  OptimizerState,
+  PendingScalar,
+  ScoringOptions,
+  TokenScores,
+  TrainableModel,
+} from './model-contract.ts';
 
 /** Modules that read the same input, by the end of their paths; their A factors lie side by side. */
 const SHARED_INPUT = /^(.*\.self_attn)\.[qkv]_proj$|^(.*\.mlp)\.(?:gate|up)_proj$/;
@@ -16,6 +28,8 @@ const SHARED_INPUT = /^(.*\.self_attn)\.[qkv]_proj$|^(.*\.mlp)\.(?:gate|up)_proj
 export class TrainableQwen3VL implements TrainableModel {
   readonly adapter: AdapterArena;
   private readonly plan: BackwardPlan;
+  private readonly groups: LinearModule[][];
+  private reference: AdapterWeights | null = null;
   private optimizerSteps = 0;
 
   /** @param modules the linear layers to adapt, in model order */
@@ -24,7 +38,8 @@ export class TrainableQwen3VL implements TrainableModel {
     modules: readonly LinearModule[],
     options: AdapterOptions & { gradientCheckpointing: boolean },
   ) {
-    this.adapter = new AdapterArena(model.gpu, groupBySharedInput(modules), options);
+    this.groups = groupBySharedInput(modules);
+    this.adapter = new AdapterArena(model.gpu, this.groups, options);
     this.adapter.initialize();
     const layers = modules.map(({ path }) => /language_model\.layers\.(\d+)\./.exec(path)?.[1]).filter((layer) => layer !== undefined).map(Number);
     this.plan = {
@@ -44,23 +59,43 @@ export class TrainableQwen3VL implements TrainableModel {
 
   async forwardBackward(batch: PackedBatch, weights: Float32Array, dropoutStep: number): Promise<PendingScalar> {
     const { gpu } = this;
-    const { device } = gpu;
-    device.pushErrorScope('out-of-memory');
-    device.pushErrorScope('validation');
-    const loss = this.model.forwardBackward(passContext(gpu, this.adapter, dropoutStep), batch, weights, this.plan);
-    const value = gpu.readFloats(loss);
-    loss.dispose();
-    const invalid = device.popErrorScope();
-    const exhausted = device.popErrorScope();
+    const { result: value, checked } = this.guarded(batch, () => {
+      const loss = this.model.forwardBackward(passContext(gpu, this.adapter, dropoutStep), batch, weights, this.plan);
+      const read = gpu.readFloats(loss);
+      loss.dispose();
+      return read;
+    });
     return pending(async () => {
-      const memory = await exhausted;
-      if (memory) {
-        throw new LorikeetError('out-of-memory', `The GPU ran out of memory in a step of ${batch.tokenCount} tokens: ${memory.message}`, 'Lower the batch size, the maximum length, the image size or the rank, and keep gradient checkpointing on.');
-      }
-      const fault = await invalid;
-      if (fault) throw new Error(`Invariant violation: the GPU refused a command: ${fault.message}`);
+      await checked;
       return (await value)[0];
     });
+  }
+
+  async forwardBackwardOf(batch: PackedBatch, objective: Objective, options: ScoringOptions & { dropoutStep: number | null }): Promise<void> {
+    const { gpu } = this;
+    const context = passContext(gpu, this.adapter, options.dropoutStep);
+    const forward = this.guarded(batch, () => {
+      const pass = this.model.differentiable(context, batch, this.plan, { temperature: options.temperature, statistics: true });
+      return { pass, values: gpu.readFloats(pass.scores!) };
+    });
+    const { pass, values } = forward.result;
+    let slopes: Float32Array;
+    try {
+      await forward.checked;
+      slopes = objective(this.scoresOf(await values));
+      invariant(slopes.length === batch.targetRows.length, 'one slope per target');
+    } catch (error) {
+      pass.abandon();
+      throw error;
+    }
+    const backward = this.guarded(batch, () => {
+      // The backward pass differentiates −log p.
+      const weights = gpu.upload(slopes.map((slope) => -slope), [slopes.length]);
+      pass.backward(weights);
+      weights.dispose();
+    });
+    gpu.submit();
+    await backward.checked;
   }
 
   async optimizerStep(settings: AdamWSettings): Promise<PendingScalar> {
@@ -78,13 +113,54 @@ export class TrainableQwen3VL implements TrainableModel {
     return values;
   }
 
+  async scoreTokens(batch: PackedBatch, options: ScoringOptions & { model: 'policy' | 'reference' }): Promise<TokenScores> {
+    const context = passContext(this.gpu, options.model === 'policy' ? this.adapter : this.reference, null);
+    const { result, checked } = this.guarded(batch, () => {
+      const scores = this.model.tokenScores(context, batch, options.temperature);
+      const values = this.gpu.readFloats(scores);
+      scores.dispose();
+      return values;
+    });
+    await checked;
+    return this.scoresOf(await result);
+  }
+
+  async setReference(tensors: readonly AdapterTensor[] | null): Promise<void> {
+    if (!tensors) {
+      this.reference?.dispose();
+      this.reference = null;
+      return;
+    }
+    const reference = this.reference ?? new AdapterWeights(this.gpu, this.groups, this.adapter.options);
+    try {
+      reference.writeWeights(tensors);
+    } catch (error) {
+      if (reference !== this.reference) reference.dispose();
+      throw error;
+    }
+    this.reference = reference;
+  }
+
+  generate(prompts: PackedBatch, ropeDeltas: readonly number[], options: GenerationOptions): Promise<GeneratedAnswer[]> {
+    return generate(this.model, passContext(this.gpu, options.adapter === 'policy' ? this.adapter : null, null), prompts, ropeDeltas, options);
+  }
+
   generateGreedy(prompts: PackedBatch, ropeDeltas: readonly number[], maxNewTokens: number, stopIds: readonly number[], onToken?: (done: number, total: number) => void): Promise<GeneratedAnswer[]> {
-    return generateGreedy(this.model, passContext(this.gpu, this.adapter, null), prompts, ropeDeltas, { maxNewTokens, stopIds, onToken });
+    return this.generate(prompts, ropeDeltas, {
+      maxNewTokens,
+      stopIds,
+      numGenerations: 1,
+      sampling: null,
+      adapter: 'policy',
+      onTokens: (_, done, total) => {
+        onToken?.(done, total);
+        return true;
+      },
+    });
   }
 
   promptsAtOnce(promptTokens: number, maxNewTokens: number): number {
-    const { numHiddenLayers, numKeyValueHeads, headDim } = this.model.config;
-    return sequencesThatFit(numHiddenLayers, numKeyValueHeads * headDim, cacheCapacity(promptTokens, maxNewTokens), this.gpu.device.limits.maxStorageBufferBindingSize);
+    return promptsThatFit(roomFor(this.model.config, maxNewTokens, this.gpu.device.limits.maxStorageBufferBindingSize), promptTokens, maxNewTokens);
   }
 
   readAdapter(): Promise<AdapterTensor[]> {
@@ -111,7 +187,45 @@ export class TrainableQwen3VL implements TrainableModel {
 
   dispose(): void {
     this.adapter.dispose();
+    this.reference?.dispose();
   }
+
+  /** Records GPU work whose faults `checked` throws; an exhausted memory with advice. */
+  private guarded<T>(batch: PackedBatch, record: () => T): { result: T; checked: Promise<void> } {
+    const { device } = this.gpu;
+    device.pushErrorScope('out-of-memory');
+    device.pushErrorScope('validation');
+    let result: T;
+    let checked: Promise<void>;
+    try {
+      result = record();
+    } finally {
+      const [invalid, exhausted] = [device.popErrorScope(), device.popErrorScope()];
+      checked = throwFaults(batch, invalid, exhausted);
+      checked.catch(() => undefined);
+    }
+    return { result, checked };
+  }
+
+  private scoresOf(values: Float32Array): TokenScores {
+    const targets = values.length / 4;
+    const column = (read: (at: number) => number) => Float32Array.from({ length: targets }, (_, target) => read(4 * target));
+    return {
+      logProbs: column((at) => -values[at]),
+      entropy: column((at) => values[at + 1]),
+      top1: column((at) => values[at + 2]),
+      meanLogit: column((at) => values[at + 3] / this.model.config.vocabSize),
+    };
+  }
+}
+
+async function throwFaults(batch: PackedBatch, invalid: Promise<GPUError | null>, exhausted: Promise<GPUError | null>): Promise<void> {
+  const memory = await exhausted;
+  if (memory) {
+    throw new LorikeetError('out-of-memory', `The GPU ran out of memory in a step of ${batch.tokenCount} tokens: ${memory.message}`, 'Lower the batch size, the maximum length, the image size or the rank, and keep gradient checkpointing on.');
+  }
+  const fault = await invalid;
+  invariant(!fault, `the GPU refused a command: ${fault?.message}`);
 }
 
 /** Wraps a read that is under way; a failure is kept for whoever reads. */

@@ -12,34 +12,39 @@ describe.each(['rasterizer', 'gpu'] as const)('decoding shaped for a %s', (profi
   it.each([
     { heads: 2, kvHeads: 2, headDim: 32 },
     { heads: 4, kvHeads: 1, headDim: 128 },
-  ])('$heads heads over $kvHeads of $headDim: one query per sequence over caches of unequal length', async ({ heads, kvHeads, headDim }) => {
+  ])('$heads heads over $kvHeads of $headDim: one query per sequence over shared prompts and rows of its own', async ({ heads, kvHeads, headDim }) => {
     const gpu = gpuOf();
-    const capacity = 64;
-    const lengths = Int32Array.of(1, 37, 64, 5);
     const width = kvHeads * headDim;
-    const q = noise(lengths.length * heads * headDim, 1).map((value) => value * 4);
-    const [k, v] = [noise(lengths.length * capacity * width, 2), noise(lengths.length * capacity * width, 3)];
-    const rows = lengths.length * capacity;
+    // Per sequence: first row and length of its prompt, then of its own; the second and third share a prompt.
+    const spans = Int32Array.of(0, 1, 0, 0, 1, 37, 16, 3, 1, 37, 32, 16, 40, 0, 50, 5);
+    const sequences = spans.length / 4;
+    const q = noise(sequences * heads * headDim, 1).map((value) => value * 4);
+    const [promptRows, ownRows] = [44, 64];
+    const [promptK, promptV, ownK, ownV] = [noise(promptRows * width, 2), noise(promptRows * width, 3), noise(ownRows * width, 4), noise(ownRows * width, 5)];
+    const cached = (keys: Float32Array, values: Float32Array, rows: number) => ({ keys: gpu.upload(keys, [rows, width]), values: gpu.upload(values, [rows, width]) });
     const output = attentionDecode(
       gpu,
-      gpu.upload(q, [lengths.length, heads * headDim]),
-      gpu.upload(k, [rows, width]),
-      gpu.upload(v, [rows, width]),
-      gpu.upload(lengths, [lengths.length]),
-      { heads, kvHeads, headDim, capacity },
+      gpu.upload(q, [sequences, heads * headDim]),
+      cached(promptK, promptV, promptRows),
+      cached(ownK, ownV, ownRows),
+      gpu.upload(spans, [sequences, 4]),
+      { heads, kvHeads, headDim },
     );
     const actual = await gpu.readFloats(output);
-    lengths.forEach((length, s) => {
-      const cache = (values: Float32Array) => values.subarray(s * capacity * width, (s * capacity + length) * width);
+    for (let s = 0; s < sequences; s++) {
+      const [promptStart, promptLength, ownStart, ownLength] = spans.subarray(4 * s, 4 * s + 4);
+      const length = promptLength + ownLength;
+      const rows = (values: Float32Array, start: number, count: number) => [...values.subarray(start * width, (start + count) * width)];
+      const joined = (prompt: Float32Array, own: Float32Array) => Float32Array.from([...rows(prompt, promptStart, promptLength), ...rows(own, ownStart, ownLength)]);
       const query = q.subarray(s * heads * headDim, (s + 1) * heads * headDim);
       // The query as last row of a causal sequence; the rows before it do not matter.
       const padded = new Float32Array(length * heads * headDim);
       padded.set(query, (length - 1) * heads * headDim);
       const shape = { rows: length, heads, kvHeads, headDim, causal: true };
-      const plain = plainAttention({ q: padded, k: cache(k), v: cache(v), start: new Array<number>(length).fill(0), end: new Array<number>(length).fill(length) }, shape);
+      const plain = plainAttention({ q: padded, k: joined(promptK, ownK), v: joined(promptV, ownV), start: new Array<number>(length).fill(0), end: new Array<number>(length).fill(length) }, shape);
       // As for attention over packed rows.
-      expect(relativeError(actual.subarray(s * heads * headDim, (s + 1) * heads * headDim), plain.subarray((length - 1) * heads * headDim)), `length ${length}`).toBeLessThan(5e-6);
-    });
+      expect(relativeError(actual.subarray(s * heads * headDim, (s + 1) * heads * headDim), plain.subarray((length - 1) * heads * headDim)), `sequence ${s}`).toBeLessThan(5e-6);
+    }
   });
 
   it('the highest logit wins across pieces, the lowest id among equals', async () => {

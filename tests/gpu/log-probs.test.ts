@@ -42,7 +42,7 @@ describe.each(['rasterizer', 'gpu'] as const)('token log-probabilities shaped fo
     const rowWeights = noise(rows, 3);
     const expected = plainLogProbs(hidden, plain, SIZE, VOCABULARY, targets, rowWeights);
     const before = gpu.dispatches;
-    const result = tokenLogProbs(gpu, gpu.upload(hidden, [rows, SIZE]), head, gpu.upload(targets, [rows]), maxLogits);
+    const result = tokenLogProbs(gpu, gpu.upload(hidden, [rows, SIZE]), head, gpu.upload(targets, [rows]), { maxLogits });
     expect(gpu.dispatches - before, 'a product and an update for each piece').toBe(2 * pieces);
     expect(relativeError(await gpu.readFloats(result.nll), expected.nll), 'nll').toBeLessThan(TOLERANCE);
     const weightsT = gpu.upload(rowWeights, [rows]);
@@ -53,6 +53,46 @@ describe.each(['rasterizer', 'gpu'] as const)('token log-probabilities shaped fo
     head.parts.forEach(({ weight }) => gpu.destroyBuffer(weight.buffer));
   });
 
+  it.each([
+    { temperature: 1, maxLogits: undefined },
+    { temperature: 0.7, maxLogits: 9 * 64 },
+    { temperature: 2.5, maxLogits: undefined },
+  ])('at temperature $temperature: entropy, hits, mean logit and gradient equal the plain ones', async ({ temperature, maxLogits }) => {
+    const gpu = gpuOf();
+    const { head, plain } = headOf(gpu, 'f32', [101]);
+    const rows = 9;
+    const hidden = noise(rows * SIZE, 7).map((value, i) => (i < SIZE ? 60 : 3) * value);
+    const rowWeights = noise(rows, 8);
+    // The most likely token of every second row, else an arbitrary one.
+    const best = Array.from({ length: rows }, (_, t) => {
+      const logits = Array.from({ length: VOCABULARY }, (_unused, n) => plain.subarray(n * SIZE, (n + 1) * SIZE).reduce((sum, value, i) => sum + value * hidden[t * SIZE + i], 0));
+      return logits.indexOf(Math.max(...logits));
+    });
+    const targets = Int32Array.from(best, (id, t) => (t % 2 === 0 ? id : (id + 40) % VOCABULARY));
+    const expected = plainLogProbs(hidden, plain, SIZE, VOCABULARY, targets, rowWeights, temperature);
+    const result = tokenLogProbs(gpu, gpu.upload(hidden, [rows, SIZE]), head, gpu.upload(targets, [rows]), { temperature, maxLogits, statistics: true });
+    const scores = await gpu.readFloats(result.scores!);
+    const column = (c: number) => Array.from({ length: rows }, (_, t) => scores[4 * t + c]);
+    expect([...(await gpu.readFloats(result.nll))]).toEqual(column(0));
+    expect(relativeError(column(0), expected.nll), 'nll').toBeLessThan(TOLERANCE);
+    expect(relativeError(column(1), expected.entropy), 'entropy').toBeLessThan(2 * TOLERANCE);
+    expect(column(2)).toEqual([...expected.top1]);
+    expect([...expected.top1]).toEqual([1, 0, 1, 0, 1, 0, 1, 0, 1]);
+    expect(relativeError(column(3).map((sum) => sum / VOCABULARY), expected.meanLogit), 'mean logit').toBeLessThan(TOLERANCE);
+    expect(relativeError(await gpu.readFloats(result.backward(gpu.upload(rowWeights, [rows]))), expected.dHidden), 'gradient').toBeLessThan(2 * TOLERANCE);
+    result.dispose();
+  });
+
+  it('a target tied with another token counts as a hit', async () => {
+    const gpu = gpuOf();
+    const weight = uploadWeight(gpu, packWeight('f32', Float32Array.of(1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0), 3, 4));
+    const head = { rows: 3, cols: 4, parts: [{ firstRow: 0, weight }] };
+    const result = tokenLogProbs(gpu, gpu.upload(Float32Array.of(2, 0, 0, 0, 2, 0, 0, 0), [2, 4]), head, gpu.upload(Int32Array.of(1, 2), [2]), { statistics: true });
+    const scores = await gpu.readFloats(result.scores!);
+    expect([scores[2], scores[6]]).toEqual([1, 0]);
+    result.dispose();
+  });
+
   it('logits in the hundreds neither overflow nor lose the certain token', async () => {
     const gpu = gpuOf();
     const { head, plain } = headOf(gpu, 'f32', []);
@@ -60,7 +100,7 @@ describe.each(['rasterizer', 'gpu'] as const)('token log-probabilities shaped fo
     const hidden = noise(rows * SIZE, 4).map((value) => 100 * value);
     const targets = Int32Array.of(5, 150, 336);
     const expected = plainLogProbs(hidden, plain, SIZE, VOCABULARY, targets, [1, 1, 1]);
-    const result = tokenLogProbs(gpu, gpu.upload(hidden, [rows, SIZE]), head, gpu.upload(targets, [rows]), rows * 64);
+    const result = tokenLogProbs(gpu, gpu.upload(hidden, [rows, SIZE]), head, gpu.upload(targets, [rows]), { maxLogits: rows * 64 });
     expect(Math.max(...expected.nll)).toBeGreaterThan(100);
     expect(relativeError(await gpu.readFloats(result.nll), expected.nll)).toBeLessThan(TOLERANCE);
     // Errors of 1e-7 in logits near 500 are 5e-5 in the probabilities.

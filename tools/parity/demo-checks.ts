@@ -1,5 +1,5 @@
 /** Logits, losses and greedy answers on a demo folder (model/, data/, recipe/reference.json), and logits for tools/check-adapter.py. */
-import { generateGreedy } from '../../src/generation/greedy.ts';
+import { generate } from '../../src/generation/generate.ts';
 import type { Qwen3VL } from '../../src/model/qwen3-vl.ts';
 import type { Processor } from '../../src/processing/processor.ts';
 import { IGNORE_INDEX, type EncodedSample } from '../../src/processing/types.ts';
@@ -49,7 +49,7 @@ export async function checkDemoModel(folder: Folder, report: (check: CheckResult
     report(compare(`${name}/last_logits`, logits.subarray(0, 16), expected.last_logits_first16, { measure: 'abs', tolerance: 3e-4 }));
     report(compare(`${name}/last_logits_l2`, [Math.sqrt(logits.reduce((sum, value) => sum + value * value, 0))], [expected.last_logits_l2], { measure: 'rel', tolerance: 1e-4 }));
     report(compare(`${name}/last_argmax`, [logits.indexOf(Math.max(...logits))], [expected.last_argmax], EXACT));
-    const [answer] = await generateGreedy(model, context, await processor.pack([prompt]), [prompt.ropeDelta], { maxNewTokens: expected.greedy_ids.length, stopIds: [] });
+    const [answer] = await generate(model, context, await processor.pack([prompt]), [prompt.ropeDelta], { maxNewTokens: expected.greedy_ids.length, stopIds: [], numGenerations: 1, sampling: null });
     report(compare(`${name}/greedy_ids`, answer.ids, expected.greedy_ids, EXACT));
     if (expected.answer_ids) {
       const nll = model.tokenNll(context, await processor.pack([withAnswer(prompt, expected.answer_ids)]));

@@ -1,6 +1,6 @@
 /** Forward passes, adapters, training steps, NF4 models and generation against transformers and PEFT. */
 import type { LinearModule } from '../../src/checkpoint/tensor-names.ts';
-import { generateGreedy } from '../../src/generation/greedy.ts';
+import { generate } from '../../src/generation/generate.ts';
 import type { PackedBatch } from '../../src/processing/types.ts';
 import type { WeightKind } from '../../src/quantization/packed-weight.ts';
 import { learningRateAt } from '../../src/training/schedule.ts';
@@ -183,6 +183,6 @@ export async function checkGeneration(folder: Folder, report: Report): Promise<v
   const stored = Object.entries((await folder.json('cases/generation.json')) as Record<string, Json>).filter(([, { repetition_penalty }]) => repetition_penalty === 1);
   const { batch, ropeDeltas } = await batchOf(folder, processor, stored.map(([, { messages }]) => messages), true);
   const maxNewTokens = Math.max(...stored.map(([, { new_token_ids }]) => new_token_ids.length));
-  const answers = await generateGreedy(model, { gpu: model.gpu, adapter: null, dropout: null }, batch, ropeDeltas, { maxNewTokens, stopIds: [] });
+  const answers = await generate(model, { gpu: model.gpu, adapter: null, dropout: null }, batch, ropeDeltas, { maxNewTokens, stopIds: [], numGenerations: 1, sampling: null });
   for (const [index, [name, { new_token_ids }]] of stored.entries()) report(compare(`generation/${name}`, answers[index].ids.slice(0, new_token_ids.length), new_token_ids, EXACT));
 }

@@ -1,12 +1,17 @@
 /** A softmax regression with a LoRA branch and real gradients, in place of the GPU model: small, exact to the bit, and its loss falls. */
+import { plainChoice, plainGreedy } from '../../reference/sampling.ts';
 import { IGNORE_INDEX } from '../../../src/processing/types.ts';
 import type { EncodedSample, PackedBatch } from '../../../src/processing/types.ts';
 import type {
   AdamWSettings,
   AdapterTensor,
   GeneratedAnswer,
+  GenerationOptions,
+  Objective,
   OptimizerState,
   PendingScalar,
+  ScoringOptions,
+  TokenScores,
   TrainableModel,
 } from '../../../src/training/model-contract.ts';
 
@@ -42,6 +47,8 @@ export class ToyModel implements TrainableModel {
   private readonly shapes: readonly [number, number][];
   private readonly gradient: Float32Array[];
   private weights: Float32Array[];
+  /** Null: the base, whose logits are all zero. */
+  private reference: Float32Array[] | null = null;
   private m: Float32Array[];
   private v: Float32Array[];
   private steps = 0;
@@ -63,17 +70,30 @@ export class ToyModel implements TrainableModel {
   async forwardBackward(batch: PackedBatch, weights: Float32Array, dropoutStep: number): Promise<PendingScalar> {
     this.calls.push('forwardBackward');
     await this.beforeMicroBatch?.(this.microBatches++);
+    return pending(Math.fround(this.accumulate(batch, weights, { temperature: 1, dropoutStep })));
+  }
+
+  async forwardBackwardOf(batch: PackedBatch, objective: Objective, options: ScoringOptions & { dropoutStep: number | null }): Promise<void> {
+    this.calls.push('forwardBackwardOf');
+    await this.beforeMicroBatch?.(this.microBatches++);
+    const slopes = objective(this.scores(batch, this.weights, options.temperature, options.dropoutStep));
+    this.accumulate(batch, slopes.map((slope) => -slope), options);
+  }
+
+  /** Adds the gradient of Σ weight · nll; returns the sum. */
+  private accumulate(batch: PackedBatch, weights: Float32Array, { temperature, dropoutStep }: ScoringOptions & { dropoutStep: number | null }): number {
     const [gradA, gradB] = this.gradient;
     const b = this.weights[1];
     const { inFeatures: width, outFeatures: outputs, rank } = this.layer;
     let loss = 0;
     batch.targetRows.forEach((row, target) => {
-      const { x, hidden, probabilities } = this.forward(batch.inputIds[row], batch.positionIds[row], dropoutStep);
+      const { x, hidden, logits } = this.forward(batch.inputIds[row], batch.positionIds[row], dropoutStep);
+      const probabilities = softmax(logits, temperature);
       const id = batch.targetIds[target] % outputs;
       loss += weights[target] * -Math.log(probabilities[id]);
       const dHidden = new Float32Array(rank);
       for (let k = 0; k < outputs; k++) {
-        const dLogit = weights[target] * (probabilities[k] - (k === id ? 1 : 0));
+        const dLogit = (weights[target] * (probabilities[k] - (k === id ? 1 : 0))) / temperature;
         for (let j = 0; j < rank; j++) {
           gradB[k * rank + j] += dLogit * hidden[j];
           dHidden[j] += dLogit * b[k * rank + j];
@@ -81,7 +101,7 @@ export class ToyModel implements TrainableModel {
       }
       for (let j = 0; j < rank; j++) for (let i = 0; i < width; i++) gradA[j * width + i] += dHidden[j] * x[i];
     });
-    return pending(Math.fround(loss));
+    return loss;
   }
 
   async optimizerStep(settings: AdamWSettings): Promise<PendingScalar> {
@@ -105,10 +125,33 @@ export class ToyModel implements TrainableModel {
 
   async tokenNll(batch: PackedBatch): Promise<Float32Array> {
     this.calls.push('tokenNll');
-    return Float32Array.from(batch.targetRows, (row, target) => {
-      const { probabilities } = this.forward(batch.inputIds[row], batch.positionIds[row], null);
-      return -Math.log(probabilities[batch.targetIds[target] % this.layer.outFeatures]);
+    return this.scores(batch, this.weights, 1, null).logProbs.map((logProb) => -logProb);
+  }
+
+  async scoreTokens(batch: PackedBatch, { model, temperature }: ScoringOptions & { model: 'policy' | 'reference' }): Promise<TokenScores> {
+    this.calls.push(`scoreTokens:${model}`);
+    return this.scores(batch, model === 'policy' ? this.weights : this.reference, temperature, null);
+  }
+
+  async setReference(tensors: readonly AdapterTensor[] | null): Promise<void> {
+    this.calls.push('setReference');
+    this.reference = tensors && this.names.map((name) => find(tensors, name).slice());
+  }
+
+  private scores(batch: PackedBatch, weights: readonly Float32Array[] | null, temperature: number, dropoutStep: number | null): TokenScores {
+    const rows = Array.from(batch.targetRows, (row, target) => {
+      const { logits } = this.forward(batch.inputIds[row], batch.positionIds[row], dropoutStep, weights);
+      const probabilities = softmax(logits, temperature);
+      const own = probabilities[batch.targetIds[target] % this.layer.outFeatures];
+      return {
+        logProb: Math.log(own),
+        entropy: probabilities.reduce((sum, p) => sum - (p > 0 ? p * Math.log(p) : 0), 0),
+        top1: probabilities.every((p) => p <= own) ? 1 : 0,
+        meanLogit: logits.reduce((sum, logit) => sum + logit, 0) / logits.length,
+      };
     });
+    const column = (key: keyof (typeof rows)[number]) => Float32Array.from(rows, (row) => row[key]);
+    return { logProbs: column('logProb'), entropy: column('entropy'), top1: column('top1'), meanLogit: column('meanLogit') };
   }
 
   /** Prompts that fit at once; tests lower it. */
@@ -118,21 +161,37 @@ export class ToyModel implements TrainableModel {
     return this.atOnce;
   }
 
-  async generateGreedy(prompts: PackedBatch, _ropeDeltas: readonly number[], maxNewTokens: number, stopIds: readonly number[]): Promise<GeneratedAnswer[]> {
+  async generate(prompts: PackedBatch, _ropeDeltas: readonly number[], options: GenerationOptions): Promise<GeneratedAnswer[]> {
+    this.calls.push('generate');
+    const { numGenerations, maxNewTokens, onTokens } = options;
+    const answers: GeneratedAnswer[] = [];
+    for (let row = 0; row < prompts.tokenCount; row = prompts.segmentEnd[row]) {
+      for (let g = 0; g < numGenerations; g++) answers.push(this.answer(prompts, row, answers.length, options));
+    }
+    await onTokens?.(answers.map(({ ids }) => ids), maxNewTokens, maxNewTokens);
+    return answers;
+  }
+
+  /** The answer of one sequence to the prompt that starts at `row`. */
+  private answer(prompts: PackedBatch, row: number, index: number, { maxNewTokens, stopIds, sampling, adapter, repetitionPenalty = 1 }: GenerationOptions): GeneratedAnswer {
+    const end = prompts.segmentEnd[row];
+    const seen = new Set(prompts.inputIds.subarray(row, end));
+    const ids: number[] = [];
+    let token = prompts.inputIds[end - 1];
+    let position = prompts.positionIds[end - 1];
+    for (let step = 0; step < maxNewTokens; step++) {
+      const { logits } = this.forward(token, position++, null, adapter === 'policy' ? this.weights : null);
+      token = sampling ? plainChoice(logits, sampling, sampling.firstSequence + index, step, seen) : plainGreedy(logits, repetitionPenalty, seen);
+      if (stopIds.includes(token)) return { ids, stopId: token };
+      ids.push(token);
+      seen.add(token);
+    }
+    return { ids, stopId: null };
+  }
+
+  async generateGreedy(prompts: PackedBatch, ropeDeltas: readonly number[], maxNewTokens: number, stopIds: readonly number[]): Promise<GeneratedAnswer[]> {
     this.calls.push('generateGreedy');
-    const lastRows = [...new Set(Array.from(prompts.segmentEnd.subarray(0, prompts.tokenCount), (end) => end - 1))];
-    return lastRows.map((row) => {
-      const ids: number[] = [];
-      let token = prompts.inputIds[row];
-      let position = prompts.positionIds[row];
-      while (ids.length < maxNewTokens) {
-        const { probabilities } = this.forward(token, position++, null);
-        token = probabilities.indexOf(Math.max(...probabilities));
-        if (stopIds.includes(token)) return { ids, stopped: true };
-        ids.push(token);
-      }
-      return { ids, stopped: false };
-    });
+    return this.generate(prompts, ropeDeltas, { maxNewTokens, stopIds, numGenerations: 1, sampling: null, adapter: 'policy' });
   }
 
   async readAdapter(): Promise<AdapterTensor[]> {
@@ -162,24 +221,29 @@ export class ToyModel implements TrainableModel {
     return data.map((values, i) => ({ name: this.names[i], shape: [...this.shapes[i]] as [number, number], data: values.slice() }));
   }
 
-  private forward(token: number, position: number, dropoutStep: number | null) {
+  private forward(token: number, position: number, dropoutStep: number | null, weights: readonly Float32Array[] | null = this.weights) {
     const { inFeatures: width, outFeatures: outputs, rank } = this.layer;
     const x = Float32Array.from({ length: width }, (_, i) => {
       const kept = dropoutStep === null || noise(dropoutStep, i + width * position) > 2 * this.dropout - 1;
       return kept ? noise(token, i) / (dropoutStep === null ? 1 : 1 - this.dropout) : 0;
     });
-    const [a, b] = this.weights;
     const hidden = new Float32Array(rank);
+    if (!weights) return { x, hidden, logits: new Float32Array(outputs) };
+    const [a, b] = weights;
     for (let j = 0; j < rank; j++) for (let i = 0; i < width; i++) hidden[j] += a[j * width + i] * x[i];
     const logits = Float32Array.from({ length: outputs }, (_, k) => {
       let logit = 0;
       for (let j = 0; j < rank; j++) logit += b[k * rank + j] * hidden[j];
       return logit;
     });
-    const exps = logits.map((logit) => Math.exp(logit));
-    const sum = exps.reduce((s, e) => s + e, 0);
-    return { x, hidden, probabilities: exps.map((e) => e / sum) };
+    return { x, hidden, logits };
   }
+}
+
+function softmax(logits: Float32Array, temperature: number): Float32Array {
+  const exps = logits.map((logit) => Math.exp(logit / temperature));
+  const sum = exps.reduce((s, e) => s + e, 0);
+  return exps.map((e) => e / sum);
 }
 
 function find(list: readonly AdapterTensor[], name: string): Float32Array {

@@ -1,0 +1,76 @@
+/** Chooses the next tokens of a wave of sequences and remembers what they have seen. */
+import type * as tf from '@tensorflow/tfjs';
+import type { Gpu } from '../gpu/gpu.ts';
+import { argmaxToken } from '../kernels/argmax.ts';
+import type { GpuTable } from '../kernels/embedding.ts';
+import { chooseTokens, headLogits, seenWords, type ChoiceSettings } from '../kernels/sample.ts';
+import type { SamplingSettings } from '../training/model-contract.ts';
+
+/** One sequence of a wave. */
+export interface Sequence {
+  /** Position among all answers. */
+  index: number;
+  /** Position among the wave's prompts. */
+  prompt: number;
+  /** Position among the wave's sequences, also after others have ended. */
+  slot: number;
+}
+
+export class TokenChooser {
+  private readonly settings: ChoiceSettings;
+  private readonly seen: tf.Tensor | null;
+  private rows: tf.Tensor;
+
+  /** @param promptIds tokens of each prompt of the wave; the penalty holds for them too */
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly head: GpuTable,
+    private readonly sampling: SamplingSettings | null,
+    repetitionPenalty: number,
+    sequences: readonly Sequence[],
+    promptIds: readonly Int32Array[],
+  ) {
+    this.settings = { draw: sampling, repetitionPenalty };
+    this.seen = repetitionPenalty === 1 ? null : this.uploadSeen(sequences, promptIds);
+    this.rows = this.uploadRows(sequences);
+  }
+
+  /**
+   * Next ids, int32 [sequences].
+   * @param hidden [sequences, hidden] after the final norm
+   * @param step tokens that each sequence has already
+   */
+  choose(hidden: tf.Tensor, step: number): tf.Tensor {
+    const { gpu, head, settings, seen } = this;
+    if (!settings.draw && !seen) return argmaxToken(gpu, hidden, head);
+    const logits = headLogits(gpu, hidden, head);
+    const ids = chooseTokens(gpu, logits, this.rows, seen, step, settings);
+    logits.dispose();
+    return ids;
+  }
+
+  /** Goes on with some of the sequences. */
+  narrow(sequences: readonly Sequence[]): void {
+    this.rows.dispose();
+    this.rows = this.uploadRows(sequences);
+  }
+
+  dispose(): void {
+    this.seen?.dispose();
+    this.rows.dispose();
+  }
+
+  private uploadRows(sequences: readonly Sequence[]): tf.Tensor {
+    const first = this.sampling?.firstSequence ?? 0;
+    return this.gpu.upload(Int32Array.from(sequences.flatMap(({ slot, index }) => [slot, first + index])), [sequences.length, 2]);
+  }
+
+  private uploadSeen(sequences: readonly Sequence[], promptIds: readonly Int32Array[]): tf.Tensor {
+    const words = seenWords(this.head.rows);
+    const bits = new Int32Array(sequences.length * words);
+    for (const { slot, prompt } of sequences) {
+      for (const id of promptIds[prompt]) bits[slot * words + (id >>> 5)] |= 1 << (id & 31);
+    }
+    return this.gpu.upload(bits, [sequences.length, words]);
+  }
+}

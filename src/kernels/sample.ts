@@ -1,0 +1,54 @@
+/** Choosing the next token without reading logits back: repetition penalty, temperature, top-k, top-p, then a draw. */
+import type * as tf from '@tensorflow/tfjs';
+import { f32, withConstants, type Gpu } from '../gpu/gpu.ts';
+import type { GpuTable } from './embedding.ts';
+import { matmulForward, viewOf } from './matmul.ts';
+import philox from './philox.wgsl?raw';
+import wgsl from './sample.wgsl?raw';
+
+/** How a token is chosen; the order is that of transformers: penalty, temperature, top-k, top-p. */
+export interface ChoiceSettings {
+  /** Null: the most likely token, the lowest id among equals. */
+  draw: {
+    temperature: number;
+    /** Only the k most likely tokens and those as likely as the k-th; 0 = all. */
+    topK: number;
+    /** Only the most likely tokens whose probabilities together reach this, and those as likely as the last of them; 1 = all. */
+    topP: number;
+    seed: number;
+  } | null;
+  /** Logits of seen tokens are divided (positive) or multiplied (negative) by it; 1 = off. */
+  repetitionPenalty: number;
+}
+
+/** Logits of every token [rows, vocabulary] of hidden [rows, hidden]. */
+export function headLogits(gpu: Gpu, hidden: tf.Tensor, head: GpuTable): tf.Tensor {
+  const rows = hidden.shape[0];
+  const logits = gpu.empty([rows, head.rows]);
+  for (const { firstRow, weight } of head.parts) matmulForward(gpu, viewOf(hidden), rows, weight, { data: logits, stride: head.rows, offset: firstRow });
+  return logits;
+}
+
+/** Words of one sequence's row of seen tokens. */
+export const seenWords = (vocabulary: number): number => Math.ceil(vocabulary / 32);
+
+/**
+ * Next ids, int32 [rows]. Random numbers are Philox words of (counter, step) under the seed: the same for a sequence wherever it stands.
+ * @param logits [rows, vocabulary]
+ * @param sequences int32 [rows, 2]: row of `seen` and random counter of each
+ * @param seen one bit per token of the vocabulary and sequence, to which the choice is added; null without penalty
+ * @param step counts the tokens of a sequence
+ */
+export function chooseTokens(gpu: Gpu, logits: tf.Tensor, sequences: tf.Tensor, seen: tf.Tensor | null, step: number, { draw, repetitionPenalty }: ChoiceSettings): tf.Tensor {
+  const [rows, vocabulary] = logits.shape as [number, number];
+  const threads = gpu.profile === 'rasterizer' ? 8 : 256;
+  const kernel = gpu.kernel({
+    name: `sample_${threads}${draw ? '' : '_greedy'}${seen ? '_penalized' : ''}`,
+    wgsl: () => withConstants({ THREADS: threads, GREEDY: draw === null, PENALIZED: seen !== null }, `${philox}\n${wgsl}`),
+    access: ['read', 'read', 'write', 'write'],
+  });
+  const ids = gpu.empty([rows], 'int32');
+  const { temperature, topK, topP, seed } = draw ?? { temperature: 1, topK: 0, topP: 1, seed: 0 };
+  gpu.run(kernel, [logits, sequences, seen ?? gpu.unusedOutput, ids], [vocabulary, seed >>> 0, step, topK, f32(topP), f32(1 / temperature), f32(repetitionPenalty)], [rows]);
+  return ids;
+}

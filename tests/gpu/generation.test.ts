@@ -1,0 +1,175 @@
+/** Answers of the real engine: what is drawn is what the trainer's own pass says, however the work is split. */
+import { describe, expect, it } from 'vitest';
+import { generate, type DecodingOptions } from '../../src/generation/generate.ts';
+import { headLogits } from '../../src/kernels/sample.ts';
+import { passContext, type Qwen3VL } from '../../src/model/qwen3-vl.ts';
+import { sampleLengths, sliceBatch } from '../../src/processing/slice-batch.ts';
+import type { PackedBatch } from '../../src/processing/types.ts';
+import type { GeneratedAnswer, SamplingSettings } from '../../src/training/model-contract.ts';
+import type { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import { plainChoice, plainGreedy, plainProbabilities } from '../reference/sampling.ts';
+import { useGpu } from './open.ts';
+import { attach, loadTiny, scramble, syntheticBatch } from './tiny-model.ts';
+
+const gpuOf = useGpu();
+const SAMPLING: SamplingSettings = { temperature: 1.2, topK: 60, topP: 0.95, repetitionPenalty: 1.1, seed: 5, firstSequence: 40 };
+const LENGTHS = [19, 7, 30];
+const GENERATIONS = 3;
+const NEW_TOKENS = 11;
+
+async function open(): Promise<{ model: Qwen3VL; trainable: TrainableQwen3VL; prompts: PackedBatch }> {
+  const model = await loadTiny(gpuOf());
+  const trainable = attach(model, ['q_proj', 'v_proj', 'down_proj']);
+  await scramble(trainable);
+  return { model, trainable, prompts: syntheticBatch(model, 31, LENGTHS, [[1, 4, 6], null, [1, 4, 4]]) };
+}
+
+const options = (changed: Partial<DecodingOptions> = {}): DecodingOptions => ({ maxNewTokens: NEW_TOKENS, stopIds: [], numGenerations: GENERATIONS, sampling: SAMPLING, ...changed });
+const answer = ({ model, trainable, prompts }: Awaited<ReturnType<typeof open>>, changed: Partial<DecodingOptions> = {}) =>
+  generate(model, passContext(model.gpu, trainable.adapter, null), prompts, LENGTHS.map(() => 0), options(changed));
+
+/** One prompt with one answer, all answer tokens being targets. */
+function withAnswer(model: Qwen3VL, prompts: PackedBatch, prompt: number, ids: readonly number[]): PackedBatch {
+  const one = sliceBatch(prompts, prompt, 1, model.config.spatialMergeSize);
+  const length = one.tokenCount + ids.length;
+  const rowCount = Math.ceil(length / 64) * 64;
+  const rows = (fill: (row: number) => number) => Int32Array.from({ length: rowCount }, (_, row) => fill(row));
+  return {
+    ...one,
+    tokenCount: length,
+    rowCount,
+    inputIds: rows((row) => (row < one.tokenCount ? one.inputIds[row] : (ids[row - one.tokenCount] ?? 0))),
+    positionIds: Int32Array.from({ length: 3 * rowCount }, (_, i) => (i % rowCount < length ? i % rowCount : 0)),
+    segmentStart: rows((row) => (row < length ? 0 : row)),
+    segmentEnd: rows((row) => (row < length ? length : row + 1)),
+    targetRows: Int32Array.from(ids, (_, i) => one.tokenCount - 1 + i),
+    targetIds: Int32Array.from(ids),
+    targetSample: new Int32Array(ids.length),
+  };
+}
+
+/** Logits that the training pass computes at the targets' rows. */
+async function targetLogits(model: Qwen3VL, trainable: TrainableQwen3VL, batch: PackedBatch): Promise<Float32Array[]> {
+  const hidden = model.hiddenStates(passContext(model.gpu, trainable.adapter, null), batch);
+  const logits = headLogits(model.gpu, hidden, model.weights.head);
+  const values = await model.gpu.readFloats(logits);
+  hidden.dispose();
+  logits.dispose();
+  const width = model.config.vocabSize;
+  return Array.from(batch.targetRows, (row) => values.slice(row * width, (row + 1) * width));
+}
+
+describe('sampled answers', () => {
+  it('are what the training pass over prompt and answer says, token by token', async () => {
+    const opened = await open();
+    const { model, trainable, prompts } = opened;
+    const answers = await answer(opened);
+    expect(answers.map(({ ids }) => ids.length)).toEqual(new Array(9).fill(NEW_TOKENS));
+    expect(new Set(answers.map(({ ids }) => ids.join())).size).toBe(9);
+    for (const sequence of [0, 1, 4, 8]) {
+      const prompt = Math.floor(sequence / GENERATIONS);
+      const { ids } = answers[sequence];
+      const batch = withAnswer(model, prompts, prompt, ids);
+      const logits = await targetLogits(model, trainable, batch);
+      const seen = new Set(sliceBatch(prompts, prompt, 1, model.config.spatialMergeSize).inputIds.subarray(0, LENGTHS[prompt]));
+      ids.forEach((id, step) => {
+        expect(plainChoice(logits[step], SAMPLING, SAMPLING.firstSequence + sequence, step, seen), `sequence ${sequence}, step ${step}`).toBe(id);
+        seen.add(id);
+      });
+      const { logProbs } = await trainable.scoreTokens(batch, { temperature: SAMPLING.temperature, model: 'policy' });
+      ids.forEach((id, step) => expect(logProbs[step]).toBeCloseTo(Math.log(plainProbabilities(logits[step], { ...SAMPLING, topK: 0, topP: 1, repetitionPenalty: 1 })[id]), 4));
+    }
+    trainable.dispose();
+    model.dispose();
+  });
+
+  it('do not depend on the split, and are the same again', async () => {
+    const opened = await open();
+    const { model, trainable, prompts } = opened;
+    const whole = await answer(opened);
+    expect(await answer(opened)).toEqual(whole);
+    expect(await answer(opened, { cacheBytes: 1 }), 'one completion at a time').toEqual(whole);
+    const second = await generate(model, passContext(model.gpu, trainable.adapter, null), sliceBatch(prompts, 1, 1, model.config.spatialMergeSize), [0], options({ sampling: { ...SAMPLING, firstSequence: SAMPLING.firstSequence + GENERATIONS } }));
+    expect(second).toEqual(whole.slice(GENERATIONS, 2 * GENERATIONS));
+    const other = await answer(opened, { sampling: { ...SAMPLING, seed: 6 } });
+    expect(other.filter(({ ids }, i) => ids.join() === whole[i].ids.join()).length).toBe(0);
+    trainable.dispose();
+    model.dispose();
+  });
+
+  it('end at a stop token; the others go on as if alone', async () => {
+    const opened = await open();
+    const free = await answer(opened, { maxNewTokens: 20 });
+    // Ends some sequences before the first look, some later, some never.
+    const stopIds = [free[0].ids[2], free[4].ids[9]];
+    const cut = (ids: number[]): GeneratedAnswer => {
+      const at = ids.findIndex((id) => stopIds.includes(id));
+      return at < 0 ? { ids, stopId: null } : { ids: ids.slice(0, at), stopId: ids[at] };
+    };
+    const stopped = await answer(opened, { maxNewTokens: 20, stopIds });
+    expect(stopped).toEqual(free.map(({ ids }) => cut(ids)));
+    expect(stopped.filter(({ stopId }) => stopId !== null).length).toBeGreaterThanOrEqual(2);
+    expect(stopped.some(({ stopId }) => stopId === null)).toBe(true);
+    opened.trainable.dispose();
+    opened.model.dispose();
+  });
+
+  it('arrive a few tokens at a time, and stop when told to', async () => {
+    const opened = await open();
+    const streamed: number[][] = Array.from({ length: 9 }, () => []);
+    const progress: number[][] = [];
+    const answers = await answer(opened, {
+      maxNewTokens: 18,
+      onTokens: (fresh, done, total) => {
+        fresh.forEach((ids, i) => streamed[i].push(...ids));
+        progress.push([done, total]);
+        return true;
+      },
+    });
+    expect(streamed).toEqual(answers.map(({ ids }) => ids));
+    expect(progress).toEqual([[8, 18], [16, 18], [18, 18]]);
+    const early = await answer(opened, { maxNewTokens: 18, onTokens: () => false });
+    expect(early).toEqual(answers.map(({ ids }) => ({ ids: ids.slice(0, 8), stopId: null })));
+    opened.trainable.dispose();
+    opened.model.dispose();
+  });
+
+  it('are refused for settings outside their range', async () => {
+    const opened = await open();
+    await expect(answer(opened, { sampling: { ...SAMPLING, temperature: 0 } })).rejects.toThrow('temperature must be above 0');
+    await expect(answer(opened, { sampling: { ...SAMPLING, topP: 1.5 } })).rejects.toThrow('top_p');
+    opened.trainable.dispose();
+    opened.model.dispose();
+  });
+});
+
+describe('greedy answers', () => {
+  it.each([1, 1.3])('with penalty %f are the most likely tokens of the training pass', async (repetitionPenalty) => {
+    const opened = await open();
+    const { model, trainable, prompts } = opened;
+    const answers = await answer(opened, { numGenerations: 1, sampling: null, repetitionPenalty });
+    for (const [prompt, { ids }] of answers.entries()) {
+      const logits = await targetLogits(model, trainable, withAnswer(model, prompts, prompt, ids));
+      const seen = new Set(sliceBatch(prompts, prompt, 1, model.config.spatialMergeSize).inputIds.subarray(0, LENGTHS[prompt]));
+      ids.forEach((id, step) => {
+        expect(plainGreedy(logits[step], repetitionPenalty, seen), `prompt ${prompt}, step ${step}`).toBe(id);
+        seen.add(id);
+      });
+    }
+    expect(sampleLengths(prompts)).toEqual(LENGTHS);
+    trainable.dispose();
+    model.dispose();
+  });
+
+  it('come from the adapter or from the base, as asked', async () => {
+    const opened = await open();
+    const { model, trainable, prompts } = opened;
+    const ask = (adapter: 'policy' | 'base') => trainable.generate(prompts, [0, 0, 0], { maxNewTokens: 6, stopIds: [], numGenerations: 1, sampling: null, adapter });
+    const base = await generate(model, passContext(model.gpu, null, null), prompts, [0, 0, 0], options({ maxNewTokens: 6, numGenerations: 1, sampling: null }));
+    expect(await ask('base')).toEqual(base);
+    expect(await ask('policy')).not.toEqual(base);
+    expect(await trainable.generateGreedy(prompts, [0, 0, 0], 6, [])).toEqual(await ask('policy'));
+    trainable.dispose();
+    model.dispose();
+  });
+});
