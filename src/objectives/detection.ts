@@ -111,14 +111,14 @@ export function detectionMetrics(pairs: readonly AnswerPair[], { categories = []
   };
 }
 
-interface BestMatch {
+export interface BestMatch {
   iou: number;
   category: boolean;
   status: boolean;
 }
 
 /** The first prediction with the highest IoU decides about category and status; without overlap both are wrong. */
-function bestMatch(object: DetectedObject, predicted: readonly DetectedObject[]): BestMatch {
+export function bestMatch(object: DetectedObject, predicted: readonly DetectedObject[]): BestMatch {
   let iou = 0;
   let best: DetectedObject | null = null;
   for (const candidate of predicted) {
