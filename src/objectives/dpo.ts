@@ -1,4 +1,5 @@
 /** DPO and its relatives as functions of summed log-probabilities; formulas as in TRL's dpo_trainer.py (_compute_loss), in float64. */
+import { LorikeetError } from '../protocol/errors.ts';
 
 export const DPO_LOSS_TYPES = [
   'sigmoid',
@@ -133,11 +134,20 @@ function term(type: Exclude<DpoLossType, 'sft'>, { policyChosen, policyRejected,
   }
 }
 
+/** @throws LorikeetError "config" where there is not one weight for each loss type, or no loss type at all */
+function checkDpoSettings({ lossTypes, lossWeights }: Pick<DpoSettings, 'lossTypes' | 'lossWeights'>): void {
+  if (lossTypes.length > 0 && lossTypes.length === lossWeights.length) return;
+  throw new LorikeetError('config', `loss_type names ${lossTypes.length} losses, loss_weights gives ${lossWeights.length} weights.`, 'Give one weight for each loss.', { field: 'loss_weights' });
+}
+
 /**
  * Loss, gradient and figures of a micro-batch: Σ over loss types of weight × mean over the batch's pairs. "sft" is the
  * mean −log p over the chosen answers' tokens.
+ * @throws LorikeetError "config" unless there is one weight for each loss type
  */
-export function dpoLoss(pairs: readonly DpoPair[], { beta, lossTypes, lossWeights, labelSmoothing }: DpoSettings, normalizer: DpoNormalizer): DpoResult {
+export function dpoLoss(pairs: readonly DpoPair[], settings: DpoSettings, normalizer: DpoNormalizer): DpoResult {
+  checkDpoSettings(settings);
+  const { beta, lossTypes, lossWeights, labelSmoothing } = settings;
   const result: DpoResult = { loss: 0, dChosen: [], dRejected: [], perPair: [] };
   for (const pair of pairs) {
     let [loss, dChosen, dRejected] = [0, 0, 0];

@@ -89,13 +89,14 @@ function tokenWeight({ logProbs, masked }: GrpoRow, rows: number, tokensHere: nu
   if (masked) return 0;
   switch (lossType) {
     case 'grpo':
-      return 1 / (logProbs.length * rows * microBatches);
+      // An answer without tokens adds nothing, but still is a row.
+      return 1 / (Math.max(1, logProbs.length) * rows * microBatches);
     case 'bnpo':
-      return 1 / (tokensHere * microBatches);
+      return 1 / (Math.max(1, tokensHere) * microBatches);
     case 'dr_grpo':
       return 1 / (rows * maxCompletionLength * microBatches);
     default:
-      return 1 / completionTokens;
+      return 1 / Math.max(1, completionTokens);
   }
 }
 
@@ -143,7 +144,7 @@ function rowLoss({ logProbs, oldLogProbs, refLogProbs, advantage }: GrpoRow, set
 
 /** Token-weighted means over the micro-batch, and the extremes of the rows' own shares. */
 function clipRatios(rows: readonly { low: number; high: number; weight: number }[]): Omit<GrpoStats, 'kl'> {
-  const total = rows.reduce((sum, { weight }) => sum + weight, 0);
+  const total = rows.reduce((sum, { weight }) => sum + weight, 0) || 1;
   const over = (of: (row: { low: number; high: number }) => number) => rows.reduce((sum, row) => sum + of(row) * row.weight, 0) / total;
   const [lowMean, highMean] = [over(({ low }) => low), over(({ high }) => high)];
   return { lowMean, lowMin: Math.min(...rows.map(({ low }) => low)), highMean, highMax: Math.max(...rows.map(({ high }) => high)), regionMean: lowMean + highMean };

@@ -71,4 +71,9 @@ describe('dpoLoss', () => {
       expect([far.loss, ...far.dChosen, ...far.dRejected].every(Number.isFinite)).toBe(true);
     }
   });
+
+  it.each([[['sigmoid', 'sft'], [1]], [[], []]] as const)('refuses losses %j with weights %j', (lossTypes, lossWeights) => {
+    const call = () => dpoLoss(pairs, { ...settings('sigmoid'), lossTypes: [...lossTypes], lossWeights: [...lossWeights] }, normalizer);
+    expect(call).toThrowError(expect.objectContaining({ code: 'config' }));
+  });
 });

@@ -126,4 +126,11 @@ describe('grpoLoss', () => {
       expect(halves[0] + halves[1]).toBeCloseTo(whole, 12);
     }
   });
+
+  it.each(GRPO_LOSS_TYPES)('%s stays finite with an answer without tokens', (type) => {
+    const empty = { logProbs: [], oldLogProbs: null, refLogProbs: null, advantage: 1, masked: false };
+    const { loss, gradients, stats } = grpoLoss([empty], settingsOf(type, 0), { rows: 1, completionTokens: 0, microBatches: 1 });
+    expect([loss, gradients[0].length]).toEqual([0, 0]);
+    expect(Object.values(stats).every((value) => value === null || Number.isFinite(value))).toBe(true);
+  });
 });
