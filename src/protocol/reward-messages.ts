@@ -1,0 +1,42 @@
+/** What crosses between a session and the worker that runs a user's own reward. Plain data only. */
+
+/** What the user's function is given. Boxes are in thousandths of the image. */
+export interface RewardCall {
+  completion: string;
+  /** The dataset's answer. */
+  truth: string;
+  /** Objects read from the completion and from the truth. */
+  objects: RewardCallObject[];
+  truthObjects: RewardCallObject[];
+  prompt: string;
+  /** Further fields of the dataset's sample. */
+  extra: Record<string, unknown>;
+}
+
+export interface RewardCallObject {
+  category: string;
+  status: string;
+  box: [x1: number, y1: number, x2: number, y2: number];
+}
+
+/**
+ * Why a completion has no reward:
+ * "threw" the function failed; "slow" it ran past its time; "undefined" it returned nothing; "not-a-number" something
+ * else than a number or null; "nan" and "infinite" no usable number; "source" it could not be loaded at all.
+ */
+export const CUSTOM_REWARD_FAULTS = ['threw', 'slow', 'undefined', 'not-a-number', 'nan', 'infinite', 'source'] as const;
+export type CustomRewardFault = (typeof CUSTOM_REWARD_FAULTS)[number];
+
+/** A reward of null without fault is the function's own: this completion does not count for it. */
+export type RewardOutcome = { reward: number | null; fault: null } | { reward: null; fault: CustomRewardFault; message: string };
+
+export type ToRewardWorker =
+  | { kind: 'load'; source: string }
+  /** `seed` decides what Math.random gives during the call. */
+  | { kind: 'score'; id: number; seed: number; call: RewardCall };
+
+export type FromRewardWorker =
+  /** The worker is up and its doors are closed. */
+  | { kind: 'ready' }
+  | { kind: 'loaded'; /** Null when it went well. */ fault: string | null }
+  | { kind: 'scored'; id: number; outcome: RewardOutcome };

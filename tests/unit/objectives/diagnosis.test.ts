@@ -1,0 +1,37 @@
+import { describe, expect, it } from 'vitest';
+import { diagnose, DIAGNOSIS_CODES, type FigureRow } from '../../../src/objectives/diagnosis.ts';
+
+const rows = (count: number, figures: (i: number) => FigureRow) => Array.from({ length: count }, (_, i) => ({ step: i + 1, ...figures(i) }));
+const codes = (found: ReturnType<typeof diagnose>) => found.map(({ code }) => code);
+const seen = new Set<string>();
+
+describe('diagnose', () => {
+  it.each([
+    ['grpo-loss-near-zero', 'grpo', rows(3, () => ({ loss: 0.0004 })), 'info'],
+    ['zero-variance-groups', 'grpo-trl', rows(12, (i) => ({ frac_reward_zero_std: i < 2 ? 0 : 0.6 })), 'warning'],
+    ['kl-drift', 'grpo', rows(3, () => ({ kl: 0.2 })), 'warning'],
+    ['length-cut', 'grpo', rows(3, () => ({ 'completions/clipped_ratio': 0.25 })), 'warning'],
+    ['reward-flat', 'grpo', rows(20, (i) => ({ reward: i % 2, reward_std: 1 })), 'warning'],
+    ['both-log-probs-falling', 'dpo', rows(8, (i) => ({ 'logps/chosen': -10 - i, 'logps/rejected': -10 - 2 * i, 'rewards/margins': i })), 'info'],
+    ['both-log-probs-falling', 'dpo', rows(8, (i) => ({ 'logps/chosen': -10 - i, 'logps/rejected': -10 - i, 'rewards/margins': 0 })), 'warning'],
+    ['accuracy-at-chance', 'dpo', rows(10, (i) => ({ 'rewards/accuracies': i % 2 })), 'warning'],
+  ] as const)('%s in %s', (code, method, log, severity) => {
+    const found = diagnose(log, method);
+    expect(codes(found)).toEqual([code]);
+    expect(found[0].severity).toBe(severity);
+    expect(Object.values(found[0].values).every(Number.isFinite)).toBe(true);
+    seen.add(code);
+  });
+
+  it('has a case above for each code', () => expect([...seen].sort()).toEqual([...DIAGNOSIS_CODES].sort()));
+
+  it.each([
+    ['a healthy GRPO run', 'grpo', rows(20, (i) => ({ loss: 0.1, kl: 0.02, frac_reward_zero_std: 0.2, 'completions/clipped_ratio': 0, reward: i, reward_std: 1 }))],
+    ['a healthy DPO run', 'dpo', rows(20, (i) => ({ 'logps/chosen': -10 + i, 'logps/rejected': -10 - i, 'rewards/margins': i, 'rewards/accuracies': 0.9 }))],
+    ['rows without these figures', 'dpo', rows(20, () => ({ loss: null, kl: NaN }))],
+    ['no rows', 'grpo', []],
+    ['SFT', 'sft', rows(5, () => ({ loss: 0, kl: 9 }))],
+  ] as const)('has nothing to say of %s', (_, method, log) => expect(diagnose(log, method)).toEqual([]));
+
+  it('puts warnings first', () => expect(codes(diagnose(rows(3, () => ({ loss: 0, kl: 1 })), 'grpo'))).toEqual(['kl-drift', 'grpo-loss-near-zero']));
+});
