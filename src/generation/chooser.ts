@@ -21,7 +21,10 @@ export class TokenChooser {
   private readonly seen: tf.Tensor | null;
   private rows: tf.Tensor;
 
-  /** @param promptIds tokens of each prompt of the wave; the penalty holds for them too */
+  /**
+   * @param promptIds tokens of each prompt of the wave; the penalty holds for them too
+   * @param suppressId never drawn
+   */
   constructor(
     private readonly gpu: Gpu,
     private readonly head: GpuTable,
@@ -29,8 +32,9 @@ export class TokenChooser {
     repetitionPenalty: number,
     sequences: readonly Sequence[],
     promptIds: readonly Int32Array[],
+    suppressId?: number,
   ) {
-    this.settings = { draw: sampling, repetitionPenalty };
+    this.settings = { draw: sampling && { ...sampling, suppressId }, repetitionPenalty };
     this.seen = repetitionPenalty === 1 ? null : this.uploadSeen(sequences, promptIds);
     this.rows = this.uploadRows(sequences);
   }

@@ -13,7 +13,7 @@ import type { Prefilled } from './prefill.ts';
 /** Steps between looks at what was generated: reading waits for the GPU. */
 const STEPS_PER_READ = 8;
 
-export interface WaveOptions extends Pick<GenerationOptions, 'maxNewTokens' | 'stopIds' | 'sampling' | 'repetitionPenalty'> {
+export interface WaveOptions extends Pick<GenerationOptions, 'maxNewTokens' | 'stopIds' | 'sampling' | 'repetitionPenalty' | 'suppressId'> {
   /** Called with the new ids of each answer after every read, and the tokens each may have by now; false ends the wave. */
   onRead: (fresh: ReadonlyMap<number, number[]>, steps: number) => boolean | Promise<boolean>;
 }
@@ -32,7 +32,7 @@ export async function decodeWave(
   const capacity = completionRows(maxNewTokens);
   const own = KeyValueCache.empty(gpu, config.numHiddenLayers, sequences.length * capacity, config.numKeyValueHeads * config.headDim);
   const penalty = sampling ? sampling.repetitionPenalty : (options.repetitionPenalty ?? 1);
-  const chooser = new TokenChooser(gpu, weights.head, sampling, penalty, sequences, prompts.ids);
+  const chooser = new TokenChooser(gpu, weights.head, sampling, penalty, sequences, prompts.ids, options.suppressId);
   let active = sequences;
   let recent = gpu.empty([STEPS_PER_READ, active.length], 'int32');
   let ids = firstTokens(context, prompts, active, chooser);

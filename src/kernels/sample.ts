@@ -16,10 +16,15 @@ export interface ChoiceSettings {
     /** Only the most likely tokens whose probabilities together reach this, and those as likely as the last of them; 1 = all. */
     topP: number;
     seed: number;
+    /** Never drawn; absent = none. */
+    suppressId?: number;
   } | null;
   /** Logits of seen tokens are divided (positive) or multiplied (negative) by it; 1 = off. */
   repetitionPenalty: number;
 }
+
+/** No token's id. */
+const NONE = 0xffffffff;
 
 /** Logits of every token [rows, vocabulary] of hidden [rows, hidden]. */
 export function headLogits(gpu: Gpu, hidden: tf.Tensor, head: GpuTable): tf.Tensor {
@@ -49,6 +54,6 @@ export function chooseTokens(gpu: Gpu, logits: tf.Tensor, sequences: tf.Tensor, 
   });
   const ids = gpu.empty([rows], 'int32');
   const { temperature, topK, topP, seed } = draw ?? { temperature: 1, topK: 0, topP: 1, seed: 0 };
-  gpu.run(kernel, [logits, sequences, seen ?? gpu.unusedOutput, ids], [vocabulary, seed >>> 0, step, topK, f32(topP), f32(1 / temperature), f32(repetitionPenalty)], [rows]);
+  gpu.run(kernel, [logits, sequences, seen ?? gpu.unusedOutput, ids], [vocabulary, seed >>> 0, step, topK, f32(topP), f32(1 / temperature), f32(repetitionPenalty), draw?.suppressId ?? NONE], [rows]);
   return ids;
 }

@@ -1,7 +1,7 @@
 // The next token of each sequence, one workgroup for each. Needs philox.wgsl.
 // Candidates are the logits at or above a threshold, found digit by digit over their orderable bits; probabilities are whole numbers
 // of about 2^-30, whose sums do not depend on the order of adding.
-struct Params { vocabulary: u32, seed: u32, step: u32, topK: u32, topP: f32, inverseTemperature: f32, penalty: f32 }
+struct Params { vocabulary: u32, seed: u32, step: u32, topK: u32, topP: f32, inverseTemperature: f32, penalty: f32, suppressed: u32 }
 // [sequences, vocabulary]
 @group(0) @binding(0) var<storage, read> logits: array<f32>;
 // per sequence: its row of `seen`, and its counter
@@ -25,6 +25,7 @@ var<private> unit: f32;
 
 // The logit of token i after penalty and temperature
 fn scoreOf(i: u32) -> f32 {
+  if (i == params.suppressed) { return LOWEST; }
   var logit = logits[row * params.vocabulary + i];
   if (PENALIZED) {
     if ((seen[seenRow + i / 32u] & (1u << (i % 32u))) != 0u) { logit = select(logit / params.penalty, logit * params.penalty, logit < 0.0); }

@@ -71,6 +71,8 @@ export const trainingConfigSchema = v.strictObject({
   eval_on_start: v.optional(v.boolean(), true),
   /** Part of the training samples kept aside when no validation file is given; 0 = none. */
   validation_split: v.optional(real(0, 0.9), 0),
+  /** Temperature of validation answers in reward training; 0 = greedy. */
+  eval_temperature: v.optional(real(0, 100), 0),
   /** Validation samples used; 0 = all. */
   eval_num_samples: v.optional(count(0), 50),
   eval_sample_selection: v.optional(v.picklist(['first', 'random']), 'first'),

@@ -66,6 +66,7 @@ const DEMO_GRPO: TrainingConfigInput = {
   eval_steps: 20,
   eval_num_samples: 32,
   eval_on_start: true,
+  eval_temperature: 1,
 };
 
 const DEMO_BY_METHOD: Readonly<Record<Method, TrainingConfigInput>> = {
@@ -86,6 +87,7 @@ export function presetSettings(preset: PresetName, method: Method): TrainingConf
 }
 
 const GRPO_SETTINGS: readonly (keyof TrainingConfig)[] = [
+  'eval_temperature',
   'num_generations',
   'temperature',
   'top_k',

@@ -1,38 +1,60 @@
-/** Prompts for validation and the reading of what the model answers. */
+/** Prompts to be answered, and the reading of what the model answers. */
 import { categoriesOf, detectionMetrics, extractBoxes } from '../objectives/detection.ts';
 import type { DetectionMetrics } from '../objectives/detection.ts';
 import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
+import type { AnswerReader, RolloutPrompt } from '../training/methods/scorer.ts';
 import type { AnswerTask } from '../training/validation.ts';
-import type { EncodedDataset, EncodingConfig, SampleEncoder } from './encoded-dataset.ts';
+import type { EncodedDataset, EncodingConfig, SampleEncoder, SessionSample } from './encoded-dataset.ts';
 
-/** Answers on the validation split, scored with the detection metrics where the ground truth holds detections. */
-export function detectionTask(processor: Processor, encoder: SampleEncoder, dataset: EncodedDataset, config: EncodingConfig): AnswerTask {
-  const truths = dataset.validation.map(({ source }) => answerOf(source.conversation));
-  const categories = categoriesOf([...dataset.train.map(({ source }) => answerOf(source.conversation)), ...truths]);
-  const perfect = detectionMetrics(truths.map((truth) => ({ truth, answer: truth })), { categories });
+/** Categories that occur in the dataset's answers. */
+export function categoriesIn({ train, validation }: EncodedDataset): Set<string> {
+  return categoriesOf([...train, ...validation].map(({ source }) => answerOf(source.conversation)));
+}
+
+/** Reads answers; detections are scored with the categories that occur anywhere in the dataset. */
+export function answerReader(processor: Processor, dataset: EncodedDataset): AnswerReader {
+  const categories = categoriesIn(dataset);
   return {
     stopIds: processor.stopIds,
-    metricNames: perfect ? Object.keys(logNames(perfect)) : [],
-    async prompt({ index }) {
-      const sample = dataset.validation[index];
-      const { conversation, imageFiles } = sample.source;
-      const truth = answerOf(conversation);
-      const question = promptOf(conversation).findLast((message) => message.role === 'user');
-      return {
-        encoded: await encoder.encodePrompt(sample, config),
-        text: question ? messageText(question).trim() : '',
-        truth,
-        truthBoxes: extractBoxes(truth),
-        image: imageFiles[0]?.file ?? null,
-      };
-    },
+    imageTokenId: processor.imageTokenId,
     decode: (ids) => processor.decode(ids),
     boxes: extractBoxes,
-    score(pairs) {
+    metrics(pairs) {
       const metrics = detectionMetrics(pairs, { categories });
       return metrics ? logNames(metrics) : {};
     },
+  };
+}
+
+/** A sample as a prompt to be answered. */
+export async function rolloutPrompt(encoder: SampleEncoder, sample: SessionSample, index: number, config: EncodingConfig): Promise<RolloutPrompt> {
+  const { id, conversation, imageFiles, extra = {} } = sample.source;
+  const truth = answerOf(conversation);
+  const question = promptOf(conversation).findLast((message) => message.role === 'user');
+  return {
+    index,
+    id,
+    encoded: await encoder.encodePrompt(sample, config),
+    text: question ? messageText(question).trim() : '',
+    truth,
+    truthBoxes: extractBoxes(truth),
+    image: imageFiles[0]?.file ?? null,
+    extra,
+  };
+}
+
+/** Greedy answers on the validation split, scored with the detection metrics where the ground truth holds detections. */
+export function detectionTask(processor: Processor, encoder: SampleEncoder, dataset: EncodedDataset, config: EncodingConfig): AnswerTask {
+  const reader = answerReader(processor, dataset);
+  const truths = dataset.validation.map(({ source }) => answerOf(source.conversation));
+  return {
+    stopIds: reader.stopIds,
+    metricNames: Object.keys(reader.metrics(truths.map((truth) => ({ truth, answer: truth })))),
+    prompt: ({ index }) => rolloutPrompt(encoder, dataset.validation[index], index, config),
+    decode: (ids) => reader.decode(ids),
+    boxes: (answer) => reader.boxes(answer),
+    score: (pairs) => reader.metrics(pairs),
   };
 }
 

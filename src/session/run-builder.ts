@@ -1,13 +1,14 @@
 /** Puts a training run together from a model, a dataset and settings. */
 import { linearModules } from '../checkpoint/tensor-names.ts';
 import type { ModelFiles } from '../checkpoint/model-files.ts';
-import { epochOrder, selectIndices } from '../data/sampler.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
-import { LorikeetError } from '../protocol/errors.ts';
-import type { RunEnvironment } from '../protocol/log.ts';
-import type { AnswerPreview, DeviceSummary, TrainerEvent } from '../protocol/messages.ts';
+import type { RunEnvironment, RunNotice } from '../protocol/log.ts';
+import type { DeviceSummary, TrainerEvent } from '../protocol/messages.ts';
+import { say } from '../protocol/sayings.ts';
 import { LORIKEET_VERSION } from '../protocol/version.ts';
+import { withCompletion } from '../processing/completion.ts';
 import type { Processor } from '../processing/processor.ts';
+import type { EncodedSample } from '../processing/types.ts';
 import type { RunWriter } from '../storage/run-writer.ts';
 import { Checkpoints, type AdapterFormat } from '../training/checkpoints.ts';
 import type { Evaluation } from '../training/evaluation.ts';
@@ -16,11 +17,12 @@ import { TrainingRun } from '../training/loop.ts';
 import type { AdapterTensor, TrainableModel } from '../training/model-contract.ts';
 import { peftFormat } from '../training/peft-format.ts';
 import type { SampleSize } from '../training/planner.ts';
-import { SftMethod } from '../training/methods/sft.ts';
-import { Validator, type Pack } from '../training/validation.ts';
-import { detectionTask } from './answers.ts';
+import { rolloutShape } from '../training/methods/rollout-plan.ts';
+import type { RewardFault } from '../training/methods/scorer.ts';
 import { fingerprintSamples } from './encoded-dataset.ts';
 import type { EncodedDataset, SampleEncoder, SessionSample } from './encoded-dataset.ts';
+import { buildMethod } from './method-builder.ts';
+import type { ReportProgress } from './progress.ts';
 
 export interface RunIngredients {
   config: TrainingConfig;
@@ -32,34 +34,29 @@ export interface RunIngredients {
   model: TrainableModel;
 }
 
-/**
- * Validation of a run, or null when it has none.
- * @param earlier answers of the validation before a resume
- * @throws LorikeetError "config" when metric_for_best_model is not measured
- */
-export function buildValidator(parts: Omit<RunIngredients, 'model' | 'files' | 'modelName'>, earlier: readonly AnswerPreview[]): Validator | null {
-  const { config, dataset, processor, encoder } = parts;
-  if (config.eval_steps === 0 || dataset.validation.length === 0) return null;
-  const indices = selectIndices(dataset.validation.length, config.eval_num_samples, config.eval_sample_selection, config.seed);
-  const chosen = indices.map((index) => ({ index, sample: dataset.validation[index].encoded }));
-  const task = config.eval_generate ? detectionTask(processor, encoder, dataset, config) : null;
-  return new Validator(config, chosen, (samples) => processor.pack(samples), task, earlier);
-}
-
 function adapterFormat({ config, modelName, files }: Pick<RunIngredients, 'config' | 'modelName' | 'files'>): AdapterFormat {
   const { r, lora_alpha, lora_dropout, target_modules, use_rslora } = config;
   return peftFormat({ base_model_name_or_path: modelName, r, lora_alpha, lora_dropout, target_modules, use_rslora }, linearModules(files.config));
+}
+
+/** Where a run writes, and whom it tells. */
+export interface RunWork {
+  writer: RunWriter;
+  validator: Evaluation | null;
+  emit: (event: TrainerEvent) => void;
+  progress: ReportProgress;
 }
 
 /** Directory of the adapter that a run started from: its reference model, also after a resume. */
 const START_DIRECTORY = 'start';
 
 /**
- * Puts a starting adapter into the model.
+ * Puts a starting adapter into the model, and makes it the reference where the method has one.
  * @throws LorikeetError "adapter" when its modules are not those of target_modules
  */
-export async function startFrom(model: TrainableModel, tensors: readonly AdapterTensor[]): Promise<void> {
+export async function startFrom(model: TrainableModel, tensors: readonly AdapterTensor[], config: TrainingConfig): Promise<void> {
   await model.writeAdapter(tensors);
+  if (config.method !== 'sft') await model.setReference(tensors);
 }
 
 /** Keeps the starting adapter with the run. */
@@ -74,15 +71,18 @@ export async function readStart(parts: RunIngredients, writer: RunWriter): Promi
 }
 
 /** The run, ready to be restored or started. */
-export async function buildRun(parts: RunIngredients, writer: RunWriter, validator: Evaluation | null, emit: (event: TrainerEvent) => void): Promise<TrainingRun> {
-  const { config, dataset, processor, model } = parts;
-  if (config.method !== 'sft') throw new LorikeetError('config', `The method ${config.method} cannot be trained yet.`, 'Choose sft.', { field: 'method' });
-  const samples = dataset.train.map(({ encoded }) => encoded);
-  const pack: Pack = (batch) => processor.pack(batch);
-  return new TrainingRun({
+export async function buildRun(parts: RunIngredients, work: RunWork): Promise<TrainingRun> {
+  const { config, dataset, model } = parts;
+  const { writer, validator, emit, progress } = work;
+  const onFault = ({ name, count, reason }: RewardFault) => {
+    const notice: RunNotice = { step: run.stepsDone, level: 'warning', ...say('rewardFaults', { name, count, reason }), time: new Date().toISOString() };
+    writer.notice(notice);
+    emit({ type: 'notice', runId: writer.run.id, notice });
+  };
+  const run: TrainingRun = new TrainingRun({
     config,
     model,
-    method: new SftMethod(config, model, samples, (epoch) => epochOrder(samples.length, config.seed, epoch), pack),
+    method: buildMethod(parts, { model, writer, progress, onFault }),
     dataFingerprint: await fingerprintSamples(dataset.train),
     validator,
     writer,
@@ -90,15 +90,23 @@ export async function buildRun(parts: RunIngredients, writer: RunWriter, validat
     emit,
     clock: () => performance.now(),
   });
+  return run;
 }
 
 /** Sizes of all samples, for the planner. */
-export function sampleSizes(samples: readonly SessionSample[]): SampleSize[] {
-  return samples.map(({ encoded }) => ({
-    tokens: encoded.inputIds.length,
-    patches: encoded.grids.reduce((sum, [t, h, w]) => sum + t * h * w, 0),
-    labelTokens: countLabelTokens(encoded),
-  }));
+export function sampleSizes(samples: readonly SessionSample[], config: TrainingConfig): SampleSize[] {
+  return samples.map(({ encoded, rejected }) => {
+    const sides = rejected ? [encoded, rejected] : [encoded];
+    const patches = encoded.grids.reduce((sum, [t, h, w]) => sum + t * h * w, 0);
+    const size = {
+      tokens: sides.reduce((sum, { inputIds }) => sum + inputIds.length, 0),
+      patches: patches * sides.length,
+      labelTokens: sides.reduce((sum, side) => sum + countLabelTokens(side), 0),
+    };
+    if (!sampling(config)) return size;
+    const { num_generations: group, max_completion_length: answer } = config;
+    return { tokens: group * (size.tokens + answer), patches: group * patches, labelTokens: group * answer };
+  });
 }
 
 /** Below this estimate no device runs out of memory. */
@@ -111,13 +119,21 @@ const TRIAL_BYTES = 2 ** 30;
  */
 export async function tryLargestBatch({ config, dataset, processor, model }: RunIngredients, estimatedBytes: number): Promise<void> {
   if (estimatedBytes < TRIAL_BYTES) return;
-  const longest = [...dataset.train]
-    .sort((a, b) => b.encoded.inputIds.length - a.encoded.inputIds.length)
-    .slice(0, config.per_device_train_batch_size)
-    .map(({ encoded }) => encoded);
-  const batch = await processor.pack(longest);
+  const sides = ({ encoded, rejected }: SessionSample) => (rejected ? [encoded, rejected] : [encoded]);
+  const length = (sample: SessionSample) => sides(sample).reduce((sum, { inputIds }) => sum + inputIds.length, 0);
+  const longest = [...dataset.train].sort((a, b) => length(b) - length(a));
+  const batch = await processor.pack(sampling(config) ? worstAnswers(longest[0], config, processor) : longest.slice(0, config.per_device_train_batch_size).flatMap(sides));
   const loss = await model.forwardBackward(batch, new Float32Array(batch.targetIds.length), 0);
   await loss.read();
+}
+
+const sampling = ({ method }: TrainingConfig) => method === 'grpo' || method === 'grpo-trl';
+
+/** A micro-batch of the longest prompt with answers that all reach the limit. */
+function worstAnswers({ encoded }: SessionSample, config: TrainingConfig, processor: Processor): EncodedSample[] {
+  const ids = new Array<number>(config.max_completion_length).fill(processor.padId);
+  const row = withCompletion(encoded, ids, { imageTokenId: processor.imageTokenId });
+  return Array.from({ length: rolloutShape(config).rows }, () => row);
 }
 
 /** Device, software and precision that a run is made with. */

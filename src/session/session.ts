@@ -14,8 +14,9 @@ import type { TrainingRun } from '../training/loop.ts';
 import { planRun } from '../training/planner.ts';
 import type { EncodedDataset } from './encoded-dataset.ts';
 import type { Engine, OpenEngine } from './engine.ts';
-import { progressReporter } from './progress.ts';
-import { buildRun, buildValidator, environmentOf, keepStart, readStart, sampleSizes, startFrom, tryLargestBatch } from './run-builder.ts';
+import { progressReporter, type ReportProgress } from './progress.ts';
+import { buildValidator } from './method-builder.ts';
+import { buildRun, environmentOf, keepStart, readStart, sampleSizes, startFrom, tryLargestBatch } from './run-builder.ts';
 import type { RunIngredients } from './run-builder.ts';
 import { checkFits, openAdapter, summarizeAdapter } from './starting-adapter.ts';
 import type { StartingAdapter } from './starting-adapter.ts';
@@ -26,6 +27,7 @@ export class TrainerSession {
   private engine: Promise<Engine> | null = null;
   private readonly model: SessionModel;
   private readonly dataset: SessionDataset;
+  private readonly progress: ReportProgress;
   private active: { id: string; run: TrainingRun } | null = null;
   private queue: Promise<unknown> = Promise.resolve();
   private lost: LorikeetError | null = null;
@@ -40,9 +42,9 @@ export class TrainerSession {
     private readonly demoUrl: string,
     private readonly publish: (event: TrainerEvent) => void,
   ) {
-    const progress = progressReporter(publish);
-    this.model = new SessionModel(() => this.device(), demoUrl, progress);
-    this.dataset = new SessionDataset(demoUrl, progress);
+    this.progress = progressReporter(publish);
+    this.model = new SessionModel(() => this.device(), demoUrl, this.progress);
+    this.dataset = new SessionDataset(demoUrl, this.progress);
   }
 
   /**
@@ -136,7 +138,7 @@ export class TrainerSession {
     const data = await this.dataset.encode(model, config);
     requireSamples(data);
     const engine = await this.device();
-    return planRun(model.files.config, config, sampleSizes(data.train), engine.flopsPerSecond, data.validation.length);
+    return planRun(model.files.config, config, sampleSizes(data.train, config), engine.flopsPerSecond, data.validation.length);
   }
 
   private async start({ runId, name, config, adapter }: Extract<Request, { type: 'start' }>): Promise<{ runId: string }> {
@@ -147,9 +149,9 @@ export class TrainerSession {
       const starting = adapter ? await this.openAdapter(adapter) : null;
       if (starting) checkFits(starting, config);
       const parts = await this.ingredients(config);
-      if (starting) await startFrom(parts.model, starting.adapter.tensors);
+      if (starting) await startFrom(parts.model, starting.adapter.tensors, config);
       const plan = await this.plan(config);
-      const validator = buildValidator(parts, []);
+      const validator = await buildValidator(parts, []);
       await tryLargestBatch(parts, plan.memory.total);
       const { source } = this.dataset;
       const { reference, name: modelName } = this.model.require();
@@ -169,7 +171,7 @@ export class TrainerSession {
         deletedAt: null,
       });
       if (starting) await keepStart(parts, writer, starting.adapter.tensors);
-      const run = await buildRun(parts, writer, validator, this.emit);
+      const run = await buildRun(parts, { writer, validator, emit: this.emit, progress: this.progress });
       if (starting) this.notice(writer, 0, 'info', say('startedFrom', { name: starting.name }));
       for (const warning of startWarnings(config, environment.mixed_precision, parts.dataset, dataset)) this.notice(writer, 0, 'warning', warning);
       this.launch(runId, run, release);
@@ -191,8 +193,9 @@ export class TrainerSession {
       const { device } = await this.device();
       const parts = await this.ingredients(config);
       const start = await readStart(parts, writer);
-      if (start) await startFrom(parts.model, start);
-      const run = await buildRun(parts, writer, buildValidator(parts, await writer.readAnswers()), this.emit);
+      if (start) await startFrom(parts.model, start, config);
+      const validator = await buildValidator(parts, await writer.readAnswers());
+      const run = await buildRun(parts, { writer, validator, emit: this.emit, progress: this.progress });
       const step = await run.restore();
       this.notice(writer, step, 'info', say('resumed', { step }));
       if (device.adapter !== environment.adapter) {

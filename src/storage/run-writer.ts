@@ -217,8 +217,8 @@ export class RunWriter {
   /** Keeps the image of a training sample, once, for the page's view of completions. */
   async keepSampleImage(sample: number, image: Blob): Promise<void> {
     if (this.keptImages.has(sample)) return;
-    this.keptImages.add(sample);
     await this.serially(() => commit({ put: [[keyOf.sampleImage(this.run.id, sample), image]] }));
+    this.keptImages.add(sample);
   }
 
   /** Answers of the last validation, or none. */

@@ -193,8 +193,10 @@ export class TrainingRun {
     if (config.method === 'grpo') row.lr = row.learning_rate;
     writer.append([{ kind: 'train', row }], { step: row.step, lastLoss: row.loss });
     emit({ type: 'train', runId: this.runId, row });
-    const groups = work.completions?.();
-    if (!groups) return;
+    const sampled = await work.completions?.();
+    if (!sampled) return;
+    const { groups, images } = sampled;
+    for (const [sample, image] of images) await this.persist(() => writer.keepSampleImage(sample, image));
     await this.persist(() => writer.writeCompletions(row.step, groups));
     emit({ type: 'completions', runId: this.runId, step: row.step, groups });
   }

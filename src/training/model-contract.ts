@@ -60,6 +60,8 @@ export interface GenerationOptions {
   sampling: SamplingSettings | null;
   /** Penalty for greedy decoding; `sampling` has its own. 1 = off. */
   repetitionPenalty?: number;
+  /** Never drawn, whatever its logit: the id that stands for a part of an image. */
+  suppressId?: number;
   /** Which weights answer. */
   adapter: 'policy' | 'base';
   /** New ids of each sequence as they arrive, a few steps at a time; false ends the generation early. */

@@ -24,6 +24,7 @@ import { say, type Saying } from '../protocol/sayings.ts';
 import { memoryBytes } from '../quantization/packed-weight.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
 import { BatchPlan } from './batches.ts';
+import { RolloutPlan, rolloutShape } from './methods/rollout-plan.ts';
 
 /** Sizes of one sample. */
 export interface SampleSize {
@@ -51,38 +52,61 @@ export function weightKind(module: LinearModule, config: Pick<TrainingConfig, 'l
  * @throws LorikeetError "config" when target_modules match nothing
  */
 export function planRun(model: Qwen3VLConfig, config: TrainingConfig, sizes: readonly SampleSize[], flopsPerSecond: number | null, validationSamples = 0): RunPlan {
-  const batches = new BatchPlan(config, sizes.length, () => []);
+  const steps = stepShape(config, sizes.length);
   const modules = linearModules(model);
   const targets = new Set(matchTargetModules(config.target_modules, modules.map(({ path }) => path)));
   const adapted = modules.filter(({ path }) => targets.has(path));
   const trainableParameters = adapted.reduce((sum, { inFeatures, outFeatures }) => sum + config.r * (inFeatures + outFeatures), 0);
   const visionAdapted = adapted.some(({ part }) => part === 'visual');
-  const largest = largestBatch(sizes, config.per_device_train_batch_size);
+  const largest = largestBatch(sizes, steps.perMicroBatch);
   const weights = weightBytes(model, modules, config);
   const adapterAndOptimizer = 4 * FLOAT * trainableParameters;
   const activations = activationBytes(model, config, largest, visionAdapted);
-  const stepSeconds = flopsPerSecond === null ? null : stepFlops(model, config, modules, sizes, visionAdapted) / flopsPerSecond;
+  const stepSeconds = flopsPerSecond === null ? null : stepFlops(model, config, modules, sizes, visionAdapted, steps.perStep) / flopsPerSecond;
   return {
-    totalSteps: batches.totalSteps,
-    stepsPerEpoch: batches.stepsPerEpoch,
+    totalSteps: steps.totalSteps,
+    stepsPerEpoch: steps.stepsPerEpoch,
     trainableParameters,
     adaptedModules: adapted.length,
     memory: { weights, adapterAndOptimizer, activations, total: weights + adapterAndOptimizer + activations },
     stepSeconds,
-    totalSeconds: stepSeconds === null ? null : stepSeconds * batches.totalSteps,
+    totalSeconds: stepSeconds === null ? null : stepSeconds * steps.totalSteps,
     measured: false,
-    warnings: warningsOf(config, batches, validationSamples, weights + adapterAndOptimizer + activations),
+    warnings: warningsOf(config, steps.totalSteps, validationSamples, weights + adapterAndOptimizer + activations),
   };
+}
+
+/** Units of data (samples, pairs, or prompts with all their answers) and steps. */
+interface StepShape {
+  totalSteps: number;
+  stepsPerEpoch: number;
+  perStep: number;
+  /** May be a part of a unit where a micro-batch holds fewer answers than a group. */
+  perMicroBatch: number;
+}
+
+function stepShape(config: TrainingConfig, count: number): StepShape {
+  if (config.method === 'grpo' || config.method === 'grpo-trl') {
+    const { totalSteps, stepsPerEpoch } = new RolloutPlan(config, count, () => []);
+    const { prompts, rows } = rolloutShape(config);
+    return { totalSteps, stepsPerEpoch, perStep: Math.min(prompts, count), perMicroBatch: rows / config.num_generations };
+  }
+  const { totalSteps, stepsPerEpoch } = new BatchPlan(config, count, () => []);
+  const { per_device_train_batch_size: size, gradient_accumulation_steps: accumulation } = config;
+  return { totalSteps, stepsPerEpoch, perStep: Math.min(size * accumulation, count), perMicroBatch: size };
 }
 
 /** The most that one micro-batch can hold: the largest samples together. */
 export function largestBatch(sizes: readonly SampleSize[], batchSize: number): SampleSize {
   const top = (key: keyof SampleSize) =>
-    sizes
-      .map((size) => size[key])
-      .sort((a, b) => b - a)
-      .slice(0, batchSize)
-      .reduce((sum, value) => sum + value, 0);
+    Math.ceil(
+      Math.min(1, batchSize) *
+        sizes
+          .map((size) => size[key])
+          .sort((a, b) => b - a)
+          .slice(0, Math.ceil(batchSize))
+          .reduce((sum, value) => sum + value, 0),
+    );
   return { tokens: top('tokens'), patches: top('patches'), labelTokens: top('labelTokens') };
 }
 
@@ -155,6 +179,7 @@ function stepFlops(
   modules: readonly LinearModule[],
   sizes: readonly SampleSize[],
   visionAdapted: boolean,
+  perStep: number,
 ): number {
   const mean = (of: (size: SampleSize) => number) => sizes.reduce((sum, size) => sum + of(size), 0) / sizes.length;
   const weightsOf = (part: LinearModule['part'], merger = false) =>
@@ -167,16 +192,18 @@ function stepFlops(
   const text = mean(({ tokens }) => 2 * weightsOf('language_model') * tokens + (4 * tokens * tokens * queries * model.numHiddenLayers) / 2);
   const vision = mean(({ patches }) => 2 * visionWeights * patches + 4 * patches * patches * model.visionHiddenSize * model.visionDepth);
   const head = mean(({ labelTokens }) => 2 * model.hiddenSize * model.vocabSize * labelTokens);
-  const perSample = text * passes + vision * (visionAdapted ? passes : 1) + head * 3;
-  const samplesPerStep = Math.min(config.per_device_train_batch_size * config.gradient_accumulation_steps, sizes.length);
-  return perSample * samplesPerStep;
+  // Sampling computes every token once; a reference that is not known beforehand is one more forward pass.
+  const sampling = config.method === 'grpo' || config.method === 'grpo-trl' ? 1 : 0;
+  const reference = (sampling > 0 && config.beta > 0) || (config.method === 'dpo' && !config.precompute_ref_log_probs) ? 1 : 0;
+  const perUnit = text * (passes + sampling + reference) + vision * ((visionAdapted ? passes : 1) + reference) + head * (3 + sampling + reference);
+  return perUnit * perStep;
 }
 
-function warningsOf(config: TrainingConfig, { totalSteps: steps }: BatchPlan, validationSamples: number, bytes: number): Saying[] {
+function warningsOf(config: TrainingConfig, steps: number, validationSamples: number, bytes: number): Saying[] {
   const warnings: Saying[] = [];
   if (config.eval_steps > 0 && validationSamples === 0) warnings.push(say('noValidationData'));
   if (config.eval_steps > steps && validationSamples > 0) warnings.push(say('tooFewStepsToValidate', { every: config.eval_steps, steps }));
-  if (config.save_steps > steps) warnings.push(say('tooFewStepsToSave', { every: config.save_steps, steps }));
+  if (config.save_steps > steps && config.method !== 'grpo') warnings.push(say('tooFewStepsToSave', { every: config.save_steps, steps }));
   if (!config.load_in_4bit && !config.load_in_8bit && bytes > 6 * GIB) warnings.push(say('notQuantised'));
   if (config.r > 16) warnings.push(say('rankAboveVllm', { r: config.r }));
   return warnings;

@@ -1,14 +1,14 @@
 /** The whole way on the real engine: a run that is killed anywhere goes on in a new tab as if nothing had been, and its files are what PEFT expects. */
-import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
-import type { Page } from 'playwright';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LANGUAGE_MODEL_TARGETS, parseTrainingConfig } from '../../src/protocol/config.ts';
 import type { TrainingLog } from '../../src/protocol/log.ts';
 import { CLOCK_KEYS } from '../../src/training/log.ts';
 import { ROOT } from '../../tools/browser/ensure-build.ts';
 import { openReal, type RealBrowser } from '../../tools/demo/real-page.ts';
+import { kill, prepareDataset } from './small-dataset.ts';
 
 const STEPS = 6;
 const RANK = 4;
@@ -28,32 +28,12 @@ let whole: Record<string, Uint8Array>;
 let resumed: Record<string, Uint8Array>;
 let methodCard: string;
 
-/** Some of the demo's samples in a folder, as a user would have them. */
-function prepareDataset(folder: string): string {
-  const source = join(ROOT, 'public/demo/data');
-  mkdirSync(join(folder, 'images'), { recursive: true });
-  for (const [name, count] of [['sft_train.json', 7], ['sft_val.json', 3]] as const) {
-    const records = (JSON.parse(readFileSync(join(source, name), 'utf8')) as { image: string }[]).slice(0, count);
-    for (const { image } of records) cpSync(join(source, image), join(folder, image));
-    writeFileSync(join(folder, name), JSON.stringify(records));
-  }
-  return folder;
-}
-
-/** Ends the tab's process with the worker in it: no handler runs, nothing is flushed. */
-async function kill(page: Page): Promise<void> {
-  const session = await page.context().newCDPSession(page);
-  const crashed = page.waitForEvent('crash');
-  session.send('Page.crash').catch(() => undefined);
-  await crashed;
-}
-
 const logOf = (files: Record<string, Uint8Array>) => JSON.parse(new TextDecoder().decode(files['training_log.json'])) as TrainingLog;
 const without = (row: object, keys: readonly string[]) => Object.fromEntries(Object.entries(row).filter(([key]) => !keys.includes(key)));
 
 beforeAll(async () => {
   browser = await openReal((text) => faults.push(text));
-  const folder = prepareDataset(join(browser.scratch, 'samples'));
+  const folder = prepareDataset(join(browser.scratch, 'samples'), { 'sft_train.json': 7, 'sft_val.json': 3 });
   const { page, train, until } = await browser.open();
   await train.importSettings(config);
   await train.chooseModel(undefined);

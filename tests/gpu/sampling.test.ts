@@ -7,7 +7,7 @@ import { noise, useGpu } from './open.ts';
 const PLAIN: PlainChoiceSettings = { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1, seed: 7 };
 
 /** One choice for each row of logits; row i has the counter first + i. */
-async function choose(gpu: Gpu, logits: Float32Array, vocabulary: number, settings: PlainChoiceSettings, step = 0, first = 0, seen: Set<number>[] | null = null, greedy = false): Promise<number[]> {
+async function choose(gpu: Gpu, logits: Float32Array, vocabulary: number, settings: PlainChoiceSettings & { suppressId?: number }, step = 0, first = 0, seen: Set<number>[] | null = null, greedy = false): Promise<number[]> {
   const rows = logits.length / vocabulary;
   const words = seenWords(vocabulary);
   const bits = new Int32Array(rows * words);
@@ -45,6 +45,17 @@ describe.each(['rasterizer', 'gpu'] as const)('sampling shaped for a %s', (profi
     const settings = { ...PLAIN, ...changed };
     const expected = Array.from({ length: rows }, (_, row) => plainChoice(logits.subarray(row * vocabulary, (row + 1) * vocabulary), settings, 100 + row, 3));
     expect(await choose(gpuOf(), logits, vocabulary, settings, 3, 100)).toEqual(expected);
+  });
+
+  it('never draws the suppressed token, and the others as if it were impossible', async () => {
+    const best = Array.from({ length: rows }, (_, row) => logits.subarray(row * vocabulary, (row + 1) * vocabulary)).map((row) => row.indexOf(Math.max(...row)));
+    const row = 5;
+    const without = logits.slice(row * vocabulary, (row + 1) * vocabulary);
+    const settings = { ...PLAIN, topP: 0.7, suppressId: best[row] };
+    const drawn = await choose(gpuOf(), without, vocabulary, settings, 2, 9);
+    without[best[row]] = -3e38;
+    expect(drawn).toEqual([plainChoice(without, settings, 9, 2)]);
+    expect(drawn[0]).not.toBe(best[row]);
   });
 
   it.each([0.5, 1.3, 4])('penalty %f holds for what was seen, in sampling and in greedy choices', async (repetitionPenalty) => {

@@ -9,8 +9,10 @@ import { UsageError, wholeNumber } from '../browser/command-line.ts';
 
 export const USAGE = `npm run demo -- [options]   trains in headless Chromium through the page itself
 
-  --method sft      training method
-  --steps N         optimizer steps (default 60)
+  --method NAME     sft, dpo, grpo or grpo-trl (default sft)
+  --adapter WHICH   adapter to start from: "demo" (the built-in one), "none", or a PEFT folder; by default dpo and grpo
+                    start from the built-in one when they train the built-in model
+  --steps N         optimizer steps (default 60; dpo 48, grpo 40)
   --seed N          seed of adapter, data order and dropout (default 42)
   --config FILE     JSON with settings, as the page exports them; the options above win over it
   --model DIR       Hugging Face folder to train instead of the built-in model
@@ -24,6 +26,8 @@ export interface DemoOptions {
   model?: string;
   train?: string;
   val?: string;
+  /** Absolute folder of the adapter to start from, or the built-in one. */
+  adapter?: { kind: 'demo' } | { kind: 'folder'; path: string };
   out: string;
 }
 
@@ -45,6 +49,11 @@ function readSettings(path: string): Record<string, unknown> {
   return parsed as Record<string, unknown>;
 }
 
+function chooseAdapter(which: string): DemoOptions['adapter'] {
+  if (which === 'none') return undefined;
+  return which === 'demo' ? { kind: 'demo' } : { kind: 'folder', path: existing('adapter', which, 'folder') };
+}
+
 /**
  * Reads the command line. Settings come from the demo preset, then --config, then the single options.
  * @returns undefined when only help was asked for
@@ -55,6 +64,7 @@ export function parseDemoOptions(argv: readonly string[]): DemoOptions | undefin
     args: [...argv],
     options: {
       method: { type: 'string' },
+      adapter: { type: 'string' },
       steps: { type: 'string' },
       seed: { type: 'string' },
       config: { type: 'string' },
@@ -77,6 +87,7 @@ export function parseDemoOptions(argv: readonly string[]): DemoOptions | undefin
   if (values.seed !== undefined) settings.seed = wholeNumber('seed', values.seed, 0);
 
   return {
+    adapter: chooseAdapter(values.adapter ?? (method !== 'sft' && values.model === undefined ? 'demo' : 'none')),
     config: parseTrainingConfig(settings),
     model: values.model === undefined ? undefined : existing('model', values.model, 'folder'),
     train: values.train === undefined ? undefined : existing('train', values.train, 'file'),

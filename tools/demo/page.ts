@@ -5,6 +5,7 @@ import type { Page } from 'playwright';
 import type { TrainingConfig } from '../../src/protocol/config.ts';
 import type { ErrorRecord } from '../../src/protocol/errors.ts';
 import type { DatasetProblem, DatasetSummary, Replies, Request } from '../../src/protocol/messages.ts';
+import type { DemoOptions } from './options.ts';
 import { stageDataset } from './staging.ts';
 import type { Heard } from './tap.ts';
 
@@ -79,6 +80,11 @@ export class TrainPage {
     }
     if (summary.trainSamples > 0) return summary;
     throw new PageError(`There is no usable training sample.${summary.problems.slice(0, 5).map((problem) => `\n  ${describeProblem(problem)}`).join('')}`);
+  }
+
+  /** Chooses the adapter to start from; the page takes over its shape. */
+  async chooseAdapter(adapter: NonNullable<DemoOptions['adapter']>): Promise<void> {
+    await this.#awaitRequest('inspectAdapter', () => (adapter.kind === 'demo' ? this.#click('adapter-demo') : this.#pick('adapter-folder', adapter.path)));
   }
 
   /** Clicks start; resolves when the worker has the run. */

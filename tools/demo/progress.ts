@@ -1,6 +1,7 @@
 /** The terminal's view of a run: one bar that is redrawn, or plain lines where there is no terminal. */
 import type { TrainRow, ValRow } from '../../src/protocol/log.ts';
 import { formatDuration } from '../browser/command-line.ts';
+import { SHOWN_METRICS } from './metrics.ts';
 
 /** Where the text goes; process.stdout fits. */
 export interface Screen {
@@ -20,27 +21,20 @@ export function drawBar(share: number, width = BAR_WIDTH): string {
 }
 
 /** The line that shows a training step. */
-export function formatStep(step: number, totalSteps: number, row: Pick<TrainRow, 'loss' | 'learning_rate' | 'tokens_per_second'> | null, secondsLeft: number | null): string {
+export function formatStep(step: number, totalSteps: number, row: TrainRow | null, secondsLeft: number | null): string {
   const parts = [`step ${String(step).padStart(String(totalSteps).length)}/${totalSteps}`];
+  if (row && typeof row.reward === 'number') parts.push(`reward ${row.reward.toFixed(3)}`);
+  if (row && typeof row.accuracy === 'number') parts.push(`accuracy ${row.accuracy.toFixed(3)}`);
   if (row) parts.push(`loss ${row.loss.toFixed(4)}`, `lr ${row.learning_rate.toExponential(2)}`, `${row.tokens_per_second.toFixed(0)} tokens/s`);
   if (secondsLeft !== null) parts.push(`${formatDuration(secondsLeft)} left`);
   return parts.join('  ');
 }
 
-const VALIDATION_METRICS: readonly [key: string, label: string][] = [
-  ['eval_loss', 'loss'],
-  ['eval_format', 'format'],
-  ['eval_bbox_iou', 'IoU'],
-  ['eval_category', 'category'],
-  ['eval_status', 'status'],
-  ['eval_f1', 'F1'],
-];
-
 /** The line that shows a validation. */
 export function formatValidation(row: ValRow): string {
-  const metrics = VALIDATION_METRICS.flatMap(([key, label]) => {
+  const metrics = SHOWN_METRICS.flatMap(({ key, short }) => {
     const value = row[key];
-    return typeof value === 'number' ? [`${label} ${value.toFixed(4)}`] : [];
+    return typeof value === 'number' && short !== '' ? [`${short} ${value.toFixed(4)}`] : [];
   });
   return `validation at step ${row.step}: ${metrics.join('  ')}  (${formatDuration(row.eval_runtime)})`;
 }

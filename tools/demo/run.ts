@@ -137,6 +137,7 @@ async function train(options: DemoOptions, startedAt: number): Promise<number> {
     await step(page.importSettings(options.config));
     await step(page.chooseModel(options.model));
     showDataset(view, await step(page.chooseData(options.train, options.val)));
+    if (options.adapter) await step(page.chooseAdapter(options.adapter));
     await step(page.start());
     onInterrupt.handler = () => {
       if (interrupted) process.exit(130);

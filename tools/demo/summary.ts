@@ -1,20 +1,11 @@
 /** What a finished run prints: before and after on one screen. */
 import type { TrainingLog, TrainRow, ValRow } from '../../src/protocol/log.ts';
 import { formatDuration, formatTable } from '../browser/command-line.ts';
+import { SHOWN_METRICS } from './metrics.ts';
 
-const ROWS: readonly [key: string, label: string][] = [
-  ['eval_loss', 'validation loss'],
-  ['eval_format', 'format'],
-  ['eval_bbox_iou', 'bbox IoU'],
-  ['eval_bbox_iou50', 'bbox IoU >= 0.5'],
-  ['eval_category', 'category'],
-  ['eval_status', 'status'],
-  ['eval_f1', 'F1'],
-];
-
-const cell = (row: ValRow | undefined, key: string): string => {
+const cell = (row: ValRow | undefined, key: string, digits: number): string => {
   const value = row?.[key];
-  return typeof value === 'number' ? value.toFixed(key === 'eval_loss' ? 4 : 3) : '-';
+  return typeof value === 'number' ? value.toFixed(digits) : '-';
 };
 
 /**
@@ -49,7 +40,7 @@ export function formatSummary(log: TrainingLog, wallSeconds: number, out: string
 
   if (last) {
     const header = ['', 'before', best ? `best (step ${best.step})` : 'best', `last (step ${last.step})`];
-    const table = ROWS.filter(([key]) => typeof last[key] === 'number').map(([key, label]) => [label, cell(before, key), cell(best, key), cell(last, key)]);
+    const table = SHOWN_METRICS.filter(({ key }) => typeof last[key] === 'number').map(({ key, label, digits }) => [label, ...[before, best, last].map((row) => cell(row, key, digits))]);
     lines.push(formatTable([header, ...table], 'lrrr'), '');
   } else {
     lines.push('No validation was made (eval_steps 0, or no validation data).', '');

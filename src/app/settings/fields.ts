@@ -99,6 +99,7 @@ export const FIELDS: readonly Field[] = [
   field('greater_is_better', 'validation', 'expert', toggle),
   field('min_delta', 'validation', 'expert', number()),
 
+  field('eval_temperature', 'validation', 'expert', number()),
   field('early_stopping_patience', 'validation', 'expert', number()),
 
   field('beta', 'preference', 'basic', number()),

@@ -14,6 +14,12 @@ export interface StepFigures {
   metrics: Readonly<Record<string, number>>;
 }
 
+export interface SampledAnswers {
+  groups: CompletionGroup[];
+  /** By training sample; kept once for the run. */
+  images: ReadonlyMap<number, Blob>;
+}
+
 /** One optimizer step's gradient, on its way through the GPU. */
 export interface StepWork {
   /** Tokens trained on, prompt and image tokens included. */
@@ -23,7 +29,7 @@ export interface StepWork {
   weight: number;
   read(): Promise<StepFigures>;
   /** Sampled answers, for methods that sample. */
-  completions?: () => CompletionGroup[];
+  completions?: () => Promise<SampledAnswers>;
 }
 
 export interface TrainingMethod {

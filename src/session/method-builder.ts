@@ -1,0 +1,128 @@
+/** The method of a run and its validation, put together from model, data and settings. */
+import { epochOrder, selectIndices } from '../data/sampler.ts';
+import type { TrainingConfig } from '../protocol/config.ts';
+import { invariant, LorikeetError } from '../protocol/errors.ts';
+import type { AnswerPreview } from '../protocol/messages.ts';
+import type { Processor } from '../processing/processor.ts';
+import type { RunWriter } from '../storage/run-writer.ts';
+import { DpoValidator } from '../training/dpo-validation.ts';
+import type { Evaluation } from '../training/evaluation.ts';
+import { GrpoValidator } from '../training/grpo-validation.ts';
+import { DpoMethod } from '../training/methods/dpo.ts';
+import { GrpoMethod } from '../training/methods/grpo.ts';
+import type { TrainingMethod } from '../training/methods/method.ts';
+import type { EncodedPair } from '../training/methods/pairs.ts';
+import { PairReference } from '../training/methods/reference.ts';
+import type { RewardFault, RolloutPrompt, Scorer } from '../training/methods/scorer.ts';
+import { SftMethod } from '../training/methods/sft.ts';
+import type { TrainableModel } from '../training/model-contract.ts';
+import { Validator, type Pack } from '../training/validation.ts';
+import { answerReader, categoriesIn, detectionTask, rolloutPrompt } from './answers.ts';
+import type { EncodedDataset, SampleEncoder, SessionSample } from './encoded-dataset.ts';
+import type { ReportProgress } from './progress.ts';
+import { referenceStore } from './reference-store.ts';
+import { buildScorer } from './rewards.ts';
+
+/** What every method is made of. */
+export interface MethodParts {
+  config: TrainingConfig;
+  processor: Processor;
+  encoder: SampleEncoder;
+  dataset: EncodedDataset;
+}
+
+function pairOf({ source, encoded, rejected }: SessionSample): EncodedPair {
+  invariant(rejected, `sample ${source.id} of a preference set has no rejected answer`);
+  return { id: source.id, chosen: encoded, rejected };
+}
+
+/** Prompts by sample index, each encoded once. */
+function prompts(samples: readonly SessionSample[], { encoder, config }: MethodParts): (index: number) => Promise<RolloutPrompt> {
+  const known = new Map<number, Promise<RolloutPrompt>>();
+  return (index) => {
+    const found = known.get(index) ?? rolloutPrompt(encoder, samples[index], index, config);
+    known.set(index, found);
+    return found;
+  };
+}
+
+function scorerOf({ config, processor, dataset }: MethodParts): Scorer {
+  return buildScorer(config, processor.preprocessor.patchSize, categoriesIn(dataset));
+}
+
+/**
+ * Validation of a run, or null when it has none.
+ * @param earlier answers of the validation before a resume
+ * @throws LorikeetError "config" when metric_for_best_model is not measured
+ */
+export async function buildValidator(parts: MethodParts, earlier: readonly AnswerPreview[]): Promise<Evaluation | null> {
+  const { config, dataset, processor, encoder } = parts;
+  if (config.eval_steps === 0 || dataset.validation.length === 0) return null;
+  const indices = selectIndices(dataset.validation.length, config.eval_num_samples, config.eval_sample_selection, config.seed);
+  const pack: Pack = (samples) => processor.pack(samples);
+  switch (config.method) {
+    case 'sft': {
+      const chosen = indices.map((index) => ({ index, sample: dataset.validation[index].encoded }));
+      const task = config.eval_generate ? detectionTask(processor, encoder, dataset, config) : null;
+      return new Validator(config, chosen, pack, task, earlier);
+    }
+    case 'dpo':
+      return new DpoValidator(config, indices.map((index) => ({ index, pair: pairOf(dataset.validation[index]) })), pack);
+    default: {
+      const promptOf = prompts(dataset.validation, parts);
+      const chosen = await Promise.all(indices.map(promptOf));
+      return new GrpoValidator(config, chosen, pack, scorerOf(parts), answerReader(processor, dataset), earlier);
+    }
+  }
+}
+
+export interface MethodWork {
+  model: TrainableModel;
+  writer: RunWriter;
+  progress: ReportProgress;
+  onFault: (fault: RewardFault) => void;
+}
+
+/** The training method that the settings name. */
+export function buildMethod(parts: MethodParts, { model, writer, progress, onFault }: MethodWork): TrainingMethod {
+  const { config, dataset, processor } = parts;
+  const { train } = dataset;
+  const pack: Pack = (samples) => processor.pack(samples);
+  const order = (epoch: number) => epochOrder(train.length, config.seed, epoch);
+  switch (config.method) {
+    case 'sft':
+      return new SftMethod(config, model, train.map(({ encoded }) => encoded), order, pack);
+    case 'dpo': {
+      const pairs = train.map(pairOf);
+      const reference = new PairReference(
+        model,
+        pairs,
+        pack,
+        config.per_device_train_batch_size,
+        config.precompute_ref_log_probs,
+        referenceStore(writer),
+        progress('prepare', 'reference'),
+      );
+      return new DpoMethod(config, model, pairs, order, pack, reference);
+    }
+    default: {
+      if (train.length === 0) throw new LorikeetError('dataset', 'There is no prompt to answer.', 'Choose another dataset.');
+      const report = { sampling: progress('rollout', 'sampling'), scoring: progress('rollout', 'scoring') };
+      return new GrpoMethod(
+        {
+          config,
+          model,
+          promptOf: prompts(train, parts),
+          pack,
+          scorer: scorerOf(parts),
+          reader: answerReader(processor, dataset),
+          onProgress: (stage, done, total) => report[stage](done, total),
+          onFault,
+          clock: () => performance.now(),
+        },
+        train.length,
+        order,
+      );
+    }
+  }
+}

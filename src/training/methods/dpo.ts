@@ -1,0 +1,90 @@
+/** Direct preference optimisation: pairs of answers to one prompt, compared with a frozen reference. Dropout is off. */
+import { dpoLoss, type DpoSettings } from '../../objectives/dpo.ts';
+import type { TrainingConfig } from '../../protocol/config.ts';
+import { BatchPlan, type EpochOrder } from '../batches.ts';
+import { countLabelTokens } from '../feeder.ts';
+import type { TrainableModel } from '../model-contract.ts';
+import type { Pack } from '../validation.ts';
+import { DpoFigures } from './dpo-figures.ts';
+import type { Breathe, StepWork, TrainingMethod } from './method.ts';
+import { packPairs, sumByPair, type EncodedPair } from './pairs.ts';
+import type { PairReference } from './reference.ts';
+
+/** The loss's settings under their names in objectives/. */
+export function dpoSettings(config: TrainingConfig): DpoSettings {
+  const lossTypes = [config.loss_type].flat() as DpoSettings['lossTypes'];
+  return { beta: config.beta, lossTypes, lossWeights: config.loss_weights ?? lossTypes.map(() => 1), labelSmoothing: config.label_smoothing };
+}
+
+export class DpoMethod implements TrainingMethod {
+  private readonly plan: BatchPlan;
+  private readonly settings: DpoSettings;
+
+  constructor(
+    config: TrainingConfig,
+    private readonly model: TrainableModel,
+    private readonly pairs: readonly EncodedPair[],
+    order: EpochOrder,
+    private readonly pack: Pack,
+    private readonly reference: PairReference,
+  ) {
+    this.plan = new BatchPlan(config, pairs.length, order);
+    this.settings = dpoSettings(config);
+  }
+
+  get totalSteps(): number {
+    return this.plan.totalSteps;
+  }
+
+  epochAfter(step: number): number {
+    return this.plan.epochAfter(step);
+  }
+
+  prepare(breathe: Breathe): Promise<void> {
+    return this.reference.prepare(breathe);
+  }
+
+  async accumulate(step: number, breathe: Breathe): Promise<StepWork | null> {
+    const micro = this.plan.microBatches(step);
+    const all = micro.flat();
+    const normalizer = { pairs: all.length, chosenTokens: all.reduce((sum, i) => sum + countLabelTokens(this.pairs[i].chosen), 0) };
+    const figures = new DpoFigures();
+    for (const indices of micro) {
+      if (!(await breathe())) return null;
+      const pairs = indices.map((i) => this.pairs[i]);
+      const batch = await packPairs(this.pack, pairs);
+      const reference = await this.reference.of(indices, batch);
+      await this.model.forwardBackwardOf(
+        batch,
+        (scores) => {
+          const policy = sumByPair(batch, scores.logProbs);
+          const result = dpoLoss(
+            pairs.map(({ chosen, rejected }, i) => ({
+              policyChosen: policy[i].chosen,
+              policyRejected: policy[i].rejected,
+              refChosen: reference[i].chosen,
+              refRejected: reference[i].rejected,
+              chosenTokens: countLabelTokens(chosen),
+              rejectedTokens: countLabelTokens(rejected),
+            })),
+            this.settings,
+            normalizer,
+          );
+          figures.add(result, policy, batch, scores);
+          const slope = [...result.dChosen, ...result.dRejected];
+          return Float32Array.from(batch.targetSample, (sample) => slope[sample]);
+        },
+        { temperature: 1, dropoutStep: null },
+      );
+    }
+    const tokens = all.reduce((sum, i) => sum + this.pairs[i].chosen.inputIds.length + this.pairs[i].rejected.inputIds.length, 0);
+    const { loss, metrics } = figures.result();
+    const { accuracy, margin, ...logged } = metrics;
+    return {
+      tokens,
+      samples: all.length,
+      weight: 1,
+      read: () => Promise.resolve({ loss, metrics: { accuracy, reward_margin: margin, ...logged } }),
+    };
+  }
+}

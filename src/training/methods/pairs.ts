@@ -1,0 +1,33 @@
+/** Both sides of preference pairs as one batch, and sums over their tokens. */
+import type { EncodedSample, PackedBatch } from '../../processing/types.ts';
+import type { Pack } from '../validation.ts';
+
+export interface EncodedPair {
+  id: string;
+  /** Prompt and chosen answer; labels on the answer. */
+  chosen: EncodedSample;
+  rejected: EncodedSample;
+}
+
+/** Log-probabilities of a pair's answers under one model, summed over their tokens. */
+export interface PairLogProbs {
+  chosen: number;
+  rejected: number;
+}
+
+/** Chosen answers first, then the rejected ones in the same order. */
+export function packPairs(pack: Pack, pairs: readonly EncodedPair[]): Promise<PackedBatch> {
+  return pack([...pairs.map(({ chosen }) => chosen), ...pairs.map(({ rejected }) => rejected)]);
+}
+
+/** Sums of a value over each side's targets, pair by pair. */
+export function sumByPair(batch: PackedBatch, values: ArrayLike<number>): PairLogProbs[] {
+  const count = batch.sampleCount / 2;
+  const sums = Array.from({ length: count }, () => ({ chosen: 0, rejected: 0 }));
+  for (let target = 0; target < batch.targetSample.length; target++) {
+    const sample = batch.targetSample[target];
+    if (sample < count) sums[sample].chosen += values[target];
+    else sums[sample - count].rejected += values[target];
+  }
+  return sums;
+}
