@@ -175,14 +175,18 @@ export async function checkNf4Model(folder: Folder, report: Report): Promise<voi
   }
 }
 
-/** Greedy decoding with the cache. */
+/** Greedy decoding with the cache, prompts of one penalty together. */
 export async function checkGeneration(folder: Folder, report: Report): Promise<void> {
   if (!folder.has('cases/generation.json')) return;
   const processor = await openProcessor(folder, 'checkpoint');
   const model = await loadModel(folder, 'checkpoint', STORED);
-  const stored = Object.entries((await folder.json('cases/generation.json')) as Record<string, Json>).filter(([, { repetition_penalty }]) => repetition_penalty === 1);
-  const { batch, ropeDeltas } = await batchOf(folder, processor, stored.map(([, { messages }]) => messages), true);
-  const maxNewTokens = Math.max(...stored.map(([, { new_token_ids }]) => new_token_ids.length));
-  const answers = await generate(model, { gpu: model.gpu, adapter: null, dropout: null }, batch, ropeDeltas, { maxNewTokens, stopIds: [], numGenerations: 1, sampling: null });
-  for (const [index, [name, { new_token_ids }]] of stored.entries()) report(compare(`generation/${name}`, answers[index].ids.slice(0, new_token_ids.length), new_token_ids, EXACT));
+  const all = Object.entries((await folder.json('cases/generation.json')) as Record<string, Json>);
+  for (const repetitionPenalty of new Set(all.map(([, stored]) => stored.repetition_penalty as number))) {
+    const stored = all.filter(([, { repetition_penalty }]) => repetition_penalty === repetitionPenalty);
+    const { batch, ropeDeltas } = await batchOf(folder, processor, stored.map(([, { messages }]) => messages), true);
+    const maxNewTokens = Math.max(...stored.map(([, { new_token_ids }]) => new_token_ids.length));
+    const options = { maxNewTokens, stopIds: [], numGenerations: 1, sampling: null, repetitionPenalty };
+    const answers = await generate(model, { gpu: model.gpu, adapter: null, dropout: null }, batch, ropeDeltas, options);
+    for (const [index, [name, { new_token_ids }]] of stored.entries()) report(compare(`generation/${name}`, answers[index].ids.slice(0, new_token_ids.length), new_token_ids, EXACT));
+  }
 }

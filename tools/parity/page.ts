@@ -3,6 +3,7 @@ import { failed } from './check.ts';
 import type { CheckResult } from './check.ts';
 import { checkDemoModel, dumpLogits } from './demo-checks.ts';
 import { Folder } from './folder.ts';
+import { checkDpo, checkGrpo } from './method-checks.ts';
 import { checkForward, checkGeneration, checkLora, checkNf4Model, checkTraining } from './model-checks.ts';
 import type { ParityOptions, ParityResult } from './options.ts';
 import { checkImages, checkSamples, checkText } from './processing-checks.ts';
@@ -22,6 +23,8 @@ const GROUPS: readonly [name: string, run: (folder: Folder, report: Report) => P
   ['lora', checkLora],
   ['train', checkTraining],
   ['nf4_model', checkNf4Model],
+  ['dpo', checkDpo],
+  ['grpo', checkGrpo],
   ['generation', checkGeneration],
   ['reference', checkDemoPrompts],
   ['demo', checkDemoModel],
