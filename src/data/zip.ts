@@ -21,7 +21,7 @@ export interface ZipLimits {
 export const ZIP_LIMITS: ZipLimits = { entries: 200_000, totalBytes: 4 * 2 ** 30, ratio: 200 };
 
 export interface ZipContents {
-  /** Records and images, under "<archive path>/<entry path>". */
+  /** The wanted files, under "<archive path>/<entry path>". */
   files: PathFile[];
   /** Names of entries of other kinds, which were left alone. */
   ignored: string[];
@@ -42,20 +42,23 @@ const LOCAL_SIGNATURE = 0x04034b50;
 const STORED = 0;
 const DEFLATED = 8;
 
+/** What a dataset consists of. */
+const isSampleFile = (path: string) => ['records', 'image'].includes(fileKind(path));
+
 /**
- * Lists and unpacks the records and images of an archive. Archives inside archives are not opened.
+ * Lists and unpacks an archive. Archives inside archives are not opened.
+ * @param wanted which entries to unpack; records and images when left out
  * @throws LorikeetError "dataset" naming the archive and the entry
  */
-export async function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS): Promise<ZipContents> {
+export async function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS, wanted: (path: string) => boolean = isSampleFile): Promise<ZipContents> {
   const entries = await readEntries(archive, limits);
   const files: PathFile[] = [];
   const ignored: string[] = [];
   let total = 0;
   for (const entry of entries) {
     const path = safePath(entry.name, archive);
-    const kind = fileKind(path);
-    if (path === '' || entry.name.endsWith('/') || kind === 'clutter') continue;
-    if (kind !== 'records' && kind !== 'image') {
+    if (path === '' || entry.name.endsWith('/') || fileKind(path) === 'clutter') continue;
+    if (!wanted(path)) {
       ignored.push(path);
       continue;
     }

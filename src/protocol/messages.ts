@@ -175,6 +175,10 @@ export interface RunSummary {
   bestMetric: BestCheckpoint | null;
   /** True when exact-resume state is stored. */
   resumable: boolean;
+  config: TrainingConfig;
+  finalMetrics: TrainingLog['final_metrics'];
+  tags: string[];
+  notes: string;
 }
 
 /** Requests of the page. Every request gets exactly one reply with the same id. */

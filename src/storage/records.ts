@@ -21,6 +21,14 @@ export interface RunRecord {
   totalSteps: number;
   /** Set while the run lies in the bin. */
   deletedAt: string | null;
+  /** What the user wrote to it; absent until then. */
+  labels?: RunLabels;
+}
+
+/** The user's own words about a run. */
+export interface RunLabels {
+  tags: string[];
+  notes: string;
 }
 
 export interface StoredFile {
@@ -55,6 +63,10 @@ export type LogEntry = { kind: 'train'; row: TrainRow } | { kind: 'val'; row: Va
 /** Directory of the rolling exact-resume state. In files it appears as the checkpoint of its step. */
 export const RESUME_DIRECTORY = 'resume';
 
+/** Files of an adapter (PEFT), and what a checkpoint holds besides. */
+export const ADAPTER_FILES = ['adapter_config.json', 'adapter_model.safetensors'] as const;
+export const STATE_FILES = ['optimizer.safetensors', 'trainer_state.json'] as const;
+
 export const keyOf = {
   run: (id: string): RecordKey => ['run', id],
   head: (id: string): RecordKey => ['head', id],
@@ -80,6 +92,12 @@ export const rangeOf = {
 /** True for directories that hold exact-resume state. */
 export function isCheckpoint(directory: string): boolean {
   return directory === RESUME_DIRECTORY || /^checkpoint-(samples-)?\d+$/.test(directory);
+}
+
+/** True for a directory from which training can go on exactly: adapter, optimizer and the trainer's state. */
+export function isResumable(name: string, directory: DirectoryRecord): boolean {
+  const held = new Set(directory.files.map(({ path }) => path));
+  return isCheckpoint(name) && [...ADAPTER_FILES, ...STATE_FILES].every((file) => held.has(file));
 }
 
 /** Puts the log together from the run's records. */

@@ -7,8 +7,10 @@ import type { AnswerPreview, CompletionGroup, PathFile, RunStatus, RunSummary } 
 import type { RecordKey } from './database.ts';
 import { commit, keysUnder, read, readAll, readEntries, readKeys } from './database.ts';
 import { lockedRuns, lockRun } from './locks.ts';
-import type { LogEntry, RunHead, RunRecord } from './records.ts';
-import { buildLog, isCheckpoint, keyOf, rangeOf, RESUME_DIRECTORY } from './records.ts';
+import { cleanLabels } from './labels.ts';
+import type { LogEntry, RunHead, RunLabels, RunRecord } from './records.ts';
+import { buildLog, isResumable, keyOf, rangeOf } from './records.ts';
+import { manifestOf, MANIFEST_FILE, shownDirectories } from './run-manifest.ts';
 import type { DatasetReference, ModelReference } from './sources.ts';
 import { sweepDatasets } from './sources.ts';
 
@@ -53,6 +55,7 @@ export async function readRunFiles(runId: string): Promise<PathFile[]> {
       readEntries<CompletionGroup[]>(rangeOf.completions(runId)),
     ]);
     return [
+      { path: MANIFEST_FILE, file: json(manifestOf(run, head)) },
       { path: 'training_log.json', file: json(log) },
       { path: `${configName(run.config.method)}_config.json`, file: json(settingsInUse(run.config)) },
       ...(directories as PathFile[]),
@@ -66,11 +69,7 @@ export async function readRunFiles(runId: string): Promise<PathFile[]> {
 }
 
 async function readDirectories(runId: string, head: RunHead): Promise<{ path: string; file: Blob | undefined }[]> {
-  const files = Object.entries(head.directories).flatMap(([name, directory]) => {
-    const shown = name === RESUME_DIRECTORY ? `checkpoint-${directory.step}` : name;
-    if (shown !== name && Object.hasOwn(head.directories, shown)) return [];
-    return directory.files.map(({ path }) => ({ path: `${shown}/${path}`, key: keyOf.file(runId, directory.token, path) }));
-  });
+  const files = shownDirectories(head).flatMap(([name, { token, files }]) => files.map(({ path }) => ({ path: `${name}/${path}`, key: keyOf.file(runId, token, path) })));
   return Promise.all(files.map(async ({ path, key }) => ({ path, file: await read<Blob>(key) })));
 }
 
@@ -133,6 +132,15 @@ export async function renameRun(runId: string, name: string): Promise<void> {
 }
 
 /**
+ * Writes tags and notes to a run; what is left out stays as it is.
+ * @throws LorikeetError "file-missing" when there is no such run
+ */
+export async function labelRun(runId: string, labels: Partial<RunLabels>): Promise<void> {
+  const { run } = await readRun(runId);
+  await commit({ put: [[keyOf.run(runId), { ...run, labels: cleanLabels({ tags: [], notes: '', ...run.labels, ...labels }) }]] });
+}
+
+/**
  * Puts a run in the bin; `restoreRun` takes it out again until the bin is emptied.
  * @throws LorikeetError "run-locked" while it is being trained
  */
@@ -184,7 +192,11 @@ function summarise(run: RunRecord, head: RunHead, locked: boolean): RunSummary {
     modelName: run.modelName,
     lastLoss: head.lastLoss,
     bestMetric: head.best,
-    resumable: status !== 'finished' && Object.keys(head.directories).some(isCheckpoint),
+    resumable: status !== 'finished' && Object.entries(head.directories).some(([name, directory]) => isResumable(name, directory)),
+    config: run.config,
+    finalMetrics: head.finalMetrics,
+    tags: run.labels?.tags ?? [],
+    notes: run.labels?.notes ?? '',
   };
 }
 

@@ -136,6 +136,16 @@ export async function reopenDataset(reference: DatasetReference): Promise<Datase
   return { kind: 'files', train, validation };
 }
 
+/** Whether a copy of a dataset is kept; whether it is whole, reopenDataset finds out. */
+export async function hasDataset(fingerprint: string): Promise<boolean> {
+  try {
+    await (await datasetsFolder()).getDirectoryHandle(fingerprint);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Removes dataset copies that no run refers to. */
 export async function sweepDatasets(inUse: ReadonlySet<string>): Promise<void> {
   const folder = (await datasetsFolder()) as PermissionHandle;

@@ -1,5 +1,6 @@
 /** A trainer that computes nothing: speaks the protocol with scripted numbers and stores real runs, so that the page can be walked without a GPU. */
 import type { TrainingConfig } from '../../src/protocol/config.ts';
+import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { LorikeetError } from '../../src/protocol/errors.ts';
 import type { ErrorCode } from '../../src/protocol/errors.ts';
 import type { TrainRow, ValRow } from '../../src/protocol/log.ts';
@@ -39,7 +40,14 @@ let step = 0;
 const adapterFiles = (note: string) =>
   new Map([
     ['adapter_config.json', new TextEncoder().encode(JSON.stringify({ peft_type: 'LORA', note }))],
-    ['adapter_model.safetensors', new Uint8Array(2048)],
+    ['adapter_model.safetensors', writeSafetensors([{ name: 'lora_A.weight', dtype: 'F32', shape: [512], data: new Float32Array(512) }])],
+  ]);
+
+const checkpointFiles = () =>
+  new Map([
+    ...adapterFiles(`step ${step}`),
+    ['optimizer.safetensors', writeSafetensors([{ name: 'lora_A.weight.exp_avg', dtype: 'F32', shape: [512], data: new Float32Array(512) }])],
+    ['trainer_state.json', new TextEncoder().encode(JSON.stringify({ global_step: step }))],
   ]);
 
 async function data() {
@@ -180,7 +188,7 @@ const stepsOf = (config: TrainingConfig) => Math.min(scenario.steps ?? Infinity,
 
 async function save(): Promise<void> {
   if (!writer) return;
-  await writer.writeDirectory(`checkpoint-${step}`, step, adapterFiles(`step ${step}`));
+  await writer.writeDirectory(`checkpoint-${step}`, step, checkpointFiles());
   tell({ type: 'saved', runId: writer.run.id, step, at: new Date().toISOString() });
 }
 
@@ -245,6 +253,8 @@ async function sample(at: number, config: TrainingConfig): Promise<CompletionGro
   return groups;
 }
 
+const finalMetrics = (row: ValRow) => Object.fromEntries(Object.entries(row).filter(([key, value]) => key.startsWith('eval_') && typeof value === 'number')) as Record<string, number>;
+
 function trainRow(at: number, total: number, config: TrainingConfig): TrainRow {
   const wobble = Math.sin(at * 12.9898) * 0.5 + Math.sin(at * 4.17) * 0.5;
   const warm = Math.max(1, Math.round(total * config.warmup_ratio));
@@ -307,8 +317,9 @@ async function validate(runId: string, config: TrainingConfig, status: (name: Ru
       image: await scene.image(),
     })),
   );
-  writer?.append([{ kind: 'val', row }]);
-  await writer?.writeAnswers(step, answers, '');
+  writer?.append([{ kind: 'val', row }], { finalMetrics: finalMetrics(row) });
+  const lines = answers.map(({ index, id, prompt, truth, answer }) => `${JSON.stringify({ step, index, id, prompt, truth, answer })}\n`);
+  await writer?.writeAnswers(step, answers, lines.join(''));
   const metric = config.metric_for_best_model;
   const best = { step, epoch: row.epoch, metric, value: Number(row[metric]), path: 'best' };
   if (step > 0) await writer?.writeDirectory('best', step, adapterFiles('best'), { best });

@@ -1,7 +1,9 @@
 /** The list of stored runs. */
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
-import type { RunStatus, RunSummary } from '../../protocol/messages.ts';
-import { deleteRun, emptyBin, listRuns, renameRun, restoreRun } from '../../storage/runs.ts';
+import type { PathFile, RunStatus, RunSummary } from '../../protocol/messages.ts';
+import { importRun } from '../../storage/import-run.ts';
+import { measureRun } from '../../storage/run-size.ts';
+import { deleteRun, emptyBin, labelRun, listRuns, renameRun, restoreRun } from '../../storage/runs.ts';
 import { language } from '../texts/language.svelte.ts';
 import { currentRun } from './current-run.svelte.ts';
 import { toasts } from './toasts.svelte.ts';
@@ -14,6 +16,11 @@ const ACTIVE: readonly RunStatus[] = ['preparing', 'running', 'validating', 'pau
 class RunsState {
   list = $state.raw<RunSummary[]>([]);
   loaded = $state(false);
+  /** Bytes by run id, as far as they were measured. */
+  sizes = $state.raw<ReadonlyMap<string, number>>(new Map());
+  /** Name of the archive that is being taken in. */
+  importing = $state<string | null>(null);
+  readonly #measuredAt = new Map<string, string>();
   error = $state.raw<ErrorRecord | null>(null);
 
   /** Reads the list again, newest first. */
@@ -44,6 +51,35 @@ class RunsState {
     if (trimmed === '') return;
     this.list = this.list.map((run) => (run.id === id ? { ...run, name: trimmed } : run));
     await this.#guard(() => renameRun(id, trimmed));
+  }
+
+  /** Writes tags or notes at once on screen, then in storage. */
+  async label(id: string, labels: { tags?: string[]; notes?: string }): Promise<void> {
+    this.list = this.list.map((run) => (run.id === id ? { ...run, ...labels } : run));
+    await this.#guard(() => labelRun(id, labels));
+  }
+
+  /** Measures what the runs take, one after the other; those that did not change since are known. */
+  async measure(): Promise<void> {
+    for (const { id, updatedAt } of this.list) {
+      if (this.#measuredAt.get(id) === updatedAt) continue;
+      this.#measuredAt.set(id, updatedAt);
+      const bytes = await measureRun(id).catch(() => null);
+      if (bytes !== null) this.sizes = new Map([...this.sizes, [id, bytes]]);
+    }
+  }
+
+  /** Takes exported runs in, one after the other. */
+  async import(files: readonly PathFile[]): Promise<void> {
+    for (const file of files) {
+      this.importing = file.path;
+      await this.#guard(async () => {
+        const { name } = await importRun(file);
+        toasts.show(language.t.library.imported(name));
+      });
+      this.importing = null;
+      if (this.error) return;
+    }
   }
 
   /** Deletes and offers to undo. */

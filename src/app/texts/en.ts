@@ -5,6 +5,7 @@ import type { PresetName } from '../../protocol/presets.ts';
 import { enErrors } from './en-errors.ts';
 import { enCompletions } from './en-completions.ts';
 import { enMethods } from './en-methods.ts';
+import { enLibrary } from './en-library.ts';
 import { enRun } from './en-run.ts';
 import { enSettings } from './en-settings.ts';
 
@@ -281,6 +282,7 @@ export const en = {
   ...enRun,
   methods: enMethods,
   ...enCompletions,
+  ...enLibrary,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,
   },

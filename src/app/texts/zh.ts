@@ -3,6 +3,7 @@ import type { Texts } from './en.ts';
 import { zhErrors } from './zh-errors.ts';
 import { zhCompletions } from './zh-completions.ts';
 import { zhMethods } from './zh-methods.ts';
+import { zhLibrary } from './zh-library.ts';
 import { zhRun } from './zh-run.ts';
 import { zhSettings } from './zh-settings.ts';
 
@@ -262,6 +263,7 @@ export const zh: Texts = {
   ...zhRun,
   methods: zhMethods,
   ...zhCompletions,
+  ...zhLibrary,
   error: {
     codes: zhErrors,
   },

@@ -160,7 +160,8 @@ describe('the list of runs', () => {
     const writer = await create('lost');
     await lockRun('lost');
     writer.append([], { status: 'running', step: 3 });
-    await writer.writeDirectory('resume', 3, file('state'));
+    const state = ['adapter_config.json', 'adapter_model.safetensors', 'optimizer.safetensors', 'trainer_state.json'];
+    await writer.writeDirectory('resume', 3, new Map(state.map((name) => [name, new Uint8Array(1)])));
     const find = async () => (await listRuns()).find(({ id }) => id === 'lost');
     expect(await find()).toMatchObject({ status: 'running', resumable: true });
     await expect(lockRun('lost')).rejects.toMatchObject({ code: 'run-locked' });
@@ -200,7 +201,7 @@ describe('the list of runs', () => {
     await writer.writeAnswers(1, [], '{"step":1}\n');
     await writer.writeAnswers(2, [], '{"step":2}\n');
     const paths = async () => (await readRunFiles('files')).map(({ path }) => path);
-    const common = ['training_log.json', 'sft_config.json', 'best/a.bin', 'best/b.bin', 'checkpoint-2/a.bin', 'checkpoint-2/b.bin'];
+    const common = ['lorikeet_run.json', 'training_log.json', 'sft_config.json', 'best/a.bin', 'best/b.bin', 'checkpoint-2/a.bin', 'checkpoint-2/b.bin'];
     expect(await paths()).toEqual([...common, 'val_predictions.jsonl']);
     await writer.writeDirectory('resume', 3, file('three'));
     expect(await paths()).toEqual([...common, 'checkpoint-3/a.bin', 'checkpoint-3/b.bin', 'val_predictions.jsonl']);

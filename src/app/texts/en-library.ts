@@ -1,0 +1,30 @@
+/** English words of the run library. */
+
+export const enLibrary = {
+  library: {
+    search: 'Search runs',
+    searchHint: 'name, tag, notes, r>=16, learning_rate=1e-4',
+    order: 'Order',
+    created: 'Started',
+    size: 'Storage',
+    import: 'Import a run',
+    importing: (name: string) => `Importing ${name}`,
+    imported: (name: string) => `Imported ${name}.`,
+    sweep: 'New sweep',
+    filterByTag: 'Show runs with a tag',
+    none: 'No run matches.',
+    count: (n: number) => (n === 1 ? '1 run' : `${n} runs`),
+    found: (n: number, total: number) => `${n} of ${total} runs`,
+    runsTake: (size: string) => `they take ${size}`,
+    siteTakes: (used: string, quota: string) => `this site uses ${used} of ${quota}`,
+    details: 'Details',
+    tags: 'Tags',
+    addTag: 'add a tag',
+    removeTag: (tag: string) => `Remove tag ${tag}`,
+    notes: 'Notes',
+    notesHint: 'What was tried, what came of it.',
+    duplicate: 'Use these settings for a new run',
+    duplicated: (name: string) => `Settings taken from ${name}.`,
+    export: 'Export as ZIP',
+  },
+};
