@@ -6,6 +6,7 @@ import { enErrors } from './en-errors.ts';
 import { enCompletions } from './en-completions.ts';
 import { enMethods } from './en-methods.ts';
 import { enLibrary } from './en-library.ts';
+import { enSweep } from './en-sweep.ts';
 import { enRun } from './en-run.ts';
 import { enSettings } from './en-settings.ts';
 
@@ -283,6 +284,7 @@ export const en = {
   methods: enMethods,
   ...enCompletions,
   ...enLibrary,
+  ...enSweep,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,
   },

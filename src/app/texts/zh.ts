@@ -4,6 +4,7 @@ import { zhErrors } from './zh-errors.ts';
 import { zhCompletions } from './zh-completions.ts';
 import { zhMethods } from './zh-methods.ts';
 import { zhLibrary } from './zh-library.ts';
+import { zhSweep } from './zh-sweep.ts';
 import { zhRun } from './zh-run.ts';
 import { zhSettings } from './zh-settings.ts';
 
@@ -264,6 +265,7 @@ export const zh: Texts = {
   methods: zhMethods,
   ...zhCompletions,
   ...zhLibrary,
+  ...zhSweep,
   error: {
     codes: zhErrors,
   },
