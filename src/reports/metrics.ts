@@ -55,6 +55,11 @@ export function directionOf(metric: string, run?: Pick<RunLog, 'config'>): Direc
   return words.some((word) => HIGHER_WORDS.has(word)) ? 'higher' : 'unknown';
 }
 
+/** Whether a key names a metric, rather than where a row stands or what it cost. */
+export function isMetric(key: string): boolean {
+  return !POSITION_KEYS.has(key);
+}
+
 /** Names of everything numeric in rows that is a metric, in the order of first appearance. Any row may add names. */
 export function metricNames(rows: readonly LogRow[]): string[] {
   const names = new Set<string>();

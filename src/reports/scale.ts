@@ -43,10 +43,10 @@ export function valueScale(values: Iterable<number>, log: boolean): Scale {
   return { ...range, log, ticks: linearTicks(range.low, range.high, 6) };
 }
 
-/** A scale over steps: exact ends, whole ticks. */
-export function stepScale(low: number, high: number): Scale {
+/** A scale over steps: exact ends, whole ticks unless told otherwise. */
+export function stepScale(low: number, high: number, whole = true): Scale {
   const end = high > low ? high : low + 1;
-  return { low, high: end, log: false, ticks: linearTicks(low, end, 8).filter((tick) => Number.isInteger(tick)) };
+  return { low, high: end, log: false, ticks: linearTicks(low, end, 8).filter((tick) => !whole || Number.isInteger(tick)) };
 }
 
 /** Round numbers 1, 2, 5 × 10ⁿ apart. */

@@ -24,6 +24,8 @@ export interface SvgChart {
   lines: readonly SvgLine[];
   /** Left out: decided from the values. */
   log?: boolean;
+  /** What the series' steps really are; optimizer steps when left out. */
+  axis?: { label: string; /** Only whole numbers stand at the axis. */ whole: boolean; format?: (value: number) => string };
   /** Alone in a file: brings its own paper and colours for dark screens. Inside a page the page's style sheet does. */
   standalone: boolean;
 }
@@ -57,11 +59,12 @@ export function drawChart(chart: SvgChart): string {
   const y = valueScale(all(), chart.log ?? suitsLog(chart.metric, all()));
   const first = Math.min(...lines.filter(({ series }) => series.steps.length > 0).map(({ series }) => series.steps[0]));
   const last = Math.max(...lines.map(({ series }) => series.steps.at(-1) ?? -Infinity));
-  const x = Number.isFinite(first) ? stepScale(first, last) : stepScale(0, 1);
+  const axis = chart.axis ?? { label: 'step', whole: true };
+  const x = Number.isFinite(first) ? stepScale(first, last, axis.whole) : stepScale(0, 1);
   const columns = lines.length > 4 ? 2 : Math.max(1, Math.min(2, lines.length));
   const top = TITLE_HEIGHT + LEGEND_ROW * Math.ceil(lines.length / columns) + 8;
   const height = HEIGHT + LEGEND_ROW * Math.max(0, Math.ceil(lines.length / columns) - 1);
-  const frame: Frame = { x, y, top, bottom: height - BOTTOM };
+  const frame: Frame = { x, y, top, bottom: height - BOTTOM, axis };
 
   const name = escapeMarkup(`${chart.title}${y.log ? ' (log scale)' : ''}`);
   const parts = [
@@ -82,6 +85,7 @@ interface Frame {
   y: Scale;
   top: number;
   bottom: number;
+  axis: NonNullable<SvgChart['axis']>;
 }
 
 const round = (value: number) => String(Math.round(value * 10) / 10);
@@ -94,7 +98,7 @@ function at(frame: Frame, step: number, value: number): [number, number] | null 
 }
 
 function drawAxes(frame: Frame): string[] {
-  const { x, y, bottom } = frame;
+  const { x, y, bottom, axis } = frame;
   const parts: string[] = [];
   for (const tick of y.ticks) {
     const height = at(frame, x.low, tick)![1];
@@ -104,9 +108,9 @@ function drawAxes(frame: Frame): string[] {
   parts.push(`<line class="axis" stroke="#5d6963" x1="${LEFT}" x2="${WIDTH - RIGHT}" y1="${bottom}" y2="${bottom}"/>`);
   for (const tick of x.ticks) {
     const across = LEFT + place(x, tick)! * (WIDTH - LEFT - RIGHT);
-    parts.push(`<text x="${round(across)}" y="${bottom + 17}" text-anchor="middle">${tickLabel(tick, x)}</text>`);
+    parts.push(`<text x="${round(across)}" y="${bottom + 17}" text-anchor="middle">${escapeMarkup(axis.format?.(tick) ?? tickLabel(tick, x))}</text>`);
   }
-  parts.push(`<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${bottom + 36}" text-anchor="middle">step</text>`);
+  parts.push(`<text x="${(LEFT + WIDTH - RIGHT) / 2}" y="${bottom + 36}" text-anchor="middle">${escapeMarkup(axis.label)}</text>`);
   return parts;
 }
 

@@ -119,6 +119,11 @@ function completionLines(groups: readonly CompletionGroup[]): string[] {
   );
 }
 
+/** Lines of val_predictions.jsonl, one text per validation, in the order of steps. */
+export async function readPredictions(runId: string): Promise<string[]> {
+  return readAll<string>(rangeOf.predictions(runId));
+}
+
 /** Where the run's model and dataset come from, and its settings. */
 export async function readRunSources(runId: string): Promise<{ model: ModelReference; dataset: DatasetReference; config: RunRecord['config'] }> {
   const { run } = await readRun(runId);

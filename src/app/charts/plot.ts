@@ -27,7 +27,7 @@ interface PlotRequest {
 }
 
 /** Canvas cannot read CSS variables: resolves them where the chart stands. */
-export function readColours(host: HTMLElement, lines: readonly ChartLine[]): PlotColours {
+export function readColours(host: HTMLElement, lines: readonly Pick<ChartLine, 'color'>[]): PlotColours {
   const probe = document.createElement('span');
   host.append(probe);
   const resolve = (color: string) => {

@@ -1,7 +1,7 @@
 /** Everything shown about one run, whether it trains now or was opened from storage. */
 import { METHODS, type Method } from '../../protocol/config.ts';
 import type { ErrorRecord } from '../../protocol/errors.ts';
-import type { BestCheckpoint, RunNotice, TrainingLog, TrainRow, ValRow } from '../../protocol/log.ts';
+import type { BestCheckpoint, RunEnvironment, RunNotice, TrainingLog, TrainRow, ValRow } from '../../protocol/log.ts';
 import type { AnswerPreview, CompletionGroup, RunStatus, RunSummary } from '../../protocol/messages.ts';
 
 export class RunRecord {
@@ -24,6 +24,8 @@ export class RunRecord {
   resumable = $state(false);
   modelName = $state('');
   config = $state.raw<Record<string, unknown>>({});
+  environment = $state.raw<RunEnvironment | null>(null);
+  finalMetrics = $state.raw<TrainingLog['final_metrics']>({});
   /** Grows whenever rows are added; the arrays themselves are plain so that long runs stay cheap. */
   version = $state(0);
   readonly trainRows: TrainRow[] = [];
@@ -84,6 +86,8 @@ export class RunRecord {
     this.best = log.best_checkpoint;
     this.notices = log.notices ?? [];
     this.config = log.config;
+    this.environment = log.environment;
+    this.finalMetrics = log.final_metrics;
     this.version += 1;
   }
 

@@ -2,6 +2,8 @@
 import type { ErrorCode } from '../../protocol/errors.ts';
 import type { SettingGroup, SettingKey } from '../settings/fields.ts';
 import type { PresetName } from '../../protocol/presets.ts';
+import { enAnalysis } from './en-analysis.ts';
+import { enCompare } from './en-compare.ts';
 import { enErrors } from './en-errors.ts';
 import { enCompletions } from './en-completions.ts';
 import { enMethods } from './en-methods.ts';
@@ -25,7 +27,7 @@ export interface SettingWords {
 
 export const en = {
   units: { millisecond: 'ms', second: 's', minute: 'min', hour: 'h', day: 'd' },
-  nav: { label: 'Views', train: 'Train', runs: 'Runs', data: 'Data', models: 'Models', skip: 'Skip to content' },
+  nav: { label: 'Views', train: 'Train', runs: 'Runs', compare: 'Compare', data: 'Data', models: 'Models', skip: 'Skip to content' },
   header: {
     switchLanguage: '切换到中文',
     theme: 'Theme',
@@ -285,6 +287,8 @@ export const en = {
   ...enCompletions,
   ...enLibrary,
   ...enSweep,
+  ...enAnalysis,
+  ...enCompare,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,
   },

@@ -1,5 +1,7 @@
 /** 页面的全部中文文字；结构与 en.ts 相同。 */
 import type { Texts } from './en.ts';
+import { zhAnalysis } from './zh-analysis.ts';
+import { zhCompare } from './zh-compare.ts';
 import { zhErrors } from './zh-errors.ts';
 import { zhCompletions } from './zh-completions.ts';
 import { zhMethods } from './zh-methods.ts';
@@ -10,7 +12,7 @@ import { zhSettings } from './zh-settings.ts';
 
 export const zh: Texts = {
   units: { millisecond: '毫秒', second: '秒', minute: '分', hour: '小时', day: '天' },
-  nav: { label: '页面', train: '训练', runs: '记录', data: '数据', models: '模型', skip: '跳到正文' },
+  nav: { label: '页面', train: '训练', runs: '记录', compare: '比较', data: '数据', models: '模型', skip: '跳到正文' },
   header: {
     switchLanguage: 'Switch to English',
     theme: '外观',
@@ -266,6 +268,8 @@ export const zh: Texts = {
   ...zhCompletions,
   ...zhLibrary,
   ...zhSweep,
+  ...zhAnalysis,
+  ...zhCompare,
   error: {
     codes: zhErrors,
   },

@@ -1,0 +1,78 @@
+/** Dropped files, folders and ZIP archives to runs. Runs in the reader's worker, so that no log freezes the page. */
+import { fileKind } from '../data/paths.ts';
+import { readZip } from '../data/zip.ts';
+import { LorikeetError } from '../protocol/errors.ts';
+import type { PathFile } from '../protocol/messages.ts';
+import { bestOf, finalValue, metricNames, sharedName } from '../reports/metrics.ts';
+import { packRun } from '../reports/packed-run.ts';
+import { checkLogSize, readLog } from '../reports/read-log.ts';
+import type { LogNote, RunLog } from '../reports/run-log.ts';
+import { findLogs, mayBeLog } from './find-logs.ts';
+import type { FoundLog } from './find-logs.ts';
+import type { OpenedRun } from './messages.ts';
+
+/** Logs opened at once. */
+const MAX_LOGS = 200;
+
+export interface LogReceiver {
+  run(opened: OpenedRun): void;
+  fault(error: LorikeetError): void;
+}
+
+/** Reads every log among the files and hands over one run after the other; what cannot be read is handed over as a fault. */
+export async function openLogs(files: readonly PathFile[], chosen: string, to: LogReceiver): Promise<void> {
+  const logs = findLogs(await unpack(files, to), chosen);
+  if (logs.length === 0) {
+    const advice = 'Drop training_log.json, trainer_state.json, trainer_log.jsonl, logging.jsonl, a CSV export, or a run’s folder or ZIP.';
+    to.fault(new LorikeetError('file-missing', `${chosen || 'What was chosen'} holds no training log.`, advice));
+  }
+  if (logs.length > MAX_LOGS) to.fault(new LorikeetError('file-too-large', `${logs.length} logs were chosen; the first ${MAX_LOGS} are opened.`, 'Choose fewer folders at once.'));
+  for (const log of logs.slice(0, MAX_LOGS)) {
+    try {
+      for (const opened of await openLog(log)) to.run(opened);
+    } catch (error) {
+      to.fault(LorikeetError.from(error));
+    }
+  }
+}
+
+async function unpack(files: readonly PathFile[], to: LogReceiver): Promise<PathFile[]> {
+  const all: PathFile[] = [];
+  for (const entry of files) {
+    if (fileKind(entry.path) !== 'archive') {
+      all.push(entry);
+      continue;
+    }
+    try {
+      all.push(...(await readZip(entry, undefined, mayBeLog)).files);
+    } catch (error) {
+      to.fault(LorikeetError.from(error));
+    }
+  }
+  return all;
+}
+
+async function openLog({ path, file, named, predictions, passedOver }: FoundLog<Blob>): Promise<OpenedRun[]> {
+  checkLogSize(file.size, path);
+  if (predictions) checkLogSize(predictions.size, `${named}/val_predictions.jsonl`);
+  const runs = readLog(await file.text(), path);
+  const answers = predictions ? await predictions.text() : null;
+  const notes: LogNote[] =
+    passedOver.length > 0 ? [{ level: 'info', message: `The folder holds more logs of this run, which were not read: ${passedOver.slice(0, 3).join(', ')}${passedOver.length > 3 ? ', …' : ''}.` }] : [];
+  return runs.map((run) => ({
+    run: packRun({ ...run, name: run.name === path ? named : `${named}/${run.name}`, notes: [...run.notes, ...notes] }),
+    ...factsOf(run),
+    bytes: file.size,
+    predictions: answers,
+  }));
+}
+
+function factsOf(run: RunLog): Pick<OpenedRun, 'lastStep' | 'lastLoss' | 'best'> {
+  const loss = metricNames(run.train).find((name) => sharedName(name) === 'loss');
+  const best = bestOf(run);
+  return {
+    lastStep: (run.train.at(-1) ?? run.validation.at(-1))?.step ?? null,
+    lastLoss: loss === undefined ? null : (finalValue(run.train, loss)?.value ?? null),
+    best: best && { metric: best.metric, value: best.value, step: best.step },
+  };
+}

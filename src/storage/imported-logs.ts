@@ -1,0 +1,92 @@
+/** Logs that were opened on the page, kept until they are deleted. Each lies in storage as a short head and the run's columns. */
+import { LorikeetError } from '../protocol/errors.ts';
+import type { PackedRun } from '../reports/packed-run.ts';
+import type { LogDialect } from '../reports/run-log.ts';
+import type { RecordKey } from './database.ts';
+import { commit, keysUnder, read, readAll } from './database.ts';
+
+/** What a list shows without reading the log. */
+export interface ImportedHead {
+  /** Begins with "log-". */
+  id: string;
+  name: string;
+  source: string;
+  dialect: LogDialect;
+  /** ISO 8601. */
+  importedAt: string;
+  /** Bytes of the file. */
+  bytes: number;
+  trainRows: number;
+  validationRows: number;
+  lastStep: number | null;
+  lastLoss: number | null;
+  best: { metric: string; value: number; step: number } | null;
+  warnings: number;
+  hasAnswers: boolean;
+  /** Set while the log lies in the bin. */
+  deletedAt: string | null;
+}
+
+const keyOf = {
+  head: (id: string): RecordKey => ['imported', id],
+  run: (id: string): RecordKey => ['imported-run', id],
+  predictions: (id: string): RecordKey => ['imported-predictions', id],
+};
+
+/** Tells ids of opened logs from those of own runs. */
+export function isImportedId(id: string): boolean {
+  return id.startsWith('log-');
+}
+
+/** All opened logs that are not in the bin, newest first. */
+export async function listImported(): Promise<ImportedHead[]> {
+  const heads = await readAll<ImportedHead>(keysUnder('imported'));
+  return heads.filter(({ deletedAt }) => deletedAt === null).sort((a, b) => b.importedAt.localeCompare(a.importedAt) || a.id.localeCompare(b.id));
+}
+
+/**
+ * Keeps a log.
+ * @param predictions text of its val_predictions.jsonl
+ * @throws LorikeetError "storage-full", "storage-failed"
+ */
+export async function saveImported(head: ImportedHead, run: PackedRun, predictions: string | null): Promise<void> {
+  const { id } = head;
+  await commit({ put: [[keyOf.head(id), head], [keyOf.run(id), run], ...(predictions === null ? [] : [[keyOf.predictions(id), predictions] as const])] });
+}
+
+/**
+ * A kept log.
+ * @throws LorikeetError "file-missing" when it is not there any more
+ */
+export async function readImported(id: string): Promise<PackedRun> {
+  const run = await read<PackedRun>(keyOf.run(id));
+  if (!run) throw new LorikeetError('file-missing', `There is no opened log ${id}.`, 'It may have been deleted in another tab; open its file again.');
+  return run;
+}
+
+/** Text of the log's val_predictions.jsonl, or null. */
+export async function readImportedPredictions(id: string): Promise<string | null> {
+  return (await read<string>(keyOf.predictions(id))) ?? null;
+}
+
+/** Gives a log another name. */
+export async function renameImported(id: string, name: string): Promise<void> {
+  await change(id, { name });
+}
+
+/** Puts a log in the bin, or takes it out. */
+export async function binImported(id: string, binned: boolean): Promise<void> {
+  await change(id, { deletedAt: binned ? new Date().toISOString() : null });
+}
+
+/** Removes for good what has been in the bin for longer than `milliseconds`. */
+export async function emptyImportedBin(milliseconds: number): Promise<void> {
+  const limit = new Date(Date.now() - milliseconds).toISOString();
+  const gone = (await readAll<ImportedHead>(keysUnder('imported'))).filter(({ deletedAt }) => deletedAt !== null && deletedAt <= limit);
+  if (gone.length > 0) await commit({ remove: gone.flatMap(({ id }) => [keyOf.head(id), keyOf.run(id), keyOf.predictions(id)]) });
+}
+
+async function change(id: string, values: Partial<ImportedHead>): Promise<void> {
+  const head = await read<ImportedHead>(keyOf.head(id));
+  if (head) await commit({ put: [[keyOf.head(id), { ...head, ...values }]] });
+}

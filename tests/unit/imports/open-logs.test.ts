@@ -1,0 +1,74 @@
+import { readFileSync } from 'node:fs';
+import { zipSync } from 'fflate';
+import { describe, expect, it } from 'vitest';
+import { findLogs } from '../../../src/imports/find-logs.ts';
+import type { OpenedRun } from '../../../src/imports/messages.ts';
+import { openLogs } from '../../../src/imports/open-logs.ts';
+import type { LorikeetError } from '../../../src/protocol/errors.ts';
+import { packRun, unpackRun } from '../../../src/reports/packed-run.ts';
+import { logPath, readRun } from '../reports/logs.ts';
+
+const fixture = (name: string) => new Blob([readFileSync(logPath(name))]);
+
+async function open(files: { path: string; file: Blob }[], chosen = ''): Promise<{ runs: OpenedRun[]; faults: LorikeetError[] }> {
+  const runs: OpenedRun[] = [];
+  const faults: LorikeetError[] = [];
+  await openLogs(files, chosen, { run: (opened) => runs.push(opened), fault: (error) => faults.push(error) });
+  return { runs, faults };
+}
+
+describe('a packed run', () => {
+  it.each(['lorikeet/training_log.json', 'ms-swift/logging.jsonl', 'hostile.json', 'not-finite.json', 'original-grpo/training_log.json'])('%s comes out as it went in', (name) => {
+    const run = readRun(name);
+    const copy = unpackRun(structuredClone(packRun(run)));
+    expect(copy.train.map((row) => Object.entries(row).sort())).toEqual(run.train.map((row) => Object.entries(row).sort()));
+    expect(copy.validation.map((row) => Object.entries(row).sort())).toEqual(run.validation.map((row) => Object.entries(row).sort()));
+    for (const row of copy.train) expect(row instanceof Object).toBe(false);
+  });
+});
+
+describe('the logs among files', () => {
+  const found = (paths: string[], chosen = '') => findLogs(paths.map((path) => ({ path, file: path })), chosen).map(({ path, named, passedOver }) => [path, named, passedOver.length]);
+
+  it('are one per run folder: the run’s own before its checkpoints', () => {
+    expect(found(['a/checkpoint-10/trainer_state.json', 'a/checkpoint-200/trainer_state.json', 'a/config.json', 'b/trainer_state.json', 'b/checkpoint-5/trainer_state.json', 'b/trainer_log.jsonl'])).toEqual([
+      ['a/checkpoint-200/trainer_state.json', 'a', 1],
+      ['b/trainer_state.json', 'b', 2],
+    ]);
+  });
+
+  it('are named by the folder that was chosen, or by themselves', () => {
+    expect(found(['training_log.json', 'sft_config.json'], 'my run')).toEqual([['training_log.json', 'my run', 0]]);
+    expect(found(['training_log.json'], 'training_log.json')).toEqual([['training_log.json', 'training_log.json', 0]]);
+    expect(found(['renamed.json'], 'renamed.json')).toEqual([['renamed.json', 'renamed', 0]]);
+    expect(found(['x/run.csv', 'x/training_log.json'])).toEqual([['x/training_log.json', 'x', 0], ['x/run.csv', 'x/run', 0]]);
+  });
+});
+
+describe('opening', () => {
+  it('reads a ZIP of a run with its answers', async () => {
+    const log = new Uint8Array(readFileSync(logPath('lorikeet/training_log.json')));
+    const line = new TextEncoder().encode('{"step": 3, "index": 0, "id": "a", "prompt": "p", "truth": "t", "answer": "u"}\n');
+    const archive = new Blob([zipSync({ 'training_log.json': log, 'val_predictions.jsonl': line, 'sft_config.json': new TextEncoder().encode('{}') })]);
+    const { runs, faults } = await open([{ path: 'run-7.zip', file: archive }], 'run-7.zip');
+    expect(faults).toEqual([]);
+    expect(runs.map(({ run, predictions, lastStep }) => [run.name, run.dialect, predictions?.length, lastStep])).toEqual([['run-7', 'lorikeet', line.length, 3]]);
+  });
+
+  it('reads what can be read and names the rest', async () => {
+    const { runs, faults } = await open([
+      { path: 'original-sft/training_log.json', file: fixture('original-sft/training_log.json') },
+      { path: 'bad/training_log.json', file: new Blob(['{"a": 1}']) },
+      { path: 'wandb.csv', file: fixture('wandb-chart.csv') },
+    ]);
+    expect(runs.map(({ run }) => run.name)).toContain('original-sft');
+    expect(runs.length).toBe(3);
+    expect(faults.map(({ code, place }) => [code, place.file])).toEqual([['file-corrupt', 'bad/training_log.json']]);
+  });
+
+  it('says so when there is no log, and refuses a file beyond the limit without reading it', async () => {
+    expect((await open([{ path: 'photo.png', file: new Blob(['x']) }], 'photo.png')).faults[0].code).toBe('file-missing');
+    const huge = { size: 2 * 2 ** 30, text: () => Promise.reject(new Error('read')) } as unknown as Blob;
+    expect((await open([{ path: 'training_log.json', file: huge }])).faults[0].code).toBe('file-too-large');
+  });
+});
