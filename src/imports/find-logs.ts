@@ -25,30 +25,35 @@ export function mayBeLog(path: string): boolean {
 
 /**
  * Chooses the logs among files: those with usual names and all tables, one per run folder (a checkpoint's belongs to the
- * folder above); where there are none, every file that may be one.
- * @param chosen name of what was chosen, such as the folder that the paths are relative to
+ * folder above); where there are none, every file that may be one. Files that were chosen one by one are runs of their own.
+ * @param chosen name of what was chosen: the folder that the paths are relative to, or the first file
  */
 export function findLogs<File>(files: readonly { path: string; file: File }[], chosen: string): FoundLog<File>[] {
   const candidates = files.map(({ path, file }) => ({ path: normalizePath(path), file })).filter(({ path }) => mayBeLog(path));
   const predictions = candidates.filter(({ path }) => baseName(path) === PREDICTIONS);
   const others = candidates.filter(({ path }) => baseName(path) !== PREDICTIONS);
   const usual = others.filter(({ path }) => LOG_NAMES.includes(baseName(path)));
+  const oneByOne = candidates.some(({ path }) => path === chosen);
   const folders = new Map<string, typeof usual>();
+  const alone: typeof usual = [];
   for (const entry of usual) {
     const folder = runFolder(entry.path);
-    folders.set(folder, [...(folders.get(folder) ?? []), entry]);
+    if (oneByOne && folder === '') alone.push(entry);
+    else folders.set(folder, [...(folders.get(folder) ?? []), entry]);
   }
-  const found = [...folders].map(([folder, entries]): FoundLog<File> => {
+  const groups = [...alone.map((entry): [string, typeof usual] => ['', [entry]]), ...folders];
+  const found = groups.map(([folder, entries]): FoundLog<File> => {
     const [best, ...rest] = entries.sort(byWorth);
     return {
       ...best,
-      named: nameOf(best.path, folder, chosen),
-      predictions: predictions.find(({ path }) => folderOf(path) === folder)?.file ?? null,
+      named: nameOf(best.path, folder, oneByOne ? '' : chosen),
+      predictions: alone.length < 2 || folder !== '' ? (predictions.find(({ path }) => folderOf(path) === folder)?.file ?? null) : null,
       passedOver: rest.map(({ path }) => path),
     };
   });
   const tables = others.filter(({ path }) => /\.csv$/i.test(path));
-  const loose = found.length + tables.length > 0 ? tables : others;
+  const chosenAlone = others.filter(({ path }) => !usual.some((entry) => entry.path === path) && !path.includes('/'));
+  const loose = oneByOne ? [...new Set([...chosenAlone, ...tables])] : found.length + tables.length > 0 ? tables : others;
   return [...found, ...loose.map(({ path, file }) => ({ path, file, named: path.replace(/\.(?:jsonl?|ndjson|csv)$/i, ''), predictions: null, passedOver: [] }))];
 }
 
@@ -66,5 +71,5 @@ function byWorth(a: { path: string }, b: { path: string }): number {
 
 function nameOf(path: string, folder: string, chosen: string): string {
   if (folder !== '') return folder.replace(/\.zip$/i, '');
-  return chosen === '' || chosen === path ? path : chosen.replace(/\.zip$/i, '');
+  return chosen === '' ? path : chosen.replace(/\.zip$/i, '');
 }

@@ -276,7 +276,7 @@ function trainRow(at: number, total: number, config: TrainingConfig): TrainRow {
 
 function sftValidation(skill: number): Partial<ValRow> {
   return {
-    eval_loss: step === 0 ? 7.6 : 0.24 + 1.1 * Math.exp(-step / 12),
+    eval_loss: step === 0 ? 7.6 : 0.24 + 1.1 * Math.exp(-step / 12) + 20 * Math.abs((writer?.run.config.learning_rate ?? 0.002) - 0.002),
     eval_format: skill,
     eval_bbox_iou: 0.8 * skill,
     eval_bbox_iou50: 0.9 * skill,

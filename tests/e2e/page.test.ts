@@ -300,7 +300,7 @@ describe('every visitor', () => {
         expect(await overflow()).toBeLessThanOrEqual(0);
         await page.getByTestId('demo-start').click();
         await status(page, 'finished');
-        for (const view of ['train', 'runs', 'data', 'models']) {
+        for (const view of ['train', 'runs', 'compare', 'data', 'models']) {
           await page.goto(`${server.url}#/${view}`);
           await page.waitForTimeout(300);
           expect(await overflow(), view).toBeLessThanOrEqual(0);
@@ -314,7 +314,7 @@ describe('every visitor', () => {
     await visit({}, async (page) => {
       await page.getByTestId('demo-start').click();
       await status(page, 'finished');
-      for (const view of ['train', 'runs', 'data', 'models']) {
+      for (const view of ['train', 'runs', 'compare', 'data', 'models']) {
         await page.goto(`${server.url}#/${view}`);
         await page.waitForTimeout(300);
         expect(await page.locator('h1').count(), view).toBe(1);

@@ -25,6 +25,7 @@ export const enCompare = {
     notCopied: 'The browser did not allow copying.',
     allEqual: 'All settings are equal.',
     noSettings: 'These logs hold no settings.',
+    onlySome: 'Known of some runs only',
     setting: 'Setting',
     metrics: 'Metrics',
     metric: 'Metric',

@@ -56,7 +56,7 @@ export const enRun = {
     toggleLine: (line: string) => `Show or hide ${line}`,
     smoothing: 'Smoothing',
     log: 'log',
-    logFor: (title: string) => `Logarithmic axis for ${title}`,
+    logFor: (title: string) => `log axis for ${title}`,
     resetZoom: 'Reset zoom',
     empty: 'The first point appears after the first logged step.',
     emptyValidation: 'Appears after the first validation.',

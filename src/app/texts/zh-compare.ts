@@ -26,6 +26,7 @@ export const zhCompare: typeof enCompare = {
     notCopied: '浏览器不允许复制。',
     allEqual: '全部设置相同。',
     noSettings: '这些日志不含设置。',
+    onlySome: '仅部分训练有记录',
     setting: '设置',
     metrics: '指标',
     metric: '指标',

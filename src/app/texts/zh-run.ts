@@ -74,7 +74,7 @@ export const zhRun: typeof enRun = {
     toggleLine: (line) => `显示或隐藏${line}`,
     smoothing: '平滑',
     log: '对数',
-    logFor: (title) => `${title}使用对数轴`,
+    logFor: (title) => `对数 · ${title}`,
     resetZoom: '还原缩放',
     empty: '第一次记录之后出现第一个点。',
     emptyValidation: '第一次验证之后出现。',

@@ -14,7 +14,7 @@ export const zh: Texts = {
   units: { millisecond: '毫秒', second: '秒', minute: '分', hour: '小时', day: '天' },
   nav: { label: '页面', train: '训练', runs: '记录', compare: '比较', data: '数据', models: '模型', skip: '跳到正文' },
   header: {
-    switchLanguage: 'Switch to English',
+    switchLanguage: 'EN: switch to English',
     theme: '外观',
     themes: { system: '跟随系统', light: '浅色', dark: '深色' },
   },

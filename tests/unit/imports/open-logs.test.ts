@@ -37,6 +37,20 @@ describe('the logs among files', () => {
     ]);
   });
 
+  it('are all of those that were chosen one by one', () => {
+    expect(found(['training_log.json', 'trainer_state.json', 'training_log.json'], 'training_log.json').map(([path]) => path)).toEqual(['training_log.json', 'trainer_state.json', 'training_log.json']);
+  });
+
+  it('are tables and files of any name too, when chosen one by one', () => {
+    expect(found(['a.json', 'b.csv', 'c/training_log.json'], 'a.json').map(([path]) => path)).toEqual(['c/training_log.json', 'a.json', 'b.csv']);
+  });
+
+  it('take along the answers that lie beside them', () => {
+    const files = ['training_log.json', 'val_predictions.jsonl'].map((path) => ({ path, file: path }));
+    expect(findLogs(files, 'training_log.json').map(({ predictions }) => predictions)).toEqual(['val_predictions.jsonl']);
+    expect(findLogs(files, 'a folder').map(({ predictions }) => predictions)).toEqual(['val_predictions.jsonl']);
+  });
+
   it('are named by the folder that was chosen, or by themselves', () => {
     expect(found(['training_log.json', 'sft_config.json'], 'my run')).toEqual([['training_log.json', 'my run', 0]]);
     expect(found(['training_log.json'], 'training_log.json')).toEqual([['training_log.json', 'training_log.json', 0]]);

@@ -1,0 +1,241 @@
+/** Walks through opened logs, the run view and the comparison, without a GPU. */
+import { readFileSync } from 'node:fs';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chromiumLaunchOptions } from '../../tools/browser/chromium.ts';
+import { ensureBuild } from '../../tools/browser/ensure-build.ts';
+import { servePage, type PageServer } from '../../tools/browser/serve.ts';
+import { fakeTrainer } from './fake-trainer.ts';
+
+const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/logs/${name}`, import.meta.url));
+const AXE = fileURLToPath(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url));
+
+let server: PageServer;
+let browser: Browser;
+
+beforeAll(async () => {
+  server = await servePage(await ensureBuild());
+  browser = await chromium.launch(chromiumLaunchOptions());
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.close();
+});
+
+async function visit(path: string, body: (page: Page) => Promise<void>, options: BrowserContextOptions = {}): Promise<void> {
+  // The fake trainer comes as a blob, which the page's own policy rightly refuses.
+  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, acceptDownloads: true, bypassCSP: true, ...options });
+  const page = await context.newPage();
+  const faults: string[] = [];
+  page.on('pageerror', (error) => faults.push(error.message));
+  await fakeTrainer(page, { stepMs: 4 });
+  try {
+    await page.goto(`${server.url}#/${path}`);
+    await body(page);
+    expect(faults).toEqual([]);
+  } finally {
+    await context.close();
+  }
+}
+
+/** Picks logs; each file is a run of its own. */
+async function open(page: Page, ...names: string[]): Promise<void> {
+  await page.getByTestId('logs-files').setInputFiles(names.map(fixture));
+}
+
+async function download(page: Page, testid: string): Promise<string> {
+  const [file] = await Promise.all([page.waitForEvent('download'), page.getByTestId(testid).click()]);
+  return readFileSync(await file.path(), 'utf8');
+}
+
+/** Trains with a learning rate of its own; returns when the run has ended. */
+async function train(page: Page, learningRate: number): Promise<void> {
+  await page.goto(`${server.url}#/train`);
+  await page.getByTestId('new-run').or(page.getByTestId('model-demo')).or(page.getByTestId('start')).first().waitFor();
+  for (const testid of ['new-run', 'model-demo', 'data-demo']) if (await page.getByTestId(testid).isVisible()) await page.getByTestId(testid).click();
+  const settings = { max_steps: 12, eval_steps: 6, save_steps: 0, learning_rate: learningRate };
+  await page.getByTestId('import-settings').setInputFiles({ name: 's.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(settings)) });
+  await page.getByTestId('start').click();
+  await page.locator('[data-testid="run"][data-status="finished"]').waitFor({ timeout: 60_000 });
+}
+
+const overflow = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+
+interface AxeResult {
+  violations: { id: string; impact: string | null; nodes: { html: string; failureSummary?: string }[] }[];
+}
+
+/** Serious and critical faults of accessibility. */
+async function axeFaults(page: Page): Promise<string[]> {
+  await page.addScriptTag({ path: AXE });
+  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: { run(): Promise<AxeResult> } }).axe.run());
+  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id, nodes }) => `${id}, ${nodes.length} times: ${nodes[0].html.slice(0, 300)} ${nodes[0].failureSummary ?? ''}`);
+}
+
+describe('opened logs', () => {
+  it('of two trainers show the right numbers, are compared, and come out as one report that opens from disk', async () => {
+    await visit('runs', async (page) => {
+      await open(page, 'original-sft/training_log.json', 'hf/checkpoint-300/trainer_state.json');
+      await page.getByTestId('imported-row').nth(1).waitFor();
+      await page.getByTestId('imported-open').filter({ hasText: 'training_log' }).click();
+      expect(await page.getByTestId('value-loss').innerText()).toContain('0.880');
+      expect(await page.getByTestId('fact-best').innerText()).toContain('step 40');
+      expect(await page.getByTestId('run-facts').innerText()).toContain('2.00e-05');
+      await page.getByTestId('statistics').locator('summary').click();
+      expect(await page.getByTestId('statistics-train-loss').innerText()).toContain('1.215');
+
+      await page.getByTestId('compare-this').click();
+      await page.getByTestId('compare-choose').waitFor();
+      await page.getByTestId('choose-run').and(page.locator(':not(:checked)')).check();
+      const cells = page.getByTestId('bestValidation-loss').locator('td');
+      await cells.nth(1).waitFor();
+      expect(await cells.nth(0).innerText()).toMatch(/0\.902.*best/s);
+      expect(await cells.nth(1).innerText()).toMatch(/^1\.420\s*@200$/);
+      expect(await page.getByTestId('settings-diff').innerText()).toContain('num_epochs');
+      await page.getByTestId('diff-search').fill('learning');
+      expect(await page.getByTestId('diff-learning_rate').innerText()).toContain('2e-05');
+
+      const html = await download(page, 'export-html');
+      const file = join(await mkdtemp(join(tmpdir(), 'lorikeet-report-')), 'report.html');
+      await writeFile(file, html);
+      await page.goto(pathToFileURL(file).href);
+      expect(await page.locator('h1').innerText()).toBe('Training Comparison Report');
+      expect(await page.locator('svg.chart').count()).toBeGreaterThan(4);
+      expect(await page.locator('td.best').first().innerText()).toContain('0.9021');
+    });
+  });
+
+  it('that are damaged or hostile are shown as far as they go, and survive a reload, a deletion and its undoing', async () => {
+    await visit('runs', async (page) => {
+      await open(page, 'truncated.json', 'hostile.json', '../schedules/schedules.json');
+      await page.getByTestId('imported-row').nth(1).waitFor();
+      expect(await page.getByTestId('error-box').getAttribute('data-code')).toBe('file-corrupt');
+      await page.reload();
+      await page.getByTestId('imported-open').filter({ hasText: 'hostile' }).click();
+      await page.getByTestId('run-facts').waitFor();
+      expect(await page.locator('main script').count()).toBe(0);
+      await page.goBack();
+      await page.getByTestId('imported-open').filter({ hasText: 'truncated' }).click();
+      expect(await page.getByTestId('log-note').first().innerText()).toContain('breaks off');
+      await page.goBack();
+      await page.getByTestId('imported-delete').first().click();
+      await expect.poll(() => page.getByTestId('imported-row').count()).toBe(1);
+      await page.getByTestId('undo').click();
+      await expect.poll(() => page.getByTestId('imported-row').count()).toBe(2);
+    });
+  });
+
+  it('are read by keyboard, on every axis, in files and in a table', async () => {
+    await visit('runs', async (page) => {
+      await open(page, 'lorikeet/training_log.json');
+      await page.getByTestId('imported-open').click();
+      await page.getByTestId('run-facts').waitFor();
+      await page.getByTestId('curve-loss').locator('canvas').waitFor();
+      // A pointer that rests over a chart moves its crosshair.
+      await page.mouse.move(0, 0);
+      expect(await page.getByTestId('curve-loss').getByRole('application').getAttribute('aria-label')).toMatch(/loss: chart\. training, last value [\d.]+\./);
+      await page.getByTestId('curve-loss').getByRole('application').focus();
+      await page.keyboard.press('End');
+      expect(await page.getByTestId('curve-readout-loss').innerText()).toContain('step 3');
+      await page.keyboard.press('ArrowLeft');
+      expect(await page.getByTestId('curve-readout-loss').innerText()).toContain('step 2');
+      await page.keyboard.press('+');
+      await page.getByTestId('curve-reset').waitFor();
+      await page.keyboard.press('0');
+      expect(await page.getByTestId('curve-reset').count()).toBe(0);
+      for (const axis of ['epoch', 'samples', 'tokens', 'relative', 'wall', 'step']) {
+        await page.getByTestId(`curve-axis-${axis}`).click();
+        expect(await page.getByTestId('curve-loss').locator('canvas').count(), axis).toBe(1);
+      }
+      await page.getByTestId('curve-log-y').check();
+      await page.getByTestId('curve-outliers').check();
+      await page.getByTestId('curve-twema').click();
+      await page.getByTestId('curve-search').fill('grad');
+      expect(await page.locator('[data-testid^="curve-"] canvas').count()).toBe(1);
+      await page.getByTestId('curve-search').fill('');
+      await page.getByTestId('curve-loss').getByTestId('curve-menu').click();
+      const [svg] = await Promise.all([page.waitForEvent('download'), page.getByTestId('curve-svg').and(page.locator(':visible')).click()]);
+      expect(readFileSync(await svg.path(), 'utf8')).toContain('<svg');
+      await page.getByTestId('curve-loss').getByTestId('curve-menu').click();
+      const [png] = await Promise.all([page.waitForEvent('download'), page.getByTestId('curve-png').and(page.locator(':visible')).click()]);
+      expect(readFileSync(await png.path()).subarray(1, 4).toString()).toBe('PNG');
+      await page.getByTestId('curve-loss').getByTestId('curve-menu').click();
+      await page.getByTestId('curve-as-table').and(page.locator(':visible')).click();
+      expect(await page.getByTestId('curve-table').locator('tbody tr').count()).toBe(4);
+    });
+  });
+});
+
+describe('two runs of this page', () => {
+  it('show which is better, grouped or not, with their answers side by side', async () => {
+    await visit('train', async (page) => {
+      await train(page, 0.002);
+      await train(page, 0.01);
+      await page.getByTestId('nav-compare').click();
+      await page.getByTestId('choose-all').click();
+      const cells = page.getByTestId('bestValidation-loss').locator('td');
+      await cells.nth(1).waitFor();
+      const texts = await cells.allInnerTexts();
+      expect(texts.filter((text) => text.includes('best'))).toHaveLength(1);
+      expect(texts.find((text) => text.includes('best'))).toContain('0.645');
+      expect(await page.getByTestId('settings-diff').locator('tbody tr').count()).toBeLessThan(4);
+      expect(await page.getByTestId('diff-learning_rate').innerText()).toContain('0.002');
+      const legend = page.getByTestId('compare-legend').locator('button');
+      expect(await legend.count()).toBe(2);
+      await legend.first().click();
+      expect(await legend.first().getAttribute('aria-pressed')).toBe('false');
+      await legend.first().click();
+      await page.getByTestId('group-by').selectOption('seeds');
+      expect(await legend.count()).toBe(2);
+      await page.getByTestId('group-by').selectOption('setting:learning_rate');
+      expect(await legend.first().innerText()).toContain('learning_rate = ');
+      expect(await page.getByTestId('answer-pair').count()).toBe(6);
+      await page.getByTestId('answers-step').selectOption('6');
+      await page.getByTestId('answer-pair').first().locator('img').first().scrollIntoViewIfNeeded();
+      expect(await page.getByTestId('answer-pair').first().locator('.box').count()).toBeGreaterThan(0);
+      const faults = { compare: await axeFaults(page) } as Record<string, string[]>;
+
+      await page.goto(`${server.url}#/runs`);
+      await page.getByTestId('run-open').first().click();
+      await page.getByTestId('run-facts').waitFor();
+      expect(await page.getByTestId('value-eval_loss').innerText()).toContain('validation');
+      faults.run = await axeFaults(page);
+      for (const view of ['train', 'runs', 'data', 'models']) {
+        await page.goto(`${server.url}#/${view}`);
+        await page.waitForTimeout(200);
+        faults[view] = await axeFaults(page);
+      }
+      expect(faults).toEqual({ compare: [], run: [], train: [], runs: [], data: [], models: [] });
+    });
+  });
+});
+
+describe('every visitor', () => {
+  it('finds the views in Chinese, at 360 pixels and in the dark', async () => {
+    await visit(
+      'compare',
+      async (page) => {
+        expect(await page.locator('h1').innerText()).toBe('比较');
+        await page.getByTestId('compare-empty').waitFor();
+        await open(page, 'original-grpo/training_log.json', 'ms-swift/logging.jsonl', 'wandb-chart.csv');
+        await page.getByTestId('metric-tables').waitFor();
+        expect(await page.getByTestId('metric-tables').innerText()).toContain('最佳验证');
+        expect(await overflow(page)).toBeLessThanOrEqual(0);
+        expect(await axeFaults(page)).toEqual([]);
+        await page.goto(`${server.url}#/runs`);
+        await page.getByTestId('imported-row').first().waitFor();
+        expect(await overflow(page)).toBeLessThanOrEqual(0);
+        await page.getByTestId('imported-open').first().click();
+        await page.getByTestId('run-facts').waitFor();
+        expect(await overflow(page)).toBeLessThanOrEqual(0);
+        expect(await axeFaults(page)).toEqual([]);
+      },
+      { locale: 'zh-CN', viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, colorScheme: 'dark' },
+    );
+  });
+});
