@@ -156,7 +156,7 @@ describe('opened logs', () => {
       await page.getByTestId('curve-outliers').check();
       await page.getByTestId('curve-twema').click();
       await page.getByTestId('curve-search').fill('grad');
-      expect(await page.locator('[data-testid^="curve-"] canvas').count()).toBe(1);
+      await expect.poll(() => page.locator('[data-testid^="curve-"] canvas').count()).toBe(1);
       await page.getByTestId('curve-search').fill('');
       await page.getByTestId('curve-loss').getByTestId('curve-menu').click();
       const [svg] = await Promise.all([page.waitForEvent('download'), page.getByTestId('curve-svg').and(page.locator(':visible')).click()]);
