@@ -80,13 +80,13 @@ function gridOf(axes: readonly SweepAxis[], maxRuns: number): PlannedSweep {
   const values = axes.map(gridValues);
   const gridSize = values.reduce((product, list) => product * list.length, 1);
   const runs = Array.from({ length: Math.min(gridSize, maxRuns) }, (_, index) => {
-    let rest = index;
     const settings: SweepSettings = {};
     // The last setting varies fastest.
-    for (let i = axes.length - 1; i >= 0; i--) {
-      settings[axes[i].key] = values[i][rest % values[i].length];
-      rest = Math.floor(rest / values[i].length);
-    }
+    let stride = gridSize;
+    axes.forEach(({ key }, i) => {
+      stride /= values[i].length;
+      settings[key] = values[i][Math.floor(index / stride) % values[i].length];
+    });
     return settings;
   });
   return { runs, gridSize };

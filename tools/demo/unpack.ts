@@ -4,7 +4,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { unzipSync } from 'fflate';
 
 /** What a run consists of at the top of its folder; an older run's is removed before a new one is written. */
-const RUN_ENTRY = /^(training_log\.json|\w+_config\.json|val_predictions\.jsonl|best|final|start|reference|completions|checkpoint-.+)$/;
+const RUN_ENTRY = /^(training_log\.json|lorikeet_run\.json|\w+_config\.json|val_predictions\.jsonl|best|final|start|reference|completions|checkpoint-.+)$/;
 
 /** The folder that all names share ("run-1/"), or '' when there is none. */
 export function commonFolder(names: readonly string[]): string {
