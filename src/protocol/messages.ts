@@ -1,6 +1,6 @@
 /** Everything that crosses between the page and the trainer worker. */
 import type { TrainingConfig } from './config.ts';
-import type { ErrorCode, ErrorRecord } from './errors.ts';
+import type { ErrorCode, ErrorPlace, ErrorRecord } from './errors.ts';
 import type { BestCheckpoint, RunEnvironment, RunNotice, TrainingLog, TrainRow, ValRow } from './log.ts';
 import type { Saying, Stage } from './sayings.ts';
 
@@ -158,6 +158,67 @@ export interface CompletionGroup {
   completions: CompletionRecord[];
 }
 
+/** How a wrong answer is made from a right one: a box moved, another category or status, an object left out or made up. */
+export const PAIR_KINDS = ['wrong_bbox', 'wrong_category', 'wrong_status', 'missing', 'extra'] as const;
+export type PairKind = (typeof PAIR_KINDS)[number];
+
+export interface PairSettings {
+  kinds: readonly PairKind[];
+  seed: number;
+  /** Pairs to make from each sample, as far as it allows. */
+  perSample: number;
+}
+
+/** A pair that has been made, as the page shows it. */
+export interface PairPreview {
+  split: SplitName;
+  id: string;
+  kind: PairKind;
+  prompt: string;
+  image: Blob | null;
+  chosen: { text: string; boxes: LabelledBox[] };
+  rejected: { text: string; boxes: LabelledBox[] };
+}
+
+export interface MadePairsSummary {
+  /** All pairs of both splits; `previews` holds the first of them. */
+  count: number;
+  counts: Record<PairKind, number>;
+  /** Samples that were looked at. */
+  samples: number;
+  previews: PairPreview[];
+  /** Samples that gave no pair; at most 200 are listed, refusedCount is the whole number. */
+  refused: { split: SplitName; id: string; place: ErrorPlace; reason: 'unknown-format' | 'no-kind-applies' }[];
+  refusedCount: number;
+  /** The pairs as a dataset of its own: records and the images they use. */
+  files: { train: PathFile[]; validation: PathFile[] };
+}
+
+/** How the playground draws tokens; names as in GenerationConfig. */
+export interface DecodingSettings {
+  /** False: greedy, the most likely token each time. */
+  do_sample: boolean;
+  temperature: number;
+  /** 0 = all tokens. */
+  top_k: number;
+  top_p: number;
+  repetition_penalty: number;
+  seed: number;
+  max_new_tokens: number;
+}
+
+/** An answer of the playground, as far as it is written. */
+export interface WrittenAnswer {
+  text: string;
+  tokens: number;
+  /** Since the request was taken up, reading the images and the prompt included. */
+  seconds: number;
+  /** Of writing alone; null until there are enough tokens to tell. */
+  tokensPerSecond: number | null;
+  /** Why it ended: by itself, at max_new_tokens, or on request. Null while it goes on. */
+  ended: 'stop' | 'length' | 'request' | null;
+}
+
 export type RunStatus = 'preparing' | 'running' | 'validating' | 'paused' | 'stopped' | 'finished' | 'failed' | 'interrupted';
 
 /** What the runs list shows without opening a run. */
@@ -188,8 +249,17 @@ export type Request =
   | { type: 'loadDataset'; source: DatasetSource; config: TrainingConfig }
   | { type: 'sample'; split: SplitName; index: number }
   | { type: 'plan'; config: TrainingConfig }
+  /** Makes preference pairs from the detection answers of the loaded samples, whatever the present method reads them as. */
+  | { type: 'makePairs'; settings: PairSettings; config: TrainingConfig }
   /** Reads an adapter and checks it against the model. */
   | { type: 'inspectAdapter'; source: AdapterSource }
+  /**
+   * Answers one prompt outside of any run; refused while a run is under way, paused or not.
+   * `turn` comes back with the tokens. The config says how images are resized and how many tokens a prompt may have.
+   */
+  | { type: 'generate'; turn: number; images: Blob[]; prompt: string; /** null = the base model alone */ adapter: AdapterSource | null; decoding: DecodingSettings; config: TrainingConfig }
+  /** Ends the answer that is being written; what there is of it is the reply. */
+  | { type: 'stopGenerating' }
   | { type: 'start'; runId: string; name: string; config: TrainingConfig; adapter?: AdapterSource | null }
   | { type: 'resumeRun'; runId: string }
   | { type: 'pause' }
@@ -204,7 +274,10 @@ export interface Replies {
   loadDataset: DatasetSummary;
   sample: SamplePreview;
   plan: RunPlan;
+  makePairs: MadePairsSummary;
   inspectAdapter: AdapterSummary;
+  generate: WrittenAnswer;
+  stopGenerating: null;
   start: { runId: string };
   resumeRun: { runId: string; step: number };
   pause: null;
@@ -221,6 +294,8 @@ export type TrainerEvent =
   | { type: 'validation'; runId: string; row: ValRow; answers: AnswerPreview[]; best: BestCheckpoint | null }
   /** Sampled answers of a logged step, stored already. */
   | { type: 'completions'; runId: string; step: number; groups: CompletionGroup[] }
+  /** The playground's answer so far. */
+  | { type: 'tokens'; turn: number; answer: WrittenAnswer }
   | { type: 'saved'; runId: string; step: number; at: string }
   | { type: 'notice'; runId: string; notice: RunNotice }
   | { type: 'finished'; runId: string; log: TrainingLog }

@@ -61,6 +61,14 @@ export class SessionDataset {
     return data;
   }
 
+  /** The loaded samples with their answers, also while the present method reads them as something else. */
+  async asConversations(config: TrainingConfig): Promise<Dataset> {
+    const current = this.require();
+    if (current.dataset.kind === 'conversations') return current.dataset;
+    const files = current.filesKind === 'conversations' ? current.files : await this.filesOf(current.source, 'conversations');
+    return (await readFiles(current.source, files, { ...config, method: 'sft' })).dataset;
+  }
+
   /**
    * One sample for the page.
    * @param index from 0, among the usable samples

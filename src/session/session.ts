@@ -1,5 +1,5 @@
 /** The trainer behind the protocol: holds device, model, dataset and at most one run, and answers the page's requests. */
-import { linearModules } from '../checkpoint/tensor-names.ts';
+import { linearModules, type LinearModule } from '../checkpoint/tensor-names.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { RunNotice } from '../protocol/log.ts';
@@ -14,6 +14,8 @@ import type { TrainingRun } from '../training/loop.ts';
 import { planRun } from '../training/planner.ts';
 import type { EncodedDataset } from './encoded-dataset.ts';
 import type { Engine, OpenEngine } from './engine.ts';
+import { pairsFrom } from './made-pairs.ts';
+import { Playground } from './playground.ts';
 import { progressReporter, type ReportProgress } from './progress.ts';
 import { buildValidator } from './method-builder.ts';
 import { buildRun, environmentOf, keepStart, readStart, sampleSizes, startFrom, tryLargestBatch } from './run-builder.ts';
@@ -23,11 +25,15 @@ import type { StartingAdapter } from './starting-adapter.ts';
 import { SessionDataset } from './session-dataset.ts';
 import { SessionModel } from './session-model.ts';
 
+/** Requests that end an answer of the playground that is still being written. */
+const ENDS_GENERATION: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel'];
+
 export class TrainerSession {
   private engine: Promise<Engine> | null = null;
   private readonly model: SessionModel;
   private readonly dataset: SessionDataset;
   private readonly progress: ReportProgress;
+  private readonly playground: Playground;
   private active: { id: string; run: TrainingRun } | null = null;
   private queue: Promise<unknown> = Promise.resolve();
   private lost: LorikeetError | null = null;
@@ -45,6 +51,7 @@ export class TrainerSession {
     this.progress = progressReporter(publish);
     this.model = new SessionModel(() => this.device(), demoUrl, this.progress);
     this.dataset = new SessionDataset(demoUrl, this.progress);
+    this.playground = new Playground(this.model, publish);
   }
 
   /**
@@ -64,7 +71,12 @@ export class TrainerSession {
         return null;
       case 'saveNow':
         return { step: await this.activeRun().control.saveNow() };
+      case 'stopGenerating':
+        this.playground.stop();
+        return null;
       default: {
+        // Whoever changes what the GPU holds need not wait for an answer to be finished.
+        if (ENDS_GENERATION.includes(request.type)) this.playground.stop();
         const answer = this.queue.then(() => this.answer(request));
         this.queue = answer.catch(() => undefined);
         return answer;
@@ -72,7 +84,7 @@ export class TrainerSession {
     }
   }
 
-  private async answer(request: Exclude<Request, { type: 'pause' | 'continue' | 'stop' | 'saveNow' }>): Promise<Replies[keyof Replies]> {
+  private async answer(request: Exclude<Request, { type: 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' }>): Promise<Replies[keyof Replies]> {
     switch (request.type) {
       case 'openDevice':
         return (await this.device()).device;
@@ -86,8 +98,12 @@ export class TrainerSession {
         return this.dataset.sample(request.split, request.index, this.model.open);
       case 'plan':
         return this.plan(request.config);
+      case 'makePairs':
+        return pairsFrom(await this.dataset.asConversations(request.config), request.settings);
       case 'inspectAdapter':
-        return summarizeAdapter(await this.openAdapter(request.source));
+        return summarizeAdapter(await this.openAdapter(request.source), this.linearModules());
+      case 'generate':
+        return this.generate(request);
       case 'start':
         return this.start(request);
       case 'resumeRun':
@@ -95,8 +111,19 @@ export class TrainerSession {
     }
   }
 
+  /** Runs and answers share the GPU and its one adapter: a run, paused or not, comes first. */
+  private async generate(request: Extract<Request, { type: 'generate' }>): Promise<Replies['generate']> {
+    this.requireIdle();
+    const adapter = request.adapter ? await this.openAdapter(request.adapter) : null;
+    return this.playground.generate(request, adapter);
+  }
+
   private openAdapter(source: AdapterSource): Promise<StartingAdapter> {
-    return openAdapter(source, this.demoUrl, linearModules(this.model.require().files.config));
+    return openAdapter(source, this.demoUrl, this.linearModules());
+  }
+
+  private linearModules(): LinearModule[] {
+    return linearModules(this.model.require().files.config);
   }
 
   private activeRun(): TrainingRun {

@@ -1,6 +1,7 @@
 /** Adapters to start from: where their files lie, and whether they fit the model and the settings. */
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, type Adapter } from '../checkpoint/adapter.ts';
 import { UrlFileSource } from '../checkpoint/file-source.ts';
+import { matchTargetModules } from '../checkpoint/target-modules.ts';
 import type { LinearModule } from '../checkpoint/tensor-names.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
@@ -54,19 +55,33 @@ function pick(files: readonly PathFile[], name: string): { config: Blob; weights
   return { config: find(ADAPTER_CONFIG_FILE), weights: find(ADAPTER_WEIGHTS_FILE) };
 }
 
-/** What the page shows of an adapter, and takes over into the settings. */
-export function summarizeAdapter({ name, adapter }: StartingAdapter): AdapterSummary {
+/**
+ * What the page shows of an adapter, and takes over into the settings.
+ * @param all the model's linear layers
+ */
+export function summarizeAdapter({ name, adapter }: StartingAdapter, all: readonly LinearModule[]): AdapterSummary {
   const { config, tensors, modules } = adapter;
   return {
     name,
     r: config.r,
     lora_alpha: config.lora_alpha,
     use_rslora: config.use_rslora,
-    target_modules: config.target_modules,
+    target_modules: targetModules(adapter, all),
     modules: modules.length,
     parameters: tensors.reduce((sum, { data }) => sum + data.length, 0),
     baseModel: config.base_model_name_or_path,
   };
+}
+
+/** The adapter's own expression where it names just its modules in this model; else the modules one by one. */
+function targetModules({ config, modules }: Adapter, all: readonly LinearModule[]): string | string[] {
+  try {
+    const named = matchTargetModules(config.target_modules, all.map(({ path }) => path));
+    if (named.join() === modules.join()) return config.target_modules;
+  } catch {
+    // Older names, or none at all: the tensors themselves say which modules they belong to.
+  }
+  return modules;
 }
 
 /**

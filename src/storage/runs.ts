@@ -9,7 +9,7 @@ import { commit, keysUnder, read, readAll, readEntries, readKeys } from './datab
 import { lockedRuns, lockRun } from './locks.ts';
 import { cleanLabels } from './labels.ts';
 import type { LogEntry, RunHead, RunLabels, RunRecord } from './records.ts';
-import { buildLog, isResumable, keyOf, rangeOf } from './records.ts';
+import { buildLog, isCheckpoint, isResumable, keyOf, rangeOf, RESUME_DIRECTORY } from './records.ts';
 import { manifestOf, MANIFEST_FILE, shownDirectories } from './run-manifest.ts';
 import type { DatasetReference, ModelReference } from './sources.ts';
 import { sweepDatasets } from './sources.ts';
@@ -85,6 +85,20 @@ export async function readRunDirectory(runId: string, directory: string): Promis
     throw new LorikeetError('file-missing', `The run ${run.name} has no ${directory}.`, 'Choose another adapter of this run.', { file: directory });
   }
   return { name: run.name, files };
+}
+
+/** Directories of a run that hold an adapter: best, final, then the checkpoints, newest first. */
+export async function listAdapters(runId: string): Promise<{ directory: string; step: number }[]> {
+  const { head } = await readRun(runId);
+  const steps = new Map<string, number>();
+  for (const [name, { step, files }] of Object.entries(head.directories)) {
+    if (!files.some(({ path }) => path === 'adapter_model.safetensors')) continue;
+    if (name === 'best' || name === 'final' || isCheckpoint(name)) steps.set(name === RESUME_DIRECTORY ? `checkpoint-${step}` : name, step);
+  }
+  const adapters = [...steps].map(([directory, step]) => ({ directory, step }));
+  const first = ['best', 'final'].flatMap((name) => adapters.filter(({ directory }) => directory === name));
+  const others = adapters.filter((adapter) => !first.includes(adapter));
+  return [...first, ...others.sort((a, b) => b.step - a.step)];
 }
 
 /** Answers of the last validation. */

@@ -21,7 +21,7 @@ export async function loadScenes(): Promise<{ train: Scene[]; validation: Scene[
     const entries = (await (await fetch(base + name)).json()) as Entry[];
     return entries.map((entry) => ({
       id: entry.id,
-      prompt: entry.conversations[0].value,
+      prompt: entry.conversations[0].value.replace('<image>\n', ''),
       answer: entry.conversations[1].value,
       boxes: boxesOf(entry.conversations[1].value),
       image: async () => (await fetch(base + entry.image)).blob(),

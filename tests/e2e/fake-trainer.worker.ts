@@ -1,4 +1,5 @@
 /** A trainer that computes nothing: speaks the protocol with scripted numbers and stores real runs, so that the page can be walked without a GPU. */
+import type { Dataset } from '../../src/data/dataset.ts';
 import type { TrainingConfig } from '../../src/protocol/config.ts';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
 import { LorikeetError } from '../../src/protocol/errors.ts';
@@ -8,6 +9,8 @@ import type { AnswerPreview, CompletionGroup, DatasetProblem, FromWorker, Replie
 import { lockRun } from '../../src/storage/locks.ts';
 import { RunWriter } from '../../src/storage/run-writer.ts';
 import { dpoMetrics, fakeCompletions, grpoMetrics, methodColumns, validationMetrics } from './fake-methods.ts';
+import { fakePairs, previewOf, readFiles } from './fake-data.ts';
+import { FakePlayground, inspectFakeAdapter } from './fake-playground.ts';
 import { loadScenes, noisyBoxes, type Scene } from './fake-scenes.ts';
 
 interface Scenario {
@@ -55,6 +58,11 @@ async function data() {
   return scenes;
 }
 
+/** Files of the user's own, instead of the scenes. */
+let own: Dataset | null = null;
+
+const playground = new FakePlayground(data, (turn, answer) => tell({ type: 'tokens', turn, answer }), scenario.stepMs);
+
 const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }>) => Promise<Replies[T]> } = {
   async openDevice() {
     if (scenario.deviceError) throw new LorikeetError(scenario.deviceError, 'The adapter gave no device.');
@@ -84,6 +92,12 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
     };
   },
   async loadDataset({ source, config }) {
+    own = await readFiles(source, config);
+    if (own?.train.length === 0) own = null;
+    if (own) {
+      const { images, rejected, problems, problemCount } = own;
+      return { trainSamples: own.train.length, validationSamples: own.validation.length, tokens: null, images, rejected, problems, problemCount };
+    }
     const { train, validation } = await data();
     if (config.method === 'dpo' && source.kind === 'files') {
       return { trainSamples: 0, validationSamples: 0, tokens: null, images: 1, rejected: 1, problemCount: 1, problems: [NO_PAIR] };
@@ -110,6 +124,7 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
     };
   },
   async sample({ split, index }) {
+    if (own) return previewOf(own, split, index);
     const scene = (await data())[split][index];
     return {
       split,
@@ -124,8 +139,12 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
       tokens: { total: 118, image: 20, label: 74 },
     } satisfies SamplePreview;
   },
-  async inspectAdapter() {
-    return { name: 'demo', r: 16, lora_alpha: 32, use_rslora: false, target_modules: ['q_proj'], modules: 35, parameters: 194_560, baseModel: 'demo' };
+  makePairs: ({ settings }) => fakePairs(settings),
+  inspectAdapter: ({ source }) => inspectFakeAdapter(source),
+  generate: (request) => playground.generate(request),
+  async stopGenerating() {
+    playground.stop();
+    return null;
   },
   async plan({ config }) {
     const totalSteps = stepsOf(config);
@@ -141,7 +160,8 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
       warnings: [],
     };
   },
-  async start({ runId, name, config }) {
+  async start({ runId, name, config, adapter }) {
+    if (adapter) tell({ type: 'notice', runId, notice: { step: 0, level: 'info', message: `Started from the adapter ${adapter.kind}.`, time: new Date().toISOString() } });
     writer = await RunWriter.create({
       id: runId,
       name,

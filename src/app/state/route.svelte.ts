@@ -1,7 +1,7 @@
-/** Which view is open, kept in the address: #/train, #/runs, #/runs/<id>, #/compare/<id>,<id>, #/data, #/models. */
-export type View = 'train' | 'runs' | 'compare' | 'data' | 'models';
+/** Which view is open, kept in the address: #/train, #/runs, #/runs/<id>, #/compare/<id>,<id>, #/try, #/data, #/models. */
+export type View = 'train' | 'runs' | 'compare' | 'try' | 'data' | 'models';
 
-export const VIEWS: readonly View[] = ['train', 'runs', 'compare', 'data', 'models'];
+export const VIEWS: readonly View[] = ['train', 'runs', 'compare', 'try', 'data', 'models'];
 
 class Route {
   view = $state<View>('train');

@@ -1,15 +1,17 @@
 /** What spans several stores: the one-click demo, starting, resuming, and keeping model, data and plan in step with the settings. */
-import type { TrainingConfig } from '../../protocol/config.ts';
+import type { Method, TrainingConfig } from '../../protocol/config.ts';
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
-import type { RunSummary } from '../../protocol/messages.ts';
+import type { AdapterSource, RunSummary } from '../../protocol/messages.ts';
 import { readLog, readRunSources } from '../../storage/runs.ts';
 import { currentRun } from './current-run.svelte.ts';
 import { dataset } from './dataset.svelte.ts';
 import { model } from './model.svelte.ts';
 import { plan } from './plan.svelte.ts';
+import { route } from './route.svelte.ts';
 import { RunRecord } from './run-record.svelte.ts';
 import { runs } from './runs.svelte.ts';
 import { settings } from './settings.svelte.ts';
+import { startingAdapter } from './starting-adapter.svelte.ts';
 import { askToKeepStorage } from './storage-quota.svelte.ts';
 import { trainer } from './trainer.svelte.ts';
 
@@ -39,6 +41,7 @@ class Session {
     const config = settings.config;
     if (!config) return;
     await this.#guarded(async () => {
+      await startingAdapter.choose(null);
       if (!(await model.load({ kind: 'demo' }, config))) return;
       if (!(await dataset.load({ kind: 'demo' }, config))) return;
       await this.#begin(config);
@@ -64,6 +67,8 @@ class Session {
       run.status = 'preparing';
       run.error = null;
       currentRun.show(run);
+      // A run brings its own adapter along.
+      await startingAdapter.choose(null);
       askToKeepStorage();
       try {
         const { step } = await trainer.request({ type: 'resumeRun', runId: summary.id });
@@ -74,6 +79,17 @@ class Session {
         currentRun.show(null);
         throw error;
       }
+    });
+  }
+
+  /** Prepares the next run of the chain: another method, from a stored run's adapter, with that run's model. */
+  async continueFrom(source: Extract<AdapterSource, { kind: 'run' }>, method: Method): Promise<void> {
+    await this.#guarded(async () => {
+      if (settings.method !== method) settings.chooseMethod(method);
+      currentRun.show(null);
+      route.go('train');
+      await this.#loadForResume(source.runId, settings.config ?? undefined);
+      await startingAdapter.choose(source);
     });
   }
 
@@ -100,7 +116,7 @@ class Session {
     currentRun.show(run);
     askToKeepStorage();
     try {
-      await trainer.request({ type: 'start', runId, name: run.name, config });
+      await trainer.request({ type: 'start', runId, name: run.name, config, adapter: startingAdapter.source });
     } catch (error) {
       // The worker's own "failed" news, if it came, says more than the refused request.
       if (run.error === null) currentRun.show(null);
@@ -108,17 +124,21 @@ class Session {
     }
   }
 
-  /** Gets ready what the worker cannot get by itself; returns the run's settings. */
-  async #loadForResume(runId: string): Promise<TrainingConfig> {
+  /**
+   * Gets ready what the worker cannot get by itself; returns the run's settings.
+   * @param wanted settings to load with, where they are not the run's own
+   */
+  async #loadForResume(runId: string, wanted?: TrainingConfig): Promise<TrainingConfig> {
     const sources = await readRunSources(runId);
+    const config = wanted ?? sources.config;
     if (sources.model.kind === 'files' && sources.model.handle) await askToRead(sources.model.handle);
     if (model.summary === null) {
       const source = model.source ?? (sources.model.kind === 'demo' ? { kind: 'demo' as const } : null);
-      if (source && !(await model.load(source, sources.config)) && model.error) throw LorikeetError.fromRecord(model.error);
+      if (source && !(await model.load(source, config)) && model.error) throw LorikeetError.fromRecord(model.error);
     }
     if (dataset.summary === null) {
       const source = dataset.source ?? (sources.dataset.kind === 'demo' ? { kind: 'demo' as const } : null);
-      if (source && !(await dataset.load(source, sources.config)) && dataset.error) throw LorikeetError.fromRecord(dataset.error);
+      if (source && !(await dataset.load(source, config)) && dataset.error) throw LorikeetError.fromRecord(dataset.error);
     }
     return sources.config;
   }

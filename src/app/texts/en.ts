@@ -4,11 +4,14 @@ import type { SettingGroup, SettingKey } from '../settings/fields.ts';
 import type { PresetName } from '../../protocol/presets.ts';
 import { enAnalysis } from './en-analysis.ts';
 import { enCompare } from './en-compare.ts';
+import { enAdapters } from './en-adapters.ts';
 import { enErrors } from './en-errors.ts';
 import { enCompletions } from './en-completions.ts';
 import { enMethods } from './en-methods.ts';
 import { enLibrary } from './en-library.ts';
 import { enSweep } from './en-sweep.ts';
+import { enPairs } from './en-pairs.ts';
+import { enPlayground } from './en-playground.ts';
 import { enRun } from './en-run.ts';
 import { enSettings } from './en-settings.ts';
 
@@ -27,7 +30,7 @@ export interface SettingWords {
 
 export const en = {
   units: { millisecond: 'ms', second: 's', minute: 'min', hour: 'h', day: 'd' },
-  nav: { label: 'Views', train: 'Train', runs: 'Runs', compare: 'Compare', data: 'Data', models: 'Models', skip: 'Skip to content' },
+  nav: { label: 'Views', train: 'Train', runs: 'Runs', compare: 'Compare', try: 'Try it', data: 'Data', models: 'Models', skip: 'Skip to content' },
   header: {
     switchLanguage: '切换到中文',
     theme: 'Theme',
@@ -289,6 +292,9 @@ export const en = {
   ...enSweep,
   ...enAnalysis,
   ...enCompare,
+  ...enAdapters,
+  ...enPlayground,
+  ...enPairs,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,
   },

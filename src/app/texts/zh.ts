@@ -2,17 +2,20 @@
 import type { Texts } from './en.ts';
 import { zhAnalysis } from './zh-analysis.ts';
 import { zhCompare } from './zh-compare.ts';
+import { zhAdapters } from './zh-adapters.ts';
 import { zhErrors } from './zh-errors.ts';
 import { zhCompletions } from './zh-completions.ts';
 import { zhMethods } from './zh-methods.ts';
 import { zhLibrary } from './zh-library.ts';
 import { zhSweep } from './zh-sweep.ts';
+import { zhPairs } from './zh-pairs.ts';
+import { zhPlayground } from './zh-playground.ts';
 import { zhRun } from './zh-run.ts';
 import { zhSettings } from './zh-settings.ts';
 
 export const zh: Texts = {
   units: { millisecond: '毫秒', second: '秒', minute: '分', hour: '小时', day: '天' },
-  nav: { label: '页面', train: '训练', runs: '记录', compare: '比较', data: '数据', models: '模型', skip: '跳到正文' },
+  nav: { label: '页面', train: '训练', runs: '记录', compare: '比较', try: '试用', data: '数据', models: '模型', skip: '跳到正文' },
   header: {
     switchLanguage: 'EN: switch to English',
     theme: '外观',
@@ -270,6 +273,9 @@ export const zh: Texts = {
   ...zhSweep,
   ...zhAnalysis,
   ...zhCompare,
+  ...zhAdapters,
+  ...zhPlayground,
+  ...zhPairs,
   error: {
     codes: zhErrors,
   },
