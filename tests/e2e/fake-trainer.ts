@@ -11,6 +11,7 @@ export interface FakeScenario {
   deviceError?: ErrorCode;
   problems?: boolean;
   steps?: number;
+  cutShare?: number;
 }
 
 let bundled: Promise<string> | null = null;

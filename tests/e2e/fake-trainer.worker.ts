@@ -25,6 +25,8 @@ interface Scenario {
   problems?: boolean;
   /** Ends a run after so many steps at the latest. */
   steps?: number;
+  /** Share of sampled answers that the log calls cut. */
+  cutShare?: number;
 }
 
 const scenario: Scenario = { stepMs: 60, ...(globalThis as unknown as { SCENARIO?: Partial<Scenario> }).SCENARIO };
@@ -240,7 +242,7 @@ async function train(runId: string, config: TrainingConfig, from: number): Promi
       if (scenario.failAt?.step === step) throw new LorikeetError(scenario.failAt.code, `Step ${step} could not be computed.`);
       const groups = config.method === 'grpo' || config.method === 'grpo-trl' ? await sample(step, config) : null;
       const row = { ...trainRow(step, total, config), ...(config.method === 'dpo' ? dpoMetrics(step) : groups ? grpoMetrics(step, config, groups) : {}) };
-      Object.assign(row, methodColumns(row, config));
+      Object.assign(row, methodColumns(row, config), scenario.cutShare === undefined ? {} : { 'completions/clipped_ratio': scenario.cutShare });
       writer?.append([{ kind: 'train', row }], { status: 'running', step, lastLoss: row.loss });
       tell({ type: 'train', runId, row });
       if (groups) {

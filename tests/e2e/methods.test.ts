@@ -204,6 +204,24 @@ describe('a GRPO run', () => {
     );
   });
 
+  it('explains a loss near 0, and leads from a note to the setting that would help', async () => {
+    await visit(
+      async (page) => {
+        await trained(page, 'grpo');
+        expect(await page.getByTestId('diagnosis-grpo-loss-near-zero').innerText()).toContain('normal in GRPO');
+        await page.getByTestId('diagnosis-length-cut').getByTestId('change-max_completion_length').click();
+        await page.getByTestId('settings').waitFor();
+        await page.waitForFunction(() => document.activeElement?.id === 'setting-max_completion_length');
+        await page.getByTestId('close-settings').click();
+        await page.getByTestId('nav-runs').click();
+        await page.getByTestId('run-open').click();
+        expect(await page.getByTestId('diagnosis-length-cut').innerText()).toContain('max_completion_length');
+      },
+      {},
+      { cutShare: 0.5 },
+    );
+  });
+
   it('fits on 360 pixels, in Chinese, with a name on every control', async () => {
     await visit(
       async (page) => {
@@ -220,5 +238,50 @@ describe('a GRPO run', () => {
       },
       { viewport: { width: 360, height: 740 }, isMobile: true, hasTouch: true, locale: 'zh-CN' },
     );
+  });
+});
+
+describe('own rewards', () => {
+  it('are written with a trial on the data, faults named by line, and count in the settings', async () => {
+    await visit(async (page) => {
+      await ready(page, 'grpo');
+      await page.getByTestId('open-settings').click();
+      await page.getByTestId('edit-rewards').click();
+      const dialog = page.getByTestId('rewards-dialog');
+      await dialog.getByTestId('add-example').first().click();
+      const rows = dialog.getByTestId('trial-row');
+      await rows.first().waitFor();
+      expect(await rows.count()).toBe(8);
+      expect(await rows.first().innerText()).toContain('1.000');
+
+      const code = dialog.getByTestId('reward-code');
+      await code.fill('function reward({ objects }) {\n  return objects.missing.length;\n}');
+      await dialog.locator('.gutter .marked').waitFor();
+      expect(await dialog.locator('.gutter .marked').innerText()).toBe('2');
+      expect(await rows.first().innerText()).toContain('The function failed · line 2');
+
+      await code.fill('function reward() {');
+      await dialog.getByTestId('trial-fault').waitFor();
+      await code.fill('function reward() { return 0.5; }');
+      await dialog.getByTestId('trial-equal').waitFor();
+      await code.fill('function reward() { for (;;); }');
+      await dialog.getByText('No value within the time limit').first().waitFor({ timeout: 20_000 });
+
+      await code.fill('');
+      await code.pressSequentially('function reward() {\nreturn 1;');
+      expect(await code.inputValue()).toBe('function reward() {\n  return 1;');
+      await page.keyboard.press('Escape');
+      await page.keyboard.press('Tab');
+      expect(await code.evaluate((element) => element === document.activeElement)).toBe(false);
+
+      await dialog.getByTestId('reward-name').fill('format');
+      await dialog.getByTestId('reward-name').blur();
+      await dialog.getByText('Another reward has this name.').waitFor();
+      await dialog.getByTestId('reward-name').fill('my_own');
+      await dialog.getByTestId('reward-name').blur();
+      await dialog.getByTestId('close-rewards').click();
+      await page.getByTestId('close-settings').click();
+      expect(await page.getByTestId('method-card').innerText()).toContain('+ my_own');
+    });
   });
 });

@@ -16,7 +16,7 @@ describe('the reward worker', () => {
   it('runs the function', async () => expect((await score('return completion.length;')).outcomes).toEqual([{ reward: 3, fault: null }]));
 
   it('reports what throws, what returns nothing, and what cannot be read', async () => {
-    expect((await score('throw new Error("no");')).outcomes[0]).toMatchObject({ fault: 'threw', message: 'Error: no' });
+    expect((await score('throw new Error("no");')).outcomes[0]).toMatchObject({ fault: 'threw', message: 'Error: no (line 1)' });
     expect((await score('')).faults).toEqual({ undefined: 1 });
     expect((await score('return (')).faults).toEqual({ source: 1 });
   });

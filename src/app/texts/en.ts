@@ -12,6 +12,7 @@ import { enLibrary } from './en-library.ts';
 import { enSweep } from './en-sweep.ts';
 import { enPairs } from './en-pairs.ts';
 import { enPlayground } from './en-playground.ts';
+import { enRewards } from './en-rewards.ts';
 import { enRun } from './en-run.ts';
 import { enSettings } from './en-settings.ts';
 
@@ -295,6 +296,7 @@ export const en = {
   ...enAdapters,
   ...enPlayground,
   ...enPairs,
+  ...enRewards,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,
   },

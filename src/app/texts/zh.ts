@@ -10,6 +10,7 @@ import { zhLibrary } from './zh-library.ts';
 import { zhSweep } from './zh-sweep.ts';
 import { zhPairs } from './zh-pairs.ts';
 import { zhPlayground } from './zh-playground.ts';
+import { zhRewards } from './zh-rewards.ts';
 import { zhRun } from './zh-run.ts';
 import { zhSettings } from './zh-settings.ts';
 
@@ -276,6 +277,7 @@ export const zh: Texts = {
   ...zhAdapters,
   ...zhPlayground,
   ...zhPairs,
+  ...zhRewards,
   error: {
     codes: zhErrors,
   },

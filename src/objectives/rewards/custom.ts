@@ -13,6 +13,8 @@ const NAMED = /(?:function\s{1,20}|(?:const|let|var)\s{1,20})reward\b/;
 /** No reward needs modules, and they could reach the network. */
 const IMPORT = /\bimport\b/;
 const MAX_MESSAGE = 300;
+/** The source is loaded from a blob; what is added to it stands below, so its lines keep their numbers. */
+const SOURCE_LINE = /blob:\S*?:(\d+):\d+/;
 
 /**
  * The source as an ES module that exports the function as default.
@@ -51,10 +53,12 @@ export async function runReward(reward: (call: RewardCall) => unknown, call: Rew
   }
 }
 
-/** The words of anything thrown, even of what cannot be turned into text. */
+/** The words of anything thrown, even of what cannot be turned into text, with the line of the source where it is known. */
 export function thrownMessage(error: unknown): string {
   try {
-    return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, MAX_MESSAGE);
+    if (!(error instanceof Error)) return String(error).slice(0, MAX_MESSAGE);
+    const line = SOURCE_LINE.exec(error.stack ?? '')?.[1];
+    return `${`${error.name}: ${error.message}`.slice(0, MAX_MESSAGE)}${line ? ` (line ${line})` : ''}`;
   } catch {
     return 'The reward threw something without words.';
   }
