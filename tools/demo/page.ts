@@ -84,7 +84,12 @@ export class TrainPage {
 
   /** Chooses the adapter to start from; the page takes over its shape. */
   async chooseAdapter(adapter: NonNullable<DemoOptions['adapter']>): Promise<void> {
-    await this.#awaitRequest('inspectAdapter', () => (adapter.kind === 'demo' ? this.#click('adapter-demo') : this.#pick('adapter-folder', adapter.path)));
+    const choice = this.page.getByTestId('start-from');
+    await this.#awaitRequest('inspectAdapter', async () => {
+      await choice.selectOption(adapter.kind === 'demo' ? 'demo' : 'folder', { timeout: REACTION_MS });
+      if (adapter.kind === 'folder') await this.#pick('start-from-pick-folder', adapter.path);
+    });
+    await this.page.getByTestId('adapter-taken').waitFor({ timeout: REACTION_MS });
   }
 
   /** Clicks start; resolves when the worker has the run. */
