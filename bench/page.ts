@@ -5,6 +5,7 @@ import { benchDecoding } from './decoding.ts';
 import { benchLayer } from './layer.ts';
 import { benchLinear } from './linear.ts';
 import { benchLogging } from './logging.ts';
+import { benchMethods } from './methods.ts';
 import { benchPeak } from './peak.ts';
 import { benchProfile } from './profile.ts';
 import type { BenchDevice, BenchRow } from './result.ts';
@@ -36,7 +37,7 @@ export interface BenchGroup {
   run: (context: BenchContext) => Promise<void>;
 }
 
-const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchLogging, benchStep, benchDecoding, benchLayer, benchValidation, benchProfile, benchTiles];
+const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchLogging, benchStep, benchDecoding, benchMethods, benchLayer, benchValidation, benchProfile, benchTiles];
 
 /** Runs the groups; rows are reported as they come. */
 export async function runBench(options: BenchOptions, report: (row: BenchRow) => void): Promise<BenchDevice> {

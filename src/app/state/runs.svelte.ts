@@ -21,16 +21,22 @@ class RunsState {
   /** Name of the archive that is being taken in. */
   importing = $state<string | null>(null);
   readonly #measuredAt = new Map<string, string>();
-  error = $state.raw<ErrorRecord | null>(null);
+  #listError = $state.raw<ErrorRecord | null>(null);
+  /** Stays until the next action: reading the list again must not take an error from under the user's eyes. */
+  #actionError = $state.raw<ErrorRecord | null>(null);
+
+  get error(): ErrorRecord | null {
+    return this.#actionError ?? this.#listError;
+  }
 
   /** Reads the list again, newest first. */
   async refresh(): Promise<void> {
     try {
       const runs = await listRuns();
       this.list = [...runs].sort((a, b) => b.createdAt.localeCompare(a.createdAt));
-      this.error = null;
+      this.#listError = null;
     } catch (error) {
-      this.error = LorikeetError.from(error).toRecord();
+      this.#listError = LorikeetError.from(error).toRecord();
     } finally {
       this.loaded = true;
     }
@@ -78,7 +84,7 @@ class RunsState {
         toasts.show(language.t.library.imported(name));
       });
       this.importing = null;
-      if (this.error) return;
+      if (this.#actionError) return;
     }
   }
 
@@ -102,10 +108,9 @@ class RunsState {
   async #guard(action: () => Promise<unknown>): Promise<void> {
     try {
       await action();
+      this.#actionError = null;
     } catch (error) {
-      await this.refresh();
-      this.error = LorikeetError.from(error).toRecord();
-      return;
+      this.#actionError = LorikeetError.from(error).toRecord();
     }
     await this.refresh();
   }
