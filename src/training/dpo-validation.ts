@@ -4,10 +4,9 @@ import type { TrainingConfig } from '../protocol/config.ts';
 import type { BestCheckpoint, ValRow } from '../protocol/log.ts';
 import { batchesByLength, checkBestMetric, judgeRow, requireFinite } from './evaluation.ts';
 import type { Continue, Evaluation, ValidationPlace, ValidationResult } from './evaluation.ts';
-import { countLabelTokens } from './feeder.ts';
 import { dpoSettings } from './methods/dpo.ts';
 import { DpoFigures } from './methods/dpo-figures.ts';
-import { packPairs, sumByPair, type EncodedPair, type PairLogProbs } from './methods/pairs.ts';
+import { lossInputs, packPairs, sumByPair, totalsOf, type EncodedPair, type PairLogProbs } from './methods/pairs.ts';
 import type { TrainableModel } from './model-contract.ts';
 import type { Pack } from './validation.ts';
 
@@ -41,7 +40,7 @@ export class DpoValidator implements Evaluation {
     const started = clock();
     const { chosen, config } = this;
     const lengths = chosen.map(({ pair }) => pair.chosen.inputIds.length + pair.rejected.inputIds.length);
-    const normalizer = { pairs: chosen.length, chosenTokens: chosen.reduce((sum, { pair }) => sum + countLabelTokens(pair.chosen), 0) };
+    const normalizer = totalsOf(chosen.map(({ pair }) => pair));
     const reference = this.reference ?? chosen.map(() => ({ chosen: 0, rejected: 0 }));
     const figures = new DpoFigures();
     const lines: string[] = new Array<string>(chosen.length);
@@ -55,18 +54,7 @@ export class DpoValidator implements Evaluation {
       }
       const scores = await model.scoreTokens(batch, { model: 'policy', temperature: 1 });
       const policy = sumByPair(batch, scores.logProbs);
-      const result = dpoLoss(
-        pairs.map((pair, i) => ({
-          policyChosen: policy[i].chosen,
-          policyRejected: policy[i].rejected,
-          refChosen: reference[positions[i]].chosen,
-          refRejected: reference[positions[i]].rejected,
-          chosenTokens: countLabelTokens(pair.chosen),
-          rejectedTokens: countLabelTokens(pair.rejected),
-        })),
-        dpoSettings(config),
-        normalizer,
-      );
+      const result = dpoLoss(lossInputs(pairs, policy, positions.map((i) => reference[i])), dpoSettings(config), normalizer);
       figures.add(result, policy, batch, scores);
       positions.forEach((position, i) => {
         const { index, pair } = chosen[position];

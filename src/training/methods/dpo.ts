@@ -2,12 +2,11 @@
 import { dpoLoss, type DpoSettings } from '../../objectives/dpo.ts';
 import type { TrainingConfig } from '../../protocol/config.ts';
 import { BatchPlan, type EpochOrder } from '../batches.ts';
-import { countLabelTokens } from '../feeder.ts';
 import type { TrainableModel } from '../model-contract.ts';
 import type { Pack } from '../validation.ts';
 import { DpoFigures } from './dpo-figures.ts';
 import type { Breathe, StepWork, TrainingMethod } from './method.ts';
-import { packPairs, sumByPair, type EncodedPair } from './pairs.ts';
+import { lossInputs, packPairs, sumByPair, totalsOf, type EncodedPair } from './pairs.ts';
 import type { PairReference } from './reference.ts';
 
 /** The loss's settings under their names in objectives/. */
@@ -47,7 +46,7 @@ export class DpoMethod implements TrainingMethod {
   async accumulate(step: number, breathe: Breathe): Promise<StepWork | null> {
     const micro = this.plan.microBatches(step);
     const all = micro.flat();
-    const normalizer = { pairs: all.length, chosenTokens: all.reduce((sum, i) => sum + countLabelTokens(this.pairs[i].chosen), 0) };
+    const normalizer = totalsOf(all.map((i) => this.pairs[i]));
     const figures = new DpoFigures();
     for (const indices of micro) {
       if (!(await breathe())) return null;
@@ -58,18 +57,7 @@ export class DpoMethod implements TrainingMethod {
         batch,
         (scores) => {
           const policy = sumByPair(batch, scores.logProbs);
-          const result = dpoLoss(
-            pairs.map(({ chosen, rejected }, i) => ({
-              policyChosen: policy[i].chosen,
-              policyRejected: policy[i].rejected,
-              refChosen: reference[i].chosen,
-              refRejected: reference[i].rejected,
-              chosenTokens: countLabelTokens(chosen),
-              rejectedTokens: countLabelTokens(rejected),
-            })),
-            this.settings,
-            normalizer,
-          );
+          const result = dpoLoss(lossInputs(pairs, policy, reference), this.settings, normalizer);
           figures.add(result, policy, batch, scores);
           const slope = [...result.dChosen, ...result.dRejected];
           return Float32Array.from(batch.targetSample, (sample) => slope[sample]);

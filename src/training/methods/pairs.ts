@@ -1,5 +1,7 @@
 /** Both sides of preference pairs as one batch, and sums over their tokens. */
+import type { DpoNormalizer, DpoPair } from '../../objectives/dpo.ts';
 import type { EncodedSample, PackedBatch } from '../../processing/types.ts';
+import { countLabelTokens } from '../feeder.ts';
 import type { Pack } from '../validation.ts';
 
 export interface EncodedPair {
@@ -30,4 +32,21 @@ export function sumByPair(batch: PackedBatch, values: ArrayLike<number>): PairLo
     else sums[sample - count].rejected += values[target];
   }
   return sums;
+}
+
+/** Totals over which the loss of these pairs is averaged. */
+export function totalsOf(pairs: readonly EncodedPair[]): DpoNormalizer {
+  return { pairs: pairs.length, chosenTokens: pairs.reduce((sum, { chosen }) => sum + countLabelTokens(chosen), 0) };
+}
+
+/** What the loss is a function of, pair by pair. */
+export function lossInputs(pairs: readonly EncodedPair[], policy: readonly PairLogProbs[], reference: readonly PairLogProbs[]): DpoPair[] {
+  return pairs.map(({ chosen, rejected }, i) => ({
+    policyChosen: policy[i].chosen,
+    policyRejected: policy[i].rejected,
+    refChosen: reference[i].chosen,
+    refRejected: reference[i].rejected,
+    chosenTokens: countLabelTokens(chosen),
+    rejectedTokens: countLabelTokens(rejected),
+  }));
 }

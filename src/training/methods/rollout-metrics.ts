@@ -1,14 +1,8 @@
 /** Figures of sampled answers under TRL's keys (trl/trainer/grpo_trainer.py, _generate and _generate_and_score_completions). */
+import { standardDeviation } from '../../objectives/advantages.ts';
 import type { RolloutRow } from './rollout.ts';
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-
-/** Unbiased, as torch.std; 0 for a single value. */
-function deviation(values: readonly number[]): number {
-  if (values.length < 2) return 0;
-  const middle = mean(values);
-  return Math.sqrt(values.reduce((sum, value) => sum + (value - middle) ** 2, 0) / (values.length - 1));
-}
 
 function spread(name: string, values: readonly number[]): Record<string, number> {
   return { [`completions/mean_${name}`]: mean(values), [`completions/min_${name}`]: Math.min(...values), [`completions/max_${name}`]: Math.max(...values) };
@@ -30,8 +24,8 @@ export function rolloutMetrics(rows: readonly RolloutRow[], terms: readonly stri
     const values = rows.flatMap((row) => (row.rewards[t] === null ? [] : [row.rewards[t]]));
     if (values.length === 0) return;
     metrics[`rewards/${term}/mean`] = mean(values);
-    metrics[`rewards/${term}/std`] = deviation(values);
+    metrics[`rewards/${term}/std`] = standardDeviation(values);
   });
-  if (rewards.length > 0) Object.assign(metrics, { reward: mean(rewards), reward_std: deviation(rewards) });
+  if (rewards.length > 0) Object.assign(metrics, { reward: mean(rewards), reward_std: standardDeviation(rewards) });
   return metrics;
 }
