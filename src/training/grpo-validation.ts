@@ -1,10 +1,10 @@
 /** Validation of GRPO: one answer to each of a fixed choice of prompts, greedy or seeded, scored with the run's rewards. Reads the model, never changes it. */
+import { weightedReward } from '../objectives/rewards/contract.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import type { BestCheckpoint, ValRow } from '../protocol/log.ts';
 import type { AnswerPreview } from '../protocol/messages.ts';
 import { checkBestMetric, judgeRow } from './evaluation.ts';
 import type { Continue, Evaluation, ValidationPlace, ValidationResult } from './evaluation.ts';
-import { weightedReward } from './methods/rollout-maker.ts';
 import type { AnswerReader, RolloutPrompt, Scorer } from './methods/scorer.ts';
 import type { GenerationOptions, TrainableModel } from './model-contract.ts';
 import type { Pack } from './validation.ts';

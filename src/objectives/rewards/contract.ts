@@ -34,9 +34,11 @@ export interface RewardScheme {
 }
 
 /**
- * Σ weight × term over the terms that have a weight.
- * @param terms values of one completion
+ * Σ w·r over the usable terms, as TRL's nansum; null when none is.
+ * @param rewards one value per term
+ * @param weights in the same order
  */
-export function totalReward(terms: RewardTerms, weights: RewardTerms): number {
-  return Object.entries(terms).reduce((sum, [name, value]) => sum + value * (weights[name] ?? 0), 0);
+export function weightedReward(rewards: readonly (number | null)[], weights: readonly number[]): number | null {
+  if (rewards.every((reward) => reward === null)) return null;
+  return rewards.reduce<number>((sum, reward, t) => sum + (reward === null ? 0 : weights[t] * reward), 0);
 }

@@ -7,7 +7,7 @@ import { original } from './original.ts';
 import { riskAware } from './risk-aware.ts';
 import { trlLegacy } from './trl-legacy.ts';
 
-export { totalReward } from './contract.ts';
+export { weightedReward } from './contract.ts';
 export type { RewardOptions, RewardScheme, RewardTerms, RiskSettings } from './contract.ts';
 
 export const REWARD_SCHEMES: readonly RewardScheme[] = [original, trlLegacy, gated, riskAware, demo];

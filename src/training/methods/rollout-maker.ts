@@ -1,5 +1,6 @@
 /** Samples answers, scores them and works out their advantages. */
 import { groupAdvantages } from '../../objectives/advantages.ts';
+import { weightedReward } from '../../objectives/rewards/contract.ts';
 import type { TrainingConfig } from '../../protocol/config.ts';
 import { withCompletion } from '../../processing/completion.ts';
 import type { EncodedSample } from '../../processing/types.ts';
@@ -137,10 +138,4 @@ export class RolloutMaker {
     }
     return rollout;
   }
-}
-
-/** Σ w·r over the usable terms, as TRL's nansum; null when none is. */
-export function weightedReward(rewards: readonly (number | null)[], weights: readonly number[]): number | null {
-  if (rewards.every((reward) => reward === null)) return null;
-  return rewards.reduce<number>((sum, reward, t) => sum + (reward === null ? 0 : weights[t] * reward), 0);
 }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { REWARD_SCHEMES, rewardScheme, totalReward } from '../../../../src/objectives/rewards/scheme.ts';
+import { REWARD_SCHEMES, rewardScheme, weightedReward } from '../../../../src/objectives/rewards/scheme.ts';
 
 const item = (n: number, category: string, status: string, box: string) => `${n}. ${category}\n   - 状态：${status}\n   - 位置：<box>${box}</box>`;
 const answer = (...items: string[]) => `检测到以下交通设备：\n\n${items.join('\n')}`;
@@ -11,7 +11,11 @@ const NONE = '未检测到相关设备。';
 const HALF_LAMP = answer(item(1, '路灯', '不亮', '(0,0),(50,100)'));
 
 const score = (name: string, truth: string, completion: string, options = {}) => rewardScheme(name).score(truth, completion, options);
-const total = (name: string, truth: string, completion: string, options = {}) => totalReward(score(name, truth, completion, options), rewardScheme(name).defaultWeights);
+const total = (name: string, truth: string, completion: string, options = {}) => {
+  const { terms, defaultWeights } = rewardScheme(name);
+  const values = score(name, truth, completion, options);
+  return weightedReward(terms.map((term) => values[term]), terms.map((term) => defaultWeights[term]));
+};
 
 describe('original', () => {
   it.each([
