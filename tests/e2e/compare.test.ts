@@ -4,44 +4,16 @@ import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumLaunchOptions } from '../../tools/browser/chromium.ts';
-import { ensureBuild } from '../../tools/browser/ensure-build.ts';
-import { servePage, type PageServer } from '../../tools/browser/serve.ts';
-import { fakeTrainer } from './fake-trainer.ts';
+import type { BrowserContextOptions, Page } from 'playwright';
+import { describe, expect, it } from 'vitest';
+import { useFakePage } from './visit.ts';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/logs/${name}`, import.meta.url));
 const AXE = fileURLToPath(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url));
 
-let server: PageServer;
-let browser: Browser;
+const site = useFakePage();
 
-beforeAll(async () => {
-  server = await servePage(await ensureBuild());
-  browser = await chromium.launch(chromiumLaunchOptions());
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-async function visit(path: string, body: (page: Page) => Promise<void>, options: BrowserContextOptions = {}): Promise<void> {
-  // The fake trainer comes as a blob, which the page's own policy rightly refuses.
-  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, acceptDownloads: true, bypassCSP: true, ...options });
-  const page = await context.newPage();
-  const faults: string[] = [];
-  page.on('pageerror', (error) => faults.push(error.message));
-  await fakeTrainer(page, { stepMs: 4 });
-  try {
-    await page.goto(`${server.url}#/${path}`);
-    await body(page);
-    expect(faults).toEqual([]);
-  } finally {
-    await context.close();
-  }
-}
+const visit = (view: string, body: (page: Page) => Promise<void>, context: BrowserContextOptions = {}) => site.visit(body, { view, scenario: { stepMs: 4 }, context });
 
 /** Picks logs; each file is a run of its own. */
 async function open(page: Page, ...names: string[]): Promise<void> {
@@ -55,7 +27,7 @@ async function download(page: Page, testid: string): Promise<string> {
 
 /** Trains with a learning rate of its own; returns when the run has ended. */
 async function train(page: Page, learningRate: number): Promise<void> {
-  await page.goto(`${server.url}#/train`);
+  await page.goto(`${site.url}#/train`);
   await page.getByTestId('new-run').or(page.getByTestId('model-demo')).or(page.getByTestId('start')).first().waitFor();
   for (const testid of ['new-run', 'model-demo', 'data-demo']) if (await page.getByTestId(testid).isVisible()) await page.getByTestId(testid).click();
   const settings = { max_steps: 12, eval_steps: 6, save_steps: 0, learning_rate: learningRate };
@@ -200,13 +172,13 @@ describe('two runs of this page', () => {
       expect(await page.getByTestId('answer-pair').first().locator('.box').count()).toBeGreaterThan(0);
       const faults = { compare: await axeFaults(page) } as Record<string, string[]>;
 
-      await page.goto(`${server.url}#/runs`);
+      await page.goto(`${site.url}#/runs`);
       await page.getByTestId('run-open').first().click();
       await page.getByTestId('run-facts').waitFor();
       expect(await page.getByTestId('value-eval_loss').innerText()).toContain('validation');
       faults.run = await axeFaults(page);
       for (const view of ['train', 'runs', 'data', 'models']) {
-        await page.goto(`${server.url}#/${view}`);
+        await page.goto(`${site.url}#/${view}`);
         await page.waitForTimeout(200);
         faults[view] = await axeFaults(page);
       }
@@ -227,7 +199,7 @@ describe('every visitor', () => {
         expect(await page.getByTestId('metric-tables').innerText()).toContain('最佳验证');
         expect(await overflow(page)).toBeLessThanOrEqual(0);
         expect(await axeFaults(page)).toEqual([]);
-        await page.goto(`${server.url}#/runs`);
+        await page.goto(`${site.url}#/runs`);
         await page.getByTestId('imported-row').first().waitFor();
         expect(await overflow(page)).toBeLessThanOrEqual(0);
         await page.getByTestId('imported-open').first().click();

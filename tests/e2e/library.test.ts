@@ -1,42 +1,13 @@
 /** The library of runs and sweeps, with a fake trainer. */
 import { readFileSync } from 'node:fs';
 import { unzipSync } from 'fflate';
-import { chromium, type Browser, type Page } from 'playwright';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumLaunchOptions } from '../../tools/browser/chromium.ts';
-import { ensureBuild } from '../../tools/browser/ensure-build.ts';
-import { servePage, type PageServer } from '../../tools/browser/serve.ts';
-import { fakeTrainer } from './fake-trainer.ts';
+import type { Page } from 'playwright';
+import { describe, expect, it } from 'vitest';
+import { useFakePage } from './visit.ts';
 
-let server: PageServer;
-let browser: Browser;
+const site = useFakePage();
 
-beforeAll(async () => {
-  server = await servePage(await ensureBuild());
-  browser = await chromium.launch(chromiumLaunchOptions());
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-/** A fresh visitor; what goes wrong in the page's own scripts fails the test. */
-async function visit(stepMs: number, body: (page: Page) => Promise<void>): Promise<void> {
-  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, acceptDownloads: true, bypassCSP: true });
-  const page = await context.newPage();
-  const faults: string[] = [];
-  page.on('pageerror', (error) => faults.push(error.message));
-  page.on('dialog', (dialog) => void dialog.accept());
-  await fakeTrainer(page, { stepMs });
-  try {
-    await page.goto(server.url);
-    await body(page);
-    expect(faults).toEqual([]);
-  } finally {
-    await context.close();
-  }
-}
+const visit = (stepMs: number, body: (page: Page) => Promise<void>) => site.visit(body, { scenario: { stepMs } });
 
 /** Loads the demo with short runs. */
 async function prepare(page: Page, settings: Record<string, unknown>): Promise<void> {
@@ -127,7 +98,7 @@ describe('a sweep', () => {
   it('trains its runs one after the other, goes on after a reload, and shows table and plot', async () => {
     await visit(12, async (page) => {
       await prepare(page, { max_steps: 10, eval_steps: 5, save_steps: 2 });
-      await page.goto(`${server.url}#/runs/sweep`);
+      await page.goto(`${site.url}#/runs/sweep`);
       await page.getByTestId('sweep-name').fill('rates');
       const values = page.getByTestId('values-learning_rate');
       await values.fill('1e-4, fast');

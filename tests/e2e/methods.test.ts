@@ -1,43 +1,15 @@
 /** Preference and reward training on the built page, with a fake trainer: what each method shows, and where it leads. */
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumLaunchOptions } from '../../tools/browser/chromium.ts';
-import { ensureBuild } from '../../tools/browser/ensure-build.ts';
-import { servePage, type PageServer } from '../../tools/browser/serve.ts';
-import { fakeTrainer, type FakeScenario } from './fake-trainer.ts';
+import type { BrowserContextOptions, Page } from 'playwright';
+import { describe, expect, it } from 'vitest';
+import type { FakeScenario } from './fake-trainer.ts';
+import { useFakePage } from './visit.ts';
 
 /** Enough for curves, a slider and a validation at the end. */
 const STEPS = 10;
 
-let server: PageServer;
-let browser: Browser;
+const site = useFakePage();
 
-beforeAll(async () => {
-  server = await servePage(await ensureBuild());
-  browser = await chromium.launch(chromiumLaunchOptions());
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-async function visit(body: (page: Page) => Promise<void>, options: BrowserContextOptions = {}, scenario: FakeScenario = {}): Promise<void> {
-  // The fake trainer comes as a blob, which the page's own policy rightly refuses.
-  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, bypassCSP: true, ...options });
-  const page = await context.newPage();
-  const faults: string[] = [];
-  page.on('pageerror', (error) => faults.push(error.message));
-  page.on('dialog', (dialog) => void dialog.accept());
-  await fakeTrainer(page, { stepMs: 4, steps: STEPS, ...scenario });
-  try {
-    await page.goto(server.url);
-    await body(page);
-    expect(faults).toEqual([]);
-  } finally {
-    await context.close();
-  }
-}
+const visit = (body: (page: Page) => Promise<void>, context: BrowserContextOptions = {}, scenario: FakeScenario = {}) => site.visit(body, { scenario: { stepMs: 4, steps: STEPS, ...scenario }, context });
 
 const status = (page: Page, wanted: string) => page.locator(`[data-testid="run"][data-status="${wanted}"]`).waitFor({ timeout: 60_000 });
 

@@ -1,44 +1,14 @@
 /** Walks through the built page with a fake trainer: every state a visitor can meet, without a GPU. */
 import { readFileSync } from 'node:fs';
 import { unzipSync } from 'fflate';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumLaunchOptions } from '../../tools/browser/chromium.ts';
-import { ensureBuild } from '../../tools/browser/ensure-build.ts';
-import { servePage, type PageServer } from '../../tools/browser/serve.ts';
+import type { BrowserContextOptions, Page } from 'playwright';
+import { describe, expect, it } from 'vitest';
 import { fakeTrainer, type FakeScenario } from './fake-trainer.ts';
+import { useFakePage } from './visit.ts';
 
-let server: PageServer;
-let browser: Browser;
-const faults: string[] = [];
+const site = useFakePage();
 
-beforeAll(async () => {
-  server = await servePage(await ensureBuild());
-  browser = await chromium.launch(chromiumLaunchOptions());
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-/** A fresh visitor; what goes wrong in the page's own scripts fails the test. */
-async function visit(scenario: FakeScenario, body: (page: Page) => Promise<void>, options: BrowserContextOptions = {}): Promise<void> {
-  // The fake trainer comes as a blob, which the page's own policy rightly refuses.
-  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, acceptDownloads: true, bypassCSP: true, ...options });
-  const page = await context.newPage();
-  faults.length = 0;
-  page.on('pageerror', (error) => faults.push(error.message));
-  page.on('dialog', (dialog) => void dialog.accept());
-  await fakeTrainer(page, { stepMs: 8, ...scenario });
-  try {
-    await page.goto(server.url);
-    await body(page);
-    expect(faults).toEqual([]);
-  } finally {
-    await context.close();
-  }
-}
+const visit = (scenario: FakeScenario, body: (page: Page) => Promise<void>, context: BrowserContextOptions = {}) => site.visit(body, { scenario: { stepMs: 8, ...scenario }, context });
 
 const status = (page: Page, wanted: string) => page.locator(`[data-testid="run"][data-status="${wanted}"]`).waitFor({ timeout: 60_000 });
 
@@ -201,7 +171,7 @@ describe('a second tab', () => {
       await reachStep(page, 2);
       const other = await page.context().newPage();
       await fakeTrainer(other);
-      await other.goto(`${server.url}#/train`);
+      await other.goto(`${site.url}#/train`);
       await other.getByTestId('demo-start').waitFor();
       expect(await other.getByTestId('interrupted').count()).toBe(0);
       await other.getByTestId('nav-runs').click();
@@ -301,7 +271,7 @@ describe('every visitor', () => {
         await page.getByTestId('demo-start').click();
         await status(page, 'finished');
         for (const view of ['train', 'runs', 'compare', 'data', 'models']) {
-          await page.goto(`${server.url}#/${view}`);
+          await page.goto(`${site.url}#/${view}`);
           await page.waitForTimeout(300);
           expect(await overflow(), view).toBeLessThanOrEqual(0);
         }
@@ -315,7 +285,7 @@ describe('every visitor', () => {
       await page.getByTestId('demo-start').click();
       await status(page, 'finished');
       for (const view of ['train', 'runs', 'compare', 'data', 'models']) {
-        await page.goto(`${server.url}#/${view}`);
+        await page.goto(`${site.url}#/${view}`);
         await page.waitForTimeout(300);
         expect(await page.locator('h1').count(), view).toBe(1);
         const nameless = await page.evaluate(() =>
@@ -332,7 +302,7 @@ describe('every visitor', () => {
   });
 
   it('is protected by a policy that lets nothing leave', async () => {
-    const policy = /Content-Security-Policy"\s+content="([^"]+)"/.exec(await (await fetch(server.url)).text())?.[1];
+    const policy = /Content-Security-Policy"\s+content="([^"]+)"/.exec(await (await fetch(site.url)).text())?.[1];
     expect(policy).toContain("default-src 'self'");
     expect(policy).not.toMatch(/https?:|\*/);
   });

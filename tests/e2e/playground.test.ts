@@ -3,47 +3,26 @@ import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { unzipSync } from 'fflate';
-import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chromiumLaunchOptions } from '../../tools/browser/chromium.ts';
-import { ensureBuild, ROOT } from '../../tools/browser/ensure-build.ts';
-import { servePage, type PageServer } from '../../tools/browser/serve.ts';
-import { fakeTrainer } from './fake-trainer.ts';
+import type { BrowserContextOptions, Page } from 'playwright';
+import { describe, expect, it } from 'vitest';
+import { ROOT } from '../../tools/browser/ensure-build.ts';
+import { useFakePage } from './visit.ts';
 
 const IMAGE = join(ROOT, 'public/demo/data/images/000001.png');
 
-let server: PageServer;
-let browser: Browser;
-const faults: string[] = [];
+const site = useFakePage();
 
-beforeAll(async () => {
-  server = await servePage(await ensureBuild());
-  browser = await chromium.launch(chromiumLaunchOptions());
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.close();
-});
-
-/** A visitor with the demo's model and data loaded; what goes wrong in the page's own scripts fails the test. */
-async function visit(body: (page: Page) => Promise<void>, { stepMs = 4, ...options }: BrowserContextOptions & { stepMs?: number } = {}): Promise<void> {
-  const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, bypassCSP: true, permissions: ['clipboard-read', 'clipboard-write'], ...options });
-  const page = await context.newPage();
-  faults.length = 0;
-  page.on('pageerror', (error) => faults.push(error.message));
-  await fakeTrainer(page, { stepMs });
-  try {
-    await page.goto(`${server.url}#/train`);
-    await page.getByTestId('model-demo').click();
-    await page.getByTestId('data-demo').click();
-    await page.getByTestId('data-inspect').waitFor();
-    await body(page);
-    expect(faults).toEqual([]);
-  } finally {
-    await context.close();
-  }
-}
+/** A visitor with the demo's model and data loaded. */
+const visit = (body: (page: Page) => Promise<void>, { stepMs = 4, ...context }: BrowserContextOptions & { stepMs?: number } = {}) =>
+  site.visit(
+    async (page) => {
+      await page.getByTestId('model-demo').click();
+      await page.getByTestId('data-demo').click();
+      await page.getByTestId('data-inspect').waitFor();
+      await body(page);
+    },
+    { view: 'train', scenario: { stepMs }, context: { permissions: ['clipboard-read', 'clipboard-write'], ...context } },
+  );
 
 const go = (page: Page, view: string) => page.evaluate((name) => (location.hash = `#/${name}`), view);
 const left = (page: Page) => page.getByTestId('answer-left');
