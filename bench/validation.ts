@@ -18,7 +18,7 @@ async function measure({ gpu, options, report }: BenchContext, withAnswers: bool
   const files = await demoDataset(base, 'conversations', () => undefined);
   const encoder = new SampleEncoder(processor, new ImageCache());
   const dataset = await encoder.encode(await readDataset(files, { kind: 'conversations', validationSplit: 0, seed: config.seed, keepImageNewline: true }), config, () => undefined);
-  const validator = await buildValidator({ config, dataset, processor, encoder }, []);
+  const validator = buildValidator({ config, dataset, processor, encoder, scorer: null }, []);
   if (validator?.sampleCount !== SAMPLES) throw new Error(`expected ${SAMPLES} validation samples, got ${validator?.sampleCount ?? 0}`);
   const trainable = demoAdapter(model);
   const result = await validator.run(trainable, { step: 0, epoch: 0, samples: 0 }, () => Promise.resolve(true), () => performance.now());

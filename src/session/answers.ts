@@ -1,11 +1,13 @@
 /** Prompts to be answered, and the reading of what the model answers. */
+import type { DatasetSample } from '../data/dataset.ts';
 import { categoriesOf, detectionMetrics, extractBoxes } from '../objectives/detection.ts';
 import type { DetectionMetrics } from '../objectives/detection.ts';
 import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
+import type { EncodedSample } from '../processing/types.ts';
 import type { AnswerReader, RolloutPrompt } from '../training/methods/scorer.ts';
 import type { AnswerTask } from '../training/validation.ts';
-import type { EncodedDataset, EncodingConfig, SampleEncoder, SessionSample } from './encoded-dataset.ts';
+import type { EncodedDataset, EncodingConfig, SampleEncoder } from './encoded-dataset.ts';
 
 /** Categories that occur in the dataset's answers. */
 export function categoriesIn({ train, validation }: EncodedDataset): Set<string> {
@@ -27,15 +29,17 @@ export function answerReader(processor: Processor, dataset: EncodedDataset): Ans
   };
 }
 
-/** A sample as a prompt to be answered. */
-export async function rolloutPrompt(encoder: SampleEncoder, sample: SessionSample, index: number, config: EncodingConfig): Promise<RolloutPrompt> {
-  const { id, conversation, imageFiles, extra = {} } = sample.source;
+/**
+ * A sample as a prompt to be answered.
+ * @param encoded the prompt alone
+ */
+export function rolloutPrompt({ id, conversation, imageFiles, extra = {} }: DatasetSample, index: number, encoded: EncodedSample): RolloutPrompt {
   const truth = answerOf(conversation);
   const question = promptOf(conversation).findLast((message) => message.role === 'user');
   return {
     index,
     id,
-    encoded: await encoder.encodePrompt(sample, config),
+    encoded,
     text: question ? messageText(question).trim() : '',
     truth,
     truthBoxes: extractBoxes(truth),
@@ -51,7 +55,7 @@ export function detectionTask(processor: Processor, encoder: SampleEncoder, data
   return {
     stopIds: reader.stopIds,
     metricNames: Object.keys(reader.metrics(truths.map((truth) => ({ truth, answer: truth })))),
-    prompt: ({ index }) => rolloutPrompt(encoder, dataset.validation[index], index, config),
+    prompt: async ({ index }) => rolloutPrompt(dataset.validation[index].source, index, await encoder.encodePrompt(dataset.validation[index], config)),
     decode: (ids) => reader.decode(ids),
     boxes: (answer) => reader.boxes(answer),
     score: (pairs) => reader.metrics(pairs),

@@ -12,7 +12,8 @@ const MODEL_FILES = [
   'preprocessor_config.json',
   'generation_config.json',
 ];
-const RECORD_FILES: Readonly<Record<DatasetKind, readonly [train: string, validation: string]>> = {
+/** Which files hold the samples of each kind. */
+export const DEMO_RECORDS: Readonly<Record<DatasetKind, readonly [train: string, validation: string]>> = {
   conversations: ['sft_train.json', 'sft_val.json'],
   preference: ['dpo_train.json', 'dpo_val.json'],
   prompts: ['sft_train.json', 'sft_val.json'],
@@ -48,7 +49,7 @@ export async function demoDataset(
     await Promise.all(Array.from({ length: Math.min(PARALLEL, paths.length) }, worker));
     return files;
   };
-  const [train, validation] = await fetchAll(RECORD_FILES[kind], () => undefined);
+  const [train, validation] = await fetchAll(DEMO_RECORDS[kind], () => undefined);
   const trainImages = await imagePaths(train.file);
   const validationImages = (await imagePaths(validation.file)).filter((path) => !trainImages.includes(path));
   const total = trainImages.length + validationImages.length;

@@ -1,7 +1,7 @@
 /** The method of a run and its validation, put together from model, data and settings. */
 import { epochOrder, selectIndices } from '../data/sampler.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
-import { invariant, LorikeetError } from '../protocol/errors.ts';
+import { invariant } from '../protocol/errors.ts';
 import type { AnswerPreview } from '../protocol/messages.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { RunWriter } from '../storage/run-writer.ts';
@@ -29,6 +29,7 @@ export interface MethodParts {
   processor: Processor;
   encoder: SampleEncoder;
   dataset: EncodedDataset;
+  scorer: Scorer | null;
 }
 
 function pairOf({ source, encoded, rejected }: SessionSample): EncodedPair {
@@ -36,18 +37,20 @@ function pairOf({ source, encoded, rejected }: SessionSample): EncodedPair {
   return { id: source.id, chosen: encoded, rejected };
 }
 
-/** Prompts by sample index, each encoded once. */
-function prompts(samples: readonly SessionSample[], { encoder, config }: MethodParts): (index: number) => Promise<RolloutPrompt> {
-  const known = new Map<number, Promise<RolloutPrompt>>();
-  return (index) => {
-    const found = known.get(index) ?? rolloutPrompt(encoder, samples[index], index, config);
-    known.set(index, found);
-    return found;
-  };
+/** Prompts by sample index. */
+function prompts(samples: readonly SessionSample[]): (index: number) => RolloutPrompt {
+  return (index) => rolloutPrompt(samples[index].source, index, samples[index].encoded);
 }
 
-function scorerOf({ config, processor, dataset }: MethodParts): Scorer {
+/** The rewards of a run; null for methods without any. Ends with `close`. */
+export function buildRewards({ config, processor, dataset }: Omit<MethodParts, 'scorer'>): Scorer | null {
+  if (config.method !== 'grpo' && config.method !== 'grpo-trl') return null;
   return buildScorer(config, processor.preprocessor.patchSize, categoriesIn(dataset));
+}
+
+function rewardsOf({ scorer }: MethodParts): Scorer {
+  invariant(scorer, 'a method that samples has rewards');
+  return scorer;
 }
 
 /**
@@ -55,7 +58,7 @@ function scorerOf({ config, processor, dataset }: MethodParts): Scorer {
  * @param earlier answers of the validation before a resume
  * @throws LorikeetError "config" when metric_for_best_model is not measured
  */
-export async function buildValidator(parts: MethodParts, earlier: readonly AnswerPreview[]): Promise<Evaluation | null> {
+export function buildValidator(parts: MethodParts, earlier: readonly AnswerPreview[]): Evaluation | null {
   const { config, dataset, processor, encoder } = parts;
   if (config.eval_steps === 0 || dataset.validation.length === 0) return null;
   const indices = selectIndices(dataset.validation.length, config.eval_num_samples, config.eval_sample_selection, config.seed);
@@ -69,9 +72,8 @@ export async function buildValidator(parts: MethodParts, earlier: readonly Answe
     case 'dpo':
       return new DpoValidator(config, indices.map((index) => ({ index, pair: pairOf(dataset.validation[index]) })), pack);
     default: {
-      const promptOf = prompts(dataset.validation, parts);
-      const chosen = await Promise.all(indices.map(promptOf));
-      return new GrpoValidator(config, chosen, pack, scorerOf(parts), answerReader(processor, dataset), earlier);
+      const chosen = indices.map(prompts(dataset.validation));
+      return new GrpoValidator(config, chosen, pack, rewardsOf(parts), answerReader(processor, dataset), earlier);
     }
   }
 }
@@ -106,15 +108,14 @@ export function buildMethod(parts: MethodParts, { model, writer, progress, onFau
       return new DpoMethod(config, model, pairs, order, pack, reference);
     }
     default: {
-      if (train.length === 0) throw new LorikeetError('dataset', 'There is no prompt to answer.', 'Choose another dataset.');
       const report = { sampling: progress('rollout', 'sampling'), scoring: progress('rollout', 'scoring') };
       return new GrpoMethod(
         {
           config,
           model,
-          promptOf: prompts(train, parts),
+          promptOf: prompts(train),
           pack,
-          scorer: scorerOf(parts),
+          scorer: rewardsOf(parts),
           reader: answerReader(processor, dataset),
           onProgress: (stage, done, total) => report[stage](done, total),
           onFault,

@@ -41,6 +41,9 @@ export function buildScorer(config: RewardConfig, patchSize: number, categories:
       }
       return { rewards, faults };
     },
+    close() {
+      for (const { reward } of own) reward.close();
+    },
   };
 }
 

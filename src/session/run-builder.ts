@@ -18,7 +18,7 @@ import type { AdapterTensor, TrainableModel } from '../training/model-contract.t
 import { peftFormat } from '../training/peft-format.ts';
 import type { SampleSize } from '../training/planner.ts';
 import { rolloutShape } from '../training/methods/rollout-plan.ts';
-import type { RewardFault } from '../training/methods/scorer.ts';
+import type { RewardFault, Scorer } from '../training/methods/scorer.ts';
 import { fingerprintSamples } from './encoded-dataset.ts';
 import type { EncodedDataset, SampleEncoder, SessionSample } from './encoded-dataset.ts';
 import { buildMethod } from './method-builder.ts';
@@ -32,6 +32,8 @@ export interface RunIngredients {
   encoder: SampleEncoder;
   dataset: EncodedDataset;
   model: TrainableModel;
+  /** Null for methods without rewards. */
+  scorer: Scorer | null;
 }
 
 function adapterFormat({ config, modelName, files }: Pick<RunIngredients, 'config' | 'modelName' | 'files'>): AdapterFormat {

@@ -12,17 +12,18 @@ import type { DatasetReference } from '../storage/sources.ts';
 import { logConfig } from '../training/log.ts';
 import type { TrainingRun } from '../training/loop.ts';
 import { planRun } from '../training/planner.ts';
+import { DEMO_RECORDS } from './demo.ts';
 import type { EncodedDataset } from './encoded-dataset.ts';
 import type { Engine, OpenEngine } from './engine.ts';
 import { pairsFrom } from './made-pairs.ts';
 import { Playground } from './playground.ts';
 import { progressReporter, type ReportProgress } from './progress.ts';
-import { buildValidator } from './method-builder.ts';
+import { buildRewards, buildValidator } from './method-builder.ts';
 import { buildRun, environmentOf, keepStart, readStart, sampleSizes, startFrom, tryLargestBatch } from './run-builder.ts';
 import type { RunIngredients } from './run-builder.ts';
 import { checkFits, openAdapter, summarizeAdapter } from './starting-adapter.ts';
 import type { StartingAdapter } from './starting-adapter.ts';
-import { SessionDataset } from './session-dataset.ts';
+import { kindOf, SessionDataset } from './session-dataset.ts';
 import { SessionModel } from './session-model.ts';
 
 /** Requests that end an answer of the playground that is still being written. */
@@ -178,7 +179,7 @@ export class TrainerSession {
       const parts = await this.ingredients(config);
       if (starting) await startFrom(parts.model, starting.adapter.tensors, config);
       const plan = await this.plan(config);
-      const validator = await buildValidator(parts, []);
+      const validator = buildValidator(parts, []);
       await tryLargestBatch(parts, plan.memory.total);
       const { source } = this.dataset;
       const { reference, name: modelName } = this.model.require();
@@ -189,7 +190,7 @@ export class TrainerSession {
         name,
         createdAt: new Date().toISOString(),
         config,
-        logConfig: logConfig(config, { modelPath: modelName, outputDir: `outputs/${name}`, ...dataPaths(source) }),
+        logConfig: logConfig(config, { modelPath: modelName, outputDir: `outputs/${name}`, ...dataPaths(source, config) }),
         modelName,
         model: reference,
         dataset,
@@ -201,7 +202,7 @@ export class TrainerSession {
       const run = await buildRun(parts, { writer, validator, emit: this.emit, progress: this.progress });
       if (starting) this.notice(writer, 0, 'info', say('startedFrom', { name: starting.name }));
       for (const warning of startWarnings(config, environment.mixed_precision, parts.dataset, dataset)) this.notice(writer, 0, 'warning', warning);
-      this.launch(runId, run, release);
+      this.launch(runId, run, parts, release);
       return { runId };
     } catch (error) {
       await release();
@@ -221,14 +222,14 @@ export class TrainerSession {
       const parts = await this.ingredients(config);
       const start = await readStart(parts, writer);
       if (start) await startFrom(parts.model, start, config);
-      const validator = await buildValidator(parts, await writer.readAnswers());
+      const validator = buildValidator(parts, await writer.readAnswers());
       const run = await buildRun(parts, { writer, validator, emit: this.emit, progress: this.progress });
       const step = await run.restore();
       this.notice(writer, step, 'info', say('resumed', { step }));
       if (device.adapter !== environment.adapter) {
         this.notice(writer, step, 'warning', say('otherGpu', { from: environment.adapter, to: device.adapter }));
       }
-      this.launch(runId, run, release);
+      this.launch(runId, run, parts, release);
       return { runId, step };
     } catch (error) {
       await release();
@@ -246,13 +247,15 @@ export class TrainerSession {
     const model = await loaded.attachAdapter(config);
     this.publish({ ...attaching, done: 1 });
     const { name: modelName, files, processor, encoder } = open;
-    return { config, modelName, files, processor, encoder, dataset: data, model };
+    const scorer = buildRewards({ config, processor, encoder, dataset: data });
+    return { config, modelName, files, processor, encoder, dataset: data, model, scorer };
   }
 
-  private launch(id: string, run: TrainingRun, release: () => Promise<void>): void {
+  private launch(id: string, run: TrainingRun, { scorer }: RunIngredients, release: () => Promise<void>): void {
     this.active = { id, run };
     this.lastWord = null;
     void run.run().then(async () => {
+      scorer?.close();
       await release();
       this.active = null;
       const { lastWord } = this;
@@ -274,8 +277,11 @@ function requireSamples(data: EncodedDataset): void {
   throw new LorikeetError('dataset', `There is no usable training sample${first ? `: ${first.message}` : '.'}`, first?.advice ?? 'Choose another dataset.');
 }
 
-function dataPaths(source: DatasetSource): { trainData: string; validationData: string } {
-  if (source.kind === 'demo') return { trainData: 'demo/data/sft_train.json', validationData: 'demo/data/sft_val.json' };
+function dataPaths(source: DatasetSource, config: TrainingConfig): { trainData: string; validationData: string } {
+  if (source.kind === 'demo') {
+    const [trainData, validationData] = DEMO_RECORDS[kindOf(config)].map((name) => `demo/data/${name}`);
+    return { trainData, validationData };
+  }
   const records = (files: readonly PathFile[]) => files.map(({ path }) => path).filter((path) => /\.(jsonl?|zip)$/i.test(path));
   return { trainData: records(source.train).join(', '), validationData: records(source.validation).join(', ') };
 }

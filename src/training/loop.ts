@@ -193,7 +193,7 @@ export class TrainingRun {
     if (config.method === 'grpo') row.lr = row.learning_rate;
     writer.append([{ kind: 'train', row }], { step: row.step, lastLoss: row.loss });
     emit({ type: 'train', runId: this.runId, row });
-    const sampled = await work.completions?.();
+    const sampled = work.completions?.();
     if (!sampled) return;
     const { groups, images } = sampled;
     for (const [sample, image] of images) await this.persist(() => writer.keepSampleImage(sample, image));

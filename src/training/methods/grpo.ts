@@ -2,13 +2,14 @@
 import { grpoLoss, type GrpoNormalizer, type GrpoSettings } from '../../objectives/grpo.ts';
 import type { TrainingConfig } from '../../protocol/config.ts';
 import type { CompletionGroup } from '../../protocol/messages.ts';
-import type { EncodedSample, PackedBatch } from '../../processing/types.ts';
+import type { EncodedSample } from '../../processing/types.ts';
 import type { EpochOrder } from '../batches.ts';
 import { GrpoFigures } from './grpo-figures.ts';
 import type { Breathe, SampledAnswers, StepWork, TrainingMethod } from './method.ts';
 import { readRollout, ROLLOUT_FILE, writeRollout, type Rollout, type RolloutRow } from './rollout.ts';
 import { RolloutMaker, type RolloutParts } from './rollout-maker.ts';
 import { RolloutPlan, rolloutShape } from './rollout-plan.ts';
+import { byRow } from './targets.ts';
 
 /** The loss's settings under their names in objectives/. */
 export function grpoSettings(config: TrainingConfig): GrpoSettings {
@@ -70,7 +71,7 @@ export class GrpoMethod implements TrainingMethod {
     let tokens = 0;
     for (const part of micro) {
       if (!(await breathe())) return null;
-      const encoded = await Promise.all(part.map((row) => this.maker.encode(row)));
+      const encoded = part.map((row) => this.maker.encode(row));
       tokens += encoded.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
       await this.backward(part, encoded, normalizer, figures);
     }
@@ -86,12 +87,12 @@ export class GrpoMethod implements TrainingMethod {
     };
   }
 
-  private async completions(step: number, rows: readonly RolloutRow[]): Promise<SampledAnswers> {
+  private completions(step: number, rows: readonly RolloutRow[]): SampledAnswers {
     const { config, promptOf, reader, scorer } = this.parts;
     const groups: CompletionGroup[] = [];
     const images = new Map<number, Blob>();
     for (let first = 0; first < rows.length; first += config.num_generations) {
-      const { index, id, text, truth, truthBoxes, image } = await promptOf(rows[first].sample);
+      const { index, id, text, truth, truthBoxes, image } = promptOf(rows[first].sample);
       if (image) images.set(index, image);
       const completions = rows.slice(first, first + config.num_generations).map((row) => {
         const answer = reader.decode(row.ids);
@@ -154,15 +155,4 @@ export class GrpoMethod implements TrainingMethod {
 /** Truncated answers carry no loss where that is wanted. */
 function isMasked({ truncated }: RolloutRow, config: TrainingConfig): boolean {
   return truncated && config.mask_truncated_completions;
-}
-
-/** A value per target as one list per row; targets come row by row. */
-function byRow(batch: PackedBatch, values: Float32Array): Float32Array[] {
-  const rows: Float32Array[] = [];
-  for (let first = 0, target = 1; target <= batch.targetSample.length; target++) {
-    if (target < batch.targetSample.length && batch.targetSample[target] === batch.targetSample[first]) continue;
-    rows.push(values.slice(first, target));
-    first = target;
-  }
-  return rows;
 }

@@ -9,13 +9,15 @@ import type { Pack } from '../validation.ts';
 import type { Breathe } from './method.ts';
 import type { Rollout, RolloutRow } from './rollout.ts';
 import { rolloutMetrics } from './rollout-metrics.ts';
+import { rolloutShape } from './rollout-plan.ts';
 import type { AnswerReader, RewardFault, RolloutPrompt, Scorer } from './scorer.ts';
+import { byRow } from './targets.ts';
 
 export interface RolloutParts {
   config: TrainingConfig;
   model: TrainableModel;
   /** The prompt of a training sample. */
-  promptOf: (sample: number) => Promise<RolloutPrompt>;
+  promptOf: (sample: number) => RolloutPrompt;
   pack: Pack;
   scorer: Scorer;
   reader: AnswerReader;
@@ -41,15 +43,16 @@ export class RolloutMaker {
   async make(number: number, samples: readonly number[], breathe: Breathe): Promise<Rollout | null> {
     const { config, scorer, clock } = this.parts;
     const { num_generations: size, redraw_zero_variance: redraws } = config;
-    const prompts: RolloutPrompt[] = [];
-    for (const sample of samples) prompts.push(await this.parts.promptOf(sample));
+    const prompts = samples.map((sample) => this.parts.promptOf(sample));
     const groups: RolloutRow[][] = new Array<RolloutRow[]>(prompts.length);
     const spent = { generate_ms: 0, score_ms: 0 };
+    // The last rollout of an epoch may be short; its counters are those of a whole one all the same.
+    const countersPerDraw = rolloutShape(config).prompts * size;
     let drawn = 0;
     let open = prompts.map((_, p) => p);
     for (let attempt = 0; attempt <= redraws && open.length > 0; attempt++) {
       let mark = clock();
-      const answers = await this.sample(open.map((p) => prompts[p]), (number * (redraws + 1) + attempt) * samples.length * size, open, breathe);
+      const answers = await this.sample(open.map((p) => prompts[p]), (number * (redraws + 1) + attempt) * countersPerDraw, open, breathe);
       if (!answers) return null;
       spent.generate_ms += clock() - mark;
       mark = clock();
@@ -64,13 +67,13 @@ export class RolloutMaker {
     rows.forEach((row, i) => (row.advantage = advantages.advantages[i]));
     const metrics = { ...rolloutMetrics(rows, scorer.terms), frac_reward_zero_std: advantages.zeroStdShare, ...spent, ...(redraws > 0 ? { redrawn_groups: drawn } : {}) };
     const rollout: Rollout = { number, rows, metrics };
-    return config.num_iterations > 1 ? this.withOldLogProbs(rollout, prompts, breathe) : rollout;
+    return config.num_iterations > 1 ? this.withOldLogProbs(rollout, breathe) : rollout;
   }
 
   /** A row as a training sample: the prompt and exactly the sampled ids. */
-  async encode({ sample, ids }: RolloutRow): Promise<EncodedSample> {
+  encode({ sample, ids }: RolloutRow): EncodedSample {
     const { promptOf, reader } = this.parts;
-    return withCompletion((await promptOf(sample)).encoded, ids, { imageTokenId: reader.imageTokenId });
+    return withCompletion(promptOf(sample).encoded, ids, { imageTokenId: reader.imageTokenId });
   }
 
   /** @param counter of the first prompt's first answer, were all prompts of the rollout answered */
@@ -125,16 +128,16 @@ export class RolloutMaker {
     }));
   }
 
-  private async withOldLogProbs(rollout: Rollout, prompts: readonly RolloutPrompt[], breathe: Breathe): Promise<Rollout | null> {
+  private async withOldLogProbs(rollout: Rollout, breathe: Breathe): Promise<Rollout | null> {
     const { config, model, pack } = this.parts;
     const { rows } = rollout;
-    const size = Math.max(1, Math.floor(rows.length / prompts.length));
+    const { rows: size } = rolloutShape(config);
     for (let first = 0; first < rows.length; first += size) {
       if (!(await breathe())) return null;
       const part = rows.slice(first, first + size);
-      const batch = await pack(await Promise.all(part.map((row) => this.encode(row))));
+      const batch = await pack(part.map((row) => this.encode(row)));
       const { logProbs } = await model.scoreTokens(batch, { model: 'policy', temperature: config.temperature });
-      part.forEach((row, i) => (row.oldLogProbs = [...logProbs].filter((_, target) => batch.targetSample[target] === i)));
+      byRow(batch, logProbs).forEach((values, i) => (part[i].oldLogProbs = [...values]));
     }
     return rollout;
   }

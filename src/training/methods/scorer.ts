@@ -32,6 +32,8 @@ export interface Scorer {
   readonly weights: readonly number[];
   /** One row per answer, one value per term; null where a term gave nothing usable. */
   score(answers: readonly { prompt: RolloutPrompt; completion: string }[]): Promise<{ rewards: (number | null)[][]; faults: RewardFault[] }>;
+  /** Ends what runs the user's own functions. */
+  close(): void;
 }
 
 /** Ids and texts of answers. */

@@ -44,6 +44,7 @@ export const toyScorer: Scorer = {
       rewards: answers.map(({ completion }) => [completion.split(' ').filter((word) => word === '5').length / 4, completion.length < 6 ? 1 : 0]),
       faults: [],
     }),
+  close: () => undefined,
 };
 
 export const STOP = 0;
@@ -104,7 +105,7 @@ export async function buildMethodRun({ id, config, resume = false, validate = 0,
       {
         config,
         model,
-        promptOf: (sample) => Promise.resolve(prompts[sample]),
+        promptOf: (sample) => prompts[sample],
         pack,
         scorer,
         reader: toyReader,
