@@ -1,6 +1,9 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
 import './styles/base.css';
+import './styles/charts.css';
+import './styles/figures.css';
+import './styles/run-lines.css';
 
 const target = document.getElementById('app');
 if (target) mount(App, { target });

@@ -251,7 +251,7 @@ describe('own rewards', () => {
       await dialog.getByText('Another reward has this name.').waitFor();
       await dialog.getByTestId('reward-name').fill('my_own');
       await dialog.getByTestId('reward-name').blur();
-      await dialog.getByTestId('close-rewards').click();
+      await dialog.getByTestId('rewards-dialog-close').click();
       await page.getByTestId('close-settings').click();
       expect(await page.getByTestId('method-card').innerText()).toContain('+ my_own');
     });

@@ -125,6 +125,7 @@ describe('a run', () => {
       await box.getByTestId('resume').click();
       await status(page, 'finished');
       await page.getByTestId('nav-runs').click();
+      await page.getByTestId('run-row').first().waitFor();
       expect(await page.getByTestId('run-row').count()).toBe(1);
     });
   });
@@ -208,6 +209,7 @@ describe('model, data and settings', () => {
     await visit({}, async (page) => {
       await page.getByTestId('model-demo').click();
       await page.getByTestId('data-demo').click();
+      await page.getByTestId('data-facts').waitFor();
       await page.getByTestId('open-settings').click();
       await page.getByTestId('search-settings').fill('lora_alpha');
       await page.locator('#setting-lora_alpha').fill('-3');

@@ -1,7 +1,7 @@
 /** uPlot for the run and compare views. */
 import type uPlot from 'uplot';
 import { formatDuration, formatTick, type TimeUnits } from '../format/numbers.ts';
-import { logTicks } from '../charts/series.ts';
+import { gapOf, ON_LOG, PLOT_FONT, TIME_TICKS, withAlpha, zoomCursor, zoomOnSelect, type OnZoom } from '../charts/plot-frame.ts';
 import type { Axis } from './axes.ts';
 import type { CurveLine } from './curve-line.ts';
 
@@ -16,12 +16,12 @@ export interface CurvePlotRequest {
   width: number;
   height: number;
   onCursor: (place: number | null) => void;
-  onZoom: (range: readonly [number, number] | null) => void;
+  onZoom: OnZoom;
 }
 
 const COUNTS = [1, 2, 5].flatMap((mantissa) => Array.from({ length: 12 }, (_, power) => mantissa * 10 ** power)).sort((a, b) => a - b);
 const FRACTIONS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, ...COUNTS];
-const SECONDS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800, 2_592_000];
+const SECONDS = [...TIME_TICKS, 2_592_000];
 
 /** A place on the axis in words of the readout. */
 export function formatPlace(axis: Axis, place: number, units: TimeUnits, locale: string): string {
@@ -50,10 +50,8 @@ export function columnsOf(line: CurveLine): ('raw' | 'line' | 'high' | 'low')[] 
 /** Options of one chart; data and scales follow when they are known. */
 export function curveOptions(request: CurvePlotRequest): uPlot.Options {
   const { lines, colours, axis, logX, logY, width, height, onCursor, onZoom } = request;
-  const base: uPlot.Axis = { stroke: colours.text, font: '10.5px Inter, system-ui, sans-serif', ticks: { show: false }, gap: 6 };
+  const base: uPlot.Axis = { stroke: colours.text, font: PLOT_FONT, ticks: { show: false }, gap: 6 };
   const tick = tickOf(request);
-  const gapOf = (ticks: number[]) => Math.abs((ticks[1] ?? ticks[0] ?? 1) - (ticks[0] ?? 0));
-  const onLog = { splits: (_plot: uPlot, _axis: number, low: number, high: number) => logTicks(low, high), filter: (_plot: uPlot, splits: number[]) => splits };
   const series: uPlot.Series[] = [{}];
   const bands: uPlot.Band[] = [];
   lines.forEach((line, l) => {
@@ -74,17 +72,7 @@ export function curveOptions(request: CurvePlotRequest): uPlot.Options {
     padding: [8, 10, 0, 0],
     legend: { show: false },
     focus: { alpha: 1 },
-    cursor: {
-      y: false,
-      drag: { x: true, y: false, setScale: false },
-      points: { show: false },
-      bind: {
-        dblclick: () => () => {
-          onZoom(null);
-          return null;
-        },
-      },
-    },
+    cursor: { ...zoomCursor(onZoom), points: { show: false } },
     scales: { x: { time: false, auto: false, distr: logX ? 3 : 1 }, y: { auto: false, distr: logY ? 3 : 1 } },
     axes: [
       {
@@ -93,7 +81,7 @@ export function curveOptions(request: CurvePlotRequest): uPlot.Options {
         grid: { show: false },
         space: axis === 'relative' || axis === 'wall' ? 84 : 60,
         incrs: axis === 'relative' || axis === 'wall' ? SECONDS : axis === 'epoch' ? FRACTIONS : COUNTS,
-        ...(logX ? onLog : {}),
+        ...(logX ? ON_LOG : {}),
         values: (_plot, ticks) => ticks.map((place) => tick(place, logX ? place : gapOf(ticks))),
       },
       {
@@ -101,20 +89,14 @@ export function curveOptions(request: CurvePlotRequest): uPlot.Options {
         size: 48,
         space: 34,
         grid: { stroke: colours.grid, width: 1 },
-        ...(logY ? onLog : {}),
+        ...(logY ? ON_LOG : {}),
         values: (_plot, ticks) => ticks.map((value) => formatTick(value, logY ? value : gapOf(ticks))),
       },
     ],
     series,
     bands,
     hooks: {
-      setSelect: [
-        (plot) => {
-          const { left, width: span } = plot.select;
-          if (span > 6) onZoom([plot.posToVal(left, 'x'), plot.posToVal(left + span, 'x')]);
-          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        },
-      ],
+      setSelect: [zoomOnSelect(onZoom)],
       setCursor: [
         (plot) => {
           const { left } = plot.cursor;
@@ -123,9 +105,4 @@ export function curveOptions(request: CurvePlotRequest): uPlot.Options {
       ],
     },
   };
-}
-
-function withAlpha(colour: string, alpha: number): string {
-  const numbers = colour.match(/[\d.]+/g);
-  return numbers && colour.startsWith('rgb') ? `rgb(${numbers.slice(0, 3).join(' ')} / ${alpha})` : colour;
 }

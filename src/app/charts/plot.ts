@@ -2,8 +2,8 @@
 import type uPlot from 'uplot';
 import { formatDuration, formatTick, type TimeUnits } from '../format/numbers.ts';
 import type { AxisName } from './axis.ts';
-import { logTicks } from './series.ts';
 import type { ChartLine } from './lines.ts';
+import { gapOf, ON_LOG, PLOT_FONT, TIME_TICKS, withAlpha, zoomCursor, zoomOnSelect, type OnZoom } from './plot-frame.ts';
 
 export interface PlotColours {
   lines: string[];
@@ -22,8 +22,7 @@ interface PlotRequest {
   colours: PlotColours;
   /** Place under the pointer, null when it leaves. */
   onCursor: (place: number | null) => void;
-  /** Range chosen by dragging; null on double click. */
-  onZoom: (range: readonly [number, number] | null) => void;
+  onZoom: OnZoom;
 }
 
 /** Canvas cannot read CSS variables: resolves them where the chart stands. */
@@ -43,7 +42,7 @@ export function readColours(host: HTMLElement, lines: readonly Pick<ChartLine, '
 const TICKS: Readonly<Record<AxisName, number[]>> = {
   step: [1, 2, 5, 10, 20, 25, 50, 100, 200, 250, 500, 1e3, 2e3, 2.5e3, 5e3, 1e4, 2e4, 5e4, 1e5, 1e6],
   epoch: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1e3, 1e4],
-  time: [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800],
+  time: [...TIME_TICKS],
 };
 
 /** A place on the axis as the readout says it. */
@@ -55,25 +54,14 @@ export function formatPlace(axis: AxisName, place: number, units: TimeUnits): st
 /** Options of a chart over the progress of a run. */
 export function plotOptions(request: PlotRequest): uPlot.Options {
   const { lines, log, axis: axisName, units, width, height, colours, onCursor, onZoom } = request;
-  const font = '10.5px Inter, system-ui, sans-serif';
-  const axis: uPlot.Axis = { stroke: colours.text, font, ticks: { show: false }, gap: 6 };
+  const axis: uPlot.Axis = { stroke: colours.text, font: PLOT_FONT, ticks: { show: false }, gap: 6 };
   return {
     width,
     height,
     padding: [8, 8, 0, 0],
     legend: { show: false },
     focus: { alpha: 1 },
-    cursor: {
-      y: false,
-      drag: { x: true, y: false, setScale: false },
-      points: { size: 6 },
-      bind: {
-        dblclick: () => () => {
-          onZoom(null);
-          return null;
-        },
-      },
-    },
+    cursor: { ...zoomCursor(onZoom), points: { size: 6 } },
     scales: { x: { time: false, auto: false }, y: { auto: false, distr: log ? 3 : 1 } },
     axes: [
       {
@@ -82,26 +70,20 @@ export function plotOptions(request: PlotRequest): uPlot.Options {
         grid: { show: false },
         space: axisName === 'time' ? 84 : 60,
         incrs: TICKS[axisName],
-        values: (_plot, ticks) => ticks.map((tick) => (axisName === 'time' ? tickTime(tick, units) : formatTick(tick, Math.abs((ticks[1] ?? tick) - ticks[0])))),
+        values: (_plot, ticks) => ticks.map((tick) => (axisName === 'time' ? tickTime(tick, units) : formatTick(tick, gapOf(ticks)))),
       },
       {
         ...axis,
         size: 46,
         space: 34,
         grid: { stroke: colours.grid, width: 1 },
-        ...(log ? { splits: (_plot: uPlot, _axis: number, low: number, high: number) => logTicks(low, high), filter: (_plot: uPlot, splits: number[]) => splits } : {}),
-        values: (_plot, ticks) => ticks.map((tick) => formatTick(tick, log ? tick : Math.abs((ticks[1] ?? tick) - ticks[0]))),
+        ...(log ? ON_LOG : {}),
+        values: (_plot, ticks) => ticks.map((tick) => formatTick(tick, log ? tick : gapOf(ticks))),
       },
     ],
     series: [{}, ...lines.map((line, i) => seriesOf(line, colours.lines[i]))],
     hooks: {
-      setSelect: [
-        (plot) => {
-          const { left, width: span } = plot.select;
-          if (span > 6) onZoom([plot.posToVal(left, 'x'), plot.posToVal(left + span, 'x')]);
-          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-        },
-      ],
+      setSelect: [zoomOnSelect(onZoom)],
       setCursor: [
         (plot) => {
           const { left, idx } = plot.cursor;
@@ -127,9 +109,4 @@ function seriesOf(line: ChartLine, color: string): uPlot.Series {
     return { stroke: color, width: 1.6, dash: [5, 4], spanGaps: true, points: { show: true, size: 6, width: 0, fill: color, stroke: color } };
   }
   return { stroke: color, width: 1.9, spanGaps: true, points: { show: false } };
-}
-
-function withAlpha(color: string, alpha: number): string {
-  const numbers = color.match(/[\d.]+/g);
-  return numbers && color.startsWith('rgb') ? `rgb(${numbers.slice(0, 3).join(' ')} / ${alpha})` : color;
 }
