@@ -4,6 +4,7 @@ import './styles/base.css';
 import './styles/charts.css';
 import './styles/figures.css';
 import './styles/run-lines.css';
+import './styles/side-by-side.css';
 
 const target = document.getElementById('app');
 if (target) mount(App, { target });

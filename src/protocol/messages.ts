@@ -221,6 +221,13 @@ export interface WrittenAnswer {
 
 export type RunStatus = 'preparing' | 'running' | 'validating' | 'paused' | 'stopped' | 'finished' | 'failed' | 'interrupted';
 
+const UNDER_WAY: readonly RunStatus[] = ['preparing', 'running', 'validating', 'paused'];
+
+/** True for a run that has not come to an end of any kind. */
+export function isUnderWay(status: RunStatus): boolean {
+  return UNDER_WAY.includes(status);
+}
+
 /** What the runs list shows without opening a run. */
 export interface RunSummary {
   id: string;

@@ -3,7 +3,8 @@ import type { Method } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { TrainingLog } from '../protocol/log.ts';
 import { settingsInUse } from '../protocol/presets.ts';
-import type { AnswerPreview, CompletionGroup, PathFile, RunStatus, RunSummary } from '../protocol/messages.ts';
+import { isUnderWay } from '../protocol/messages.ts';
+import type { AnswerPreview, CompletionGroup, PathFile, RunSummary } from '../protocol/messages.ts';
 import type { RecordKey } from './database.ts';
 import { commit, keysUnder, read, readAll, readEntries, readKeys } from './database.ts';
 import { lockedRuns, lockRun } from './locks.ts';
@@ -13,8 +14,6 @@ import { buildLog, isCheckpoint, isResumable, keyOf, rangeOf, RESUME_DIRECTORY }
 import { manifestOf, MANIFEST_FILE, shownDirectories } from './run-manifest.ts';
 import type { DatasetReference, ModelReference } from './sources.ts';
 import { sweepDatasets } from './sources.ts';
-
-const ACTIVE: readonly RunStatus[] = ['preparing', 'running', 'validating', 'paused'];
 
 /** All runs that are not in the bin, newest first. A run that was under way but that nobody trains now is "interrupted". */
 export async function listRuns(): Promise<RunSummary[]> {
@@ -198,7 +197,7 @@ export async function emptyBin(milliseconds: number): Promise<string[]> {
 }
 
 function summarise(run: RunRecord, head: RunHead, locked: boolean): RunSummary {
-  const status = ACTIVE.includes(head.status) && !locked ? 'interrupted' : head.status;
+  const status = isUnderWay(head.status) && !locked ? 'interrupted' : head.status;
   return {
     id: run.id,
     name: run.name,

@@ -25,14 +25,20 @@ async function download(page: Page, testid: string): Promise<string> {
   return readFileSync(await file.path(), 'utf8');
 }
 
-/** Trains with a learning rate of its own; returns when the run has ended. */
-async function train(page: Page, learningRate: number): Promise<void> {
+/** Starts a run with settings of its own. */
+async function start(page: Page, changes: Record<string, unknown>, method = 'sft'): Promise<void> {
   await page.goto(`${site.url}#/train`);
   await page.getByTestId('new-run').or(page.getByTestId('model-demo')).or(page.getByTestId('start')).first().waitFor();
   for (const testid of ['new-run', 'model-demo', 'data-demo']) if (await page.getByTestId(testid).isVisible()) await page.getByTestId(testid).click();
-  const settings = { max_steps: 12, eval_steps: 6, save_steps: 0, learning_rate: learningRate };
+  await page.getByTestId(`method-${method}`).click();
+  const settings = { method, max_steps: 12, eval_steps: 6, save_steps: 0, ...changes };
   await page.getByTestId('import-settings').setInputFiles({ name: 's.json', mimeType: 'application/json', buffer: Buffer.from(JSON.stringify(settings)) });
   await page.getByTestId('start').click();
+}
+
+/** Trains with settings of its own; returns when the run has ended. */
+async function train(page: Page, changes: Record<string, unknown>, method = 'sft'): Promise<void> {
+  await start(page, changes, method);
   await page.locator('[data-testid="run"][data-status="finished"]').waitFor({ timeout: 60_000 });
 }
 
@@ -146,8 +152,8 @@ describe('opened logs', () => {
 describe('two runs of this page', () => {
   it('show which is better, grouped or not, with their answers side by side', async () => {
     await visit('train', async (page) => {
-      await train(page, 0.002);
-      await train(page, 0.01);
+      await train(page, { learning_rate: 0.002 });
+      await train(page, { learning_rate: 0.01 });
       await page.getByTestId('nav-compare').click();
       await page.getByTestId('choose-all').click();
       const cells = page.getByTestId('bestValidation-loss').locator('td');
@@ -184,6 +190,57 @@ describe('two runs of this page', () => {
       }
       expect(faults).toEqual({ compare: [], run: [], train: [], runs: [], data: [], models: [] });
     });
+  });
+});
+
+describe('two runs that sample', () => {
+  it('show their answers to the same prompt at the same step, and what only one of them drew', async () => {
+    await visit('train', async (page) => {
+      await train(page, { learning_rate: 0.002 }, 'grpo');
+      await train(page, { learning_rate: 0.01, num_generations: 2 }, 'grpo');
+      await page.getByTestId('nav-compare').click();
+      await page.getByTestId('choose-all').click();
+      const both = page.getByTestId('compare-completions');
+      await both.getByTestId('completion-pair').first().waitFor();
+      expect(await both.getByTestId('completions-step').innerText()).toBe('step 12');
+      await both.getByTestId('step-previous').click();
+      await both.getByTestId('completions-step').getByText('step 11').waitFor();
+      const groups = both.getByTestId('completion-pair').first().getByTestId('completion-group');
+      await expect.poll(() => groups.count()).toBe(2);
+      const heads = await groups.locator('h3').allInnerTexts();
+      expect(heads[0]).toBe(heads[1]);
+      const counts = await Promise.all([0, 1].map((side) => groups.nth(side).getByTestId('completion').count()));
+      expect(counts.sort((a, b) => a - b)).toEqual([2, 4]);
+      await expect.poll(() => groups.first().locator('img').count()).toBeGreaterThan(0);
+      await groups.nth(1).getByTestId('completion').first().click();
+      await page.getByTestId('completion-dialog').waitFor();
+      expect(await page.getByTestId('completion-dialog').innerText()).toContain(heads[1]);
+      await page.keyboard.press('Escape');
+      expect(await axeFaults(page)).toEqual([]);
+    });
+  });
+});
+
+describe('a run that is still training', () => {
+  it('is followed in the comparison until it has ended', async () => {
+    await site.visit(
+      async (page) => {
+        await train(page, { learning_rate: 0.002 });
+        await start(page, { learning_rate: 0.01, max_steps: 60, eval_steps: 30 });
+        await page.locator('[data-testid="run"][data-status="running"]').waitFor();
+        await page.getByTestId('nav-compare').click();
+        await page.getByTestId('choose-all').click();
+        await page.getByTestId('compare-following').waitFor();
+        const last = async () => Number(/@(\d+)/.exec((await page.getByTestId('bestTrain-loss').locator('td').allInnerTexts()).join(' ').replace('@12', ''))?.[1] ?? 0);
+        await expect.poll(last, { timeout: 20_000 }).toBeGreaterThan(0);
+        const seen = await last();
+        await expect.poll(last, { timeout: 20_000 }).toBeGreaterThan(seen);
+        await page.getByTestId('compare-following').waitFor({ state: 'detached', timeout: 30_000 });
+        await expect.poll(() => page.getByTestId('run-picker').innerText()).not.toContain('Training');
+        expect(await last()).toBeGreaterThan(50);
+      },
+      { view: 'train', scenario: { stepMs: 150 } },
+    );
   });
 });
 

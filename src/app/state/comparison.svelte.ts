@@ -1,10 +1,11 @@
 /** The runs under comparison: which are chosen, and what was read of them. */
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
+import { isUnderWay } from '../../protocol/messages.ts';
 import { nameRuns } from '../../reports/compare.ts';
 import { packRun, unpackRun } from '../../reports/packed-run.ts';
 import type { RunLog } from '../../reports/run-log.ts';
 import { isImportedId } from '../../storage/imported-logs.ts';
-import { readAnswers, readLog, readPredictions } from '../../storage/runs.ts';
+import { listCompletionSteps, readAnswers, readLog, readPredictions } from '../../storage/runs.ts';
 import { packedHistory, type RunHistories } from '../analysis/history.ts';
 import { logOfOwn } from '../analysis/record-log.ts';
 import { answersOf, type AnswersByStep } from '../compare/answers.ts';
@@ -31,6 +32,14 @@ class Comparison {
     return found.map((run, i) => ({ ...run, log: named[i] }));
   });
 
+  /** Chosen runs that are being trained, here or in another tab. */
+  readonly growing: readonly string[] = $derived(
+    this.chosen.filter((id) => {
+      const own = isImportedId(id) ? undefined : runs.find(id);
+      return own !== undefined && isUnderWay(own.status);
+    }),
+  );
+
   get loading(): boolean {
     return this.runs.length + this.errors.length < this.chosen.length;
   }
@@ -51,6 +60,13 @@ class Comparison {
     route.go('compare', ids.length > 0 ? ids.join(',') : undefined);
   }
 
+  /** Reads the growing runs again; what is on screen stays until then. */
+  async refresh(): Promise<void> {
+    const ids = this.growing;
+    await runs.refresh();
+    await Promise.all(ids.map((id) => this.#load(id)));
+  }
+
   /** Forgets what was read of own runs: they may have gone on. */
   forgetOwn(): void {
     this.#read = new Map([...this.#read].filter(([id]) => isImportedId(id)));
@@ -61,6 +77,11 @@ class Comparison {
     if (isImportedId(id)) return answersOf((await imported.predictions(id)) ?? '', [], null);
     const [previews, predictions] = await Promise.all([readAnswers(id), readPredictions(id)]);
     return answersOf(predictions.join(''), previews, this.#read.get(id)?.log.validation.at(-1)?.step ?? null);
+  }
+
+  /** Steps whose sampled answers are stored, ascending; opened logs bring none. */
+  async completionSteps(id: string): Promise<number[]> {
+    return isImportedId(id) ? [] : listCompletionSteps(id);
   }
 
   #nameOf(id: string): string | undefined {

@@ -2,7 +2,7 @@
 import { METHODS, type Method } from '../../protocol/config.ts';
 import type { ErrorRecord } from '../../protocol/errors.ts';
 import type { BestCheckpoint, RunEnvironment, RunNotice, TrainingLog, TrainRow, ValRow } from '../../protocol/log.ts';
-import type { AnswerPreview, CompletionGroup, RunStatus, RunSummary } from '../../protocol/messages.ts';
+import { isUnderWay, type AnswerPreview, type CompletionGroup, type RunStatus, type RunSummary } from '../../protocol/messages.ts';
 
 export class RunRecord {
   readonly id: string;
@@ -37,7 +37,7 @@ export class RunRecord {
   }
 
   get active(): boolean {
-    return this.status === 'preparing' || this.status === 'running' || this.status === 'validating' || this.status === 'paused';
+    return isUnderWay(this.status);
   }
 
   /** Logs of other makers name no method: they are supervised training. */

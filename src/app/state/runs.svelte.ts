@@ -1,6 +1,6 @@
 /** The list of stored runs. */
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
-import type { PathFile, RunStatus, RunSummary } from '../../protocol/messages.ts';
+import { isUnderWay, type PathFile, type RunSummary } from '../../protocol/messages.ts';
 import { importRun } from '../../storage/import-run.ts';
 import { measureRun } from '../../storage/run-size.ts';
 import { deleteRun, emptyBin, labelRun, listRuns, renameRun, restoreRun } from '../../storage/runs.ts';
@@ -10,8 +10,6 @@ import { toasts } from './toasts.svelte.ts';
 
 /** How long deleted runs stay in the bin. */
 const DAY_MS = 24 * 60 * 60 * 1000;
-
-const ACTIVE: readonly RunStatus[] = ['preparing', 'running', 'validating', 'paused'];
 
 class RunsState {
   list = $state.raw<RunSummary[]>([]);
@@ -48,7 +46,7 @@ class RunsState {
 
   /** True while another tab trains the run. */
   elsewhere(run: RunSummary): boolean {
-    return ACTIVE.includes(run.status) && run.id !== currentRun.run?.id;
+    return isUnderWay(run.status) && run.id !== currentRun.run?.id;
   }
 
   /** Renames at once on screen, then in storage. */

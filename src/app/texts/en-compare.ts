@@ -66,5 +66,9 @@ export const enCompare = {
     differs: 'answers differ',
     more: (n: string) => `Show ${n} more`,
     truth: 'Expected',
+    completions: 'Sampled answers side by side',
+    noSharedStep: 'These runs kept sampled answers of no step in common.',
+    notDrawn: (id: string) => `This run did not draw ${id} at this step.`,
+    following: (n: number) => (n === 1 ? '1 run is training; its numbers follow' : `${n} runs are training; their numbers follow`),
   },
 };

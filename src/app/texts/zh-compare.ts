@@ -67,5 +67,9 @@ export const zhCompare: typeof enCompare = {
     differs: '回答不同',
     more: (n) => `再显示 ${n} 个`,
     truth: '参考答案',
+    completions: '采样的回答并排',
+    noSharedStep: '这两个训练没有在同一步保存采样的回答。',
+    notDrawn: (id) => `这个训练在这一步没有抽到 ${id}。`,
+    following: (n) => `${n} 个训练正在进行，数字随之更新`,
   },
 };

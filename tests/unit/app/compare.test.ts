@@ -1,7 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { answersOf, commonSteps } from '../../../src/app/compare/answers.ts';
 import { lookOf } from '../../../src/app/compare/colours-of-runs.ts';
+import { bothSides } from '../../../src/app/compare/completions-of-pair.ts';
 import { groupRuns, meanAndRange } from '../../../src/app/compare/groups-of-runs.ts';
+import { pairOf } from '../../../src/app/compare/pair-of-runs.ts';
 import { sharedCurves } from '../../../src/app/compare/shared-curves.ts';
 import { packedHistory } from '../../../src/app/analysis/history.ts';
 import { compareRuns } from '../../../src/reports/compare.ts';
@@ -67,5 +69,25 @@ describe('answers', () => {
     const answers = answersOf(line(2, 'a', 'early'), [preview], 5);
     expect([answers.get(2)?.get('a')?.image, answers.get(5)?.get('a')?.answer]).toEqual([image, 'last']);
     expect(commonSteps(answers, answersOf(line(2, 'a', 'x'), [], null))).toEqual({ common: [2], last: [5, 2] });
+  });
+});
+
+describe('two runs beside each other', () => {
+  const three = [{ id: 'a' }, { id: 'b' }, { id: 'c' }];
+
+  it('are the wanted ones as far as they are there and differ', () => {
+    expect(pairOf(three, ['c', 'a']).map((run) => run?.id)).toEqual(['c', 'a']);
+    expect(pairOf(three, ['b', 'b']).map((run) => run?.id)).toEqual(['b', 'a']);
+    expect(pairOf(three, ['gone', '']).map((run) => run?.id)).toEqual(['a', 'b']);
+    expect(pairOf(three.slice(0, 1), ['', ''])).toEqual([{ id: 'a' }, undefined]);
+    expect(pairOf([], ['', ''])).toEqual([undefined, undefined]);
+  });
+
+  it('show samples that both drew before those that only one drew', () => {
+    const group = (id: string, step = 1) => ({ step, sample: 0, id, prompt: '', truth: '', truthBoxes: [], completions: [] });
+    const pairs = bothSides([group('x'), group('y'), group('z')], [group('z', 2), group('w'), group('y')]);
+    expect(pairs.map(({ id }) => id)).toEqual(['y', 'z', 'x', 'w']);
+    expect(pairs[1].groups.map((one) => one?.step)).toEqual([1, 2]);
+    expect(pairs.slice(2).map(({ groups }) => groups.map((one) => one?.id ?? null))).toEqual([['x', null], [null, 'w']]);
   });
 });
