@@ -6,10 +6,10 @@ import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { BrowserContextOptions, Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
+import { axeFaults, overflow } from './manners.ts';
 import { useFakePage } from './visit.ts';
 
 const fixture = (name: string) => fileURLToPath(new URL(`../fixtures/logs/${name}`, import.meta.url));
-const AXE = fileURLToPath(new URL('../../node_modules/axe-core/axe.min.js', import.meta.url));
 
 const site = useFakePage();
 
@@ -40,19 +40,6 @@ async function start(page: Page, changes: Record<string, unknown>, method = 'sft
 async function train(page: Page, changes: Record<string, unknown>, method = 'sft'): Promise<void> {
   await start(page, changes, method);
   await page.locator('[data-testid="run"][data-status="finished"]').waitFor({ timeout: 60_000 });
-}
-
-const overflow = (page: Page) => page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-
-interface AxeResult {
-  violations: { id: string; impact: string | null; nodes: { html: string; failureSummary?: string }[] }[];
-}
-
-/** Serious and critical faults of accessibility. */
-async function axeFaults(page: Page): Promise<string[]> {
-  await page.addScriptTag({ path: AXE });
-  const { violations } = await page.evaluate(() => (globalThis as unknown as { axe: { run(): Promise<AxeResult> } }).axe.run());
-  return violations.filter(({ impact }) => impact === 'serious' || impact === 'critical').map(({ id, nodes }) => `${id}, ${nodes.length} times: ${nodes[0].html.slice(0, 300)} ${nodes[0].failureSummary ?? ''}`);
 }
 
 describe('opened logs', () => {
