@@ -2,6 +2,8 @@
 import type { Comparison, MetricComparison } from './compare.ts';
 import { writeCsv } from './csv-reader.ts';
 import { alignColumns, formatNumber, formatPlain, printable, shorten } from './text.ts';
+import { REPORT_WORDS } from './words.ts';
+import type { ReportLanguage } from './words.ts';
 
 const RULE = '='.repeat(80);
 /** A column of the terminal table; the CSV and the HTML report hold everything in full. */
@@ -16,32 +18,34 @@ const cell = (text: string) => shorten(printable(text), CELL_WIDTH);
  * Tables as in the original's comparison, the best value marked with *. Ends without a line break.
  * @param allSettings false shows only settings in which the runs differ
  */
-export function formatComparison(comparison: Comparison, allSettings = false): string {
+export function formatComparison(comparison: Comparison, allSettings = false, language: ReportLanguage = 'en'): string {
+  const w = REPORT_WORDS[language].comparison;
   const { names, settings, best } = comparison;
   const header = ['', ...names.map(cell)];
   const align = `l${'r'.repeat(names.length)}`;
   const shown = allSettings ? settings : settings.filter((row) => row.differs);
-  const lines = [RULE, 'Training Comparison', RULE];
+  const lines = [RULE, w.title, RULE];
   const table = (title: string, rows: string[][]) => {
     if (rows.length > 0) lines.push('', title, alignColumns([header, ...rows], align));
   };
   const hidden = settings.length - shown.length;
-  table(`Configuration${hidden > 0 ? ` (${hidden} equal settings not shown)` : ''}`, shown.map((row) => [cell(row.setting), ...row.values.map((value) => cell(value ?? '-'))]));
-  if (shown.length === 0) lines.push('', settings.length > 0 ? 'Configuration: all settings are equal.' : 'Configuration: the logs hold no settings.');
-  table('Final Training Metrics', metricRows(comparison.finalTrain, comparison.lastStep.train));
-  table('Final Validation Metrics', metricRows(comparison.finalValidation, comparison.lastStep.validation));
-  table('Best Validation Metrics (value @step)', metricRows(comparison.bestValidation, NEVER));
-  table('Best Checkpoints', [
-    ['step', ...best.map((entry) => (entry ? String(entry.step) : '-'))],
-    ['epoch', ...best.map((entry) => (entry?.epoch === null || entry?.epoch === undefined ? '-' : formatPlain(entry.epoch)))],
-    ['chosen by', ...best.map((entry) => (entry ? cell(`${entry.metric}${entry.recorded ? '' : ' (found)'}`) : '-'))],
-    ['value', ...best.map((entry) => formatNumber(entry?.value))],
-    ['path', ...best.map((entry) => cell(entry?.path ?? '-'))],
+  const bestSteps = best.map((entry) => entry?.step ?? null);
+  table(hidden > 0 ? w.differing(String(hidden)) : w.configuration, shown.map((row) => [cell(row.setting), ...row.values.map((value) => cell(value ?? '-'))]));
+  if (shown.length === 0) lines.push('', settings.length > 0 ? w.allEqual : w.noSettings);
+  table(w.finalTrain, metricRows(comparison.finalTrain, comparison.lastStep.train));
+  table(w.finalValidation, metricRows(comparison.finalValidation, comparison.lastStep.validation));
+  table(w.bestValidation, metricRows(comparison.bestValidation, NEVER));
+  table(w.bestCheckpoints, [
+    [w.step, ...best.map((entry) => (entry ? String(entry.step) : '-'))],
+    [w.epoch, ...best.map((entry) => (entry?.epoch === null || entry?.epoch === undefined ? '-' : formatPlain(entry.epoch)))],
+    [w.chosenBy, ...best.map((entry) => (entry ? cell(entry.recorded ? entry.metric : w.found(entry.metric)) : '-'))],
+    [w.value, ...best.map((entry) => formatNumber(entry?.value))],
+    [w.path, ...best.map((entry) => cell(entry?.path ?? '-'))],
   ]);
-  table('Validation Metrics at the Best Step', metricRows(comparison.atBestStep.validation, comparison.best.map((entry) => entry?.step ?? null)));
-  table('Training Metrics at the Best Step', metricRows(comparison.atBestStep.train, comparison.best.map((entry) => entry?.step ?? null)));
+  table(w.validationAtBest, metricRows(comparison.atBestStep.validation, bestSteps));
+  table(w.trainAtBest, metricRows(comparison.atBestStep.train, bestSteps));
   const unknown = [...new Set([...comparison.finalTrain, ...comparison.finalValidation].filter((row) => row.direction === 'unknown').map((row) => printable(row.metric)))];
-  lines.push('', '* best of the runs.' + (unknown.length > 0 ? ` Not marked, because it is unknown which way is better: ${unknown.join(', ')}.` : ''), RULE);
+  lines.push('', w.marked + (unknown.length > 0 ? w.unmarked(unknown.join(w.listed)) : ''), RULE);
   return lines.join('\n');
 }
 
@@ -53,7 +57,7 @@ function metricRows(rows: readonly MetricComparison[], expected: readonly (numbe
   ]);
 }
 
-/** Everything of the comparison as one CSV: section, name, direction, one column per run, the winners. */
+/** Everything of the comparison as one CSV: section, name, direction, one column per run, the winners. For programs: its words are the same in every language. */
 export function comparisonCsv(comparison: Comparison): string {
   const { names } = comparison;
   const metric = (section: string, rows: readonly MetricComparison[]) =>

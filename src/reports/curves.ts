@@ -4,6 +4,7 @@ import { baseName, bestOf, metricNames, seriesOf, sharedName } from './metrics.t
 import type { LogRow, RunLog } from './run-log.ts';
 import { drawChart } from './svg-chart.ts';
 import type { SvgLine } from './svg-chart.ts';
+import type { ReportWords } from './words-en.ts';
 
 export interface Curve {
   /** Name shared by training and validation. */
@@ -12,28 +13,28 @@ export interface Curve {
 }
 
 /** A chart for every metric that any row of a run has, also for those that only validation has. */
-export function runCurves(run: RunLog): Curve[] {
+export function runCurves(run: RunLog, words: ReportWords): Curve[] {
   const best = bestOf(run);
   return group([run], baseName).map(({ metric, sources }) => {
     const lines = sources.map(({ own, history, rows }): SvgLine => {
       const validation = history === 'validation';
       const mark = validation && best?.metric === own ? { step: best.step, value: best.value } : null;
-      return { label: validation ? `validation (${own})` : 'training', colour: validation ? VALIDATION_COLOUR : TRAIN_COLOUR, dashed: validation, series: seriesOf(rows, own), mark };
+      return { label: validation ? words.chart.validation(own) : words.chart.training, colour: validation ? VALIDATION_COLOUR : TRAIN_COLOUR, dashed: validation, series: seriesOf(rows, own), mark };
     });
-    return { metric, svg: (standalone) => drawChart({ title: metric, metric, lines, standalone }) };
+    return { metric, svg: (standalone) => drawChart({ title: metric, metric, lines, standalone, words }) };
   });
 }
 
 /** The same metric of all runs in one chart: a colour per run, validation dashed. */
-export function comparisonCurves(runs: readonly RunLog[]): Curve[] {
+export function comparisonCurves(runs: readonly RunLog[], words: ReportWords): Curve[] {
   return group(runs, sharedName).map(({ metric, sources }) => {
     const lines = sources.map(({ own, history, rows, run }): SvgLine => ({
-      label: history === 'validation' ? `${runs[run].name} · validation` : runs[run].name,
+      label: history === 'validation' ? words.chart.validationOf(runs[run].name) : runs[run].name,
       colour: runColour(run),
       dashed: history === 'validation',
       series: seriesOf(rows, own),
     }));
-    return { metric, svg: (standalone) => drawChart({ title: metric, metric, lines, standalone }) };
+    return { metric, svg: (standalone) => drawChart({ title: metric, metric, lines, standalone, words }) };
   });
 }
 

@@ -1,27 +1,30 @@
 /** The text block "Training Summary", and what it is made of. */
 import { bestOf, finalValue, metricNames } from './metrics.ts';
 import type { RunBest } from './metrics.ts';
-import { DIALECT_NAMES } from './run-log.ts';
 import type { LogRow, RunLog } from './run-log.ts';
 import { runStatistics } from './statistics.ts';
 import { alignColumns, formatExponent, formatNumber, formatPlain, formatSeconds, formatSetting, printable } from './text.ts';
+import { REPORT_WORDS } from './words.ts';
+import type { ReportLanguage, ReportWords } from './words.ts';
 
 const RULE = '='.repeat(80);
 
-/** The settings a summary begins with: label, names in the order of preference. */
-const HEAD_SETTINGS: readonly (readonly [string, readonly string[]])[] = [
-  ['Model', ['model_path', 'model_name_or_path', 'model']],
-  ['Output', ['output_dir']],
-  ['Epochs', ['num_epochs', 'num_train_epochs']],
-  ['Steps', ['max_steps']],
-  ['Batch Size', ['batch_size', 'per_device_train_batch_size', 'train_batch_size']],
-  ['Learning Rate', ['learning_rate', 'lr']],
-  ['Gradient Accumulation', ['gradient_accumulation_steps']],
+export type HeadSetting = keyof ReportWords['settings'];
+
+/** The settings a summary begins with, and their names in the order of preference. */
+const HEAD_SETTINGS: readonly (readonly [HeadSetting, readonly string[]])[] = [
+  ['model', ['model_path', 'model_name_or_path', 'model']],
+  ['output', ['output_dir']],
+  ['epochs', ['num_epochs', 'num_train_epochs']],
+  ['steps', ['max_steps']],
+  ['batchSize', ['batch_size', 'per_device_train_batch_size', 'train_batch_size']],
+  ['learningRate', ['learning_rate', 'lr']],
+  ['gradientAccumulation', ['gradient_accumulation_steps']],
 ];
 
 export interface RunSummary {
-  /** Label and value, only those the log knows. */
-  settings: [label: string, value: string][];
+  /** Which one and its value, only those the log knows. */
+  settings: [setting: HeadSetting, value: string][];
   trainRows: number;
   validationRows: number;
   finalStep: number | null;
@@ -40,12 +43,12 @@ export interface RunSummary {
 
 /** Collects a run's figures. Final values come from the last row that has the metric, not only from the very last row. */
 export function summarise(run: RunLog): RunSummary {
-  const settings: [string, string][] = [];
-  for (const [label, names] of HEAD_SETTINGS) {
+  const settings: [HeadSetting, string][] = [];
+  for (const [setting, names] of HEAD_SETTINGS) {
     const name = names.find((key) => run.config[key] !== undefined && run.config[key] !== null);
     if (name === undefined || (name === 'max_steps' && run.config[name] === -1)) continue;
     const value = run.config[name];
-    settings.push([label, label === 'Learning Rate' && typeof value === 'number' && value !== 0 ? formatExponent(value) : formatSetting(value)]);
+    settings.push([setting, setting === 'learningRate' && typeof value === 'number' && value !== 0 ? formatExponent(value) : formatSetting(value)]);
   }
   const finals = (rows: readonly LogRow[]) =>
     metricNames(rows).flatMap((metric) => {
@@ -116,46 +119,50 @@ function moment(value: number | string | null | undefined): number | null {
 }
 
 /** The summary as text, sections as in the original's log viewer. Ends without a line break. */
-export function formatSummary(run: RunLog): string {
+export function formatSummary(run: RunLog, language: ReportLanguage = 'en'): string {
+  const words = REPORT_WORDS[language];
+  const { labelled, summary: w } = words;
   const summary = summarise(run);
-  const lines = [RULE, 'Training Summary', RULE, `Run: ${run.name}`, `Log: ${DIALECT_NAMES[run.dialect]}`];
-  for (const note of run.notes) lines.push(`${note.level === 'warning' ? 'Warning' : 'Note'}: ${note.message}`);
-  if (summary.settings.length > 0) lines.push('', 'Configuration:', ...summary.settings.map(([label, value]) => `  ${label}: ${value}`));
-  if (summary.duration !== null) lines.push('', `Duration: ${formatSeconds(summary.duration)}`);
-  if (summary.tokens !== null) lines.push(`Tokens: ${summary.tokens.toLocaleString('en-US')}`);
-  if (summary.device !== null) lines.push(`Device: ${summary.device}`);
+  const finals = (label: (metric: string) => string, found: RunSummary['finalTrain'], last: number | null) =>
+    found.map(({ metric, value, step }) => `  ${labelled(label(metric), step === last ? formatNumber(value) : w.atStep(formatNumber(value), String(step)))}`);
+  const lines = [RULE, w.title, RULE, labelled(w.run, run.name), labelled(w.log, words.dialects[run.dialect])];
+  for (const note of run.notes) lines.push(labelled(note.level === 'warning' ? w.warning : w.note, note.message));
+  if (summary.settings.length > 0) lines.push('', w.configuration, ...summary.settings.map(([setting, value]) => `  ${labelled(words.settings[setting], value)}`));
+  if (summary.duration !== null) lines.push('', labelled(w.duration, formatSeconds(summary.duration, words.time)));
+  if (summary.tokens !== null) lines.push(labelled(w.tokens, summary.tokens.toLocaleString('en-US')));
+  if (summary.device !== null) lines.push(labelled(w.device, summary.device));
 
-  lines.push('', `Training History: ${summary.trainRows} entries`);
+  lines.push('', w.trainHistory(String(summary.trainRows)));
   if (run.train.length > 0) {
-    lines.push(`  Final Step: ${summary.finalStep}`);
-    if (summary.finalEpoch !== null) lines.push(`  Final Epoch: ${formatPlain(summary.finalEpoch)}`);
-    for (const { metric, value, step } of summary.finalTrain) lines.push(`  Final ${metric}: ${formatNumber(value)}${step === summary.finalStep ? '' : ` (step ${step})`}`);
+    lines.push(`  ${labelled(w.finalStep, String(summary.finalStep))}`);
+    if (summary.finalEpoch !== null) lines.push(`  ${labelled(w.finalEpoch, formatPlain(summary.finalEpoch))}`);
+    lines.push(...finals(w.finalOf, summary.finalTrain, summary.finalStep));
   }
-  lines.push('', `Validation History: ${summary.validationRows} entries`);
+  lines.push('', w.validationHistory(String(summary.validationRows)));
   if (summary.finalValidationStep !== null) {
-    lines.push(`  Final Val Step: ${summary.finalValidationStep}`);
-    for (const { metric, value, step } of summary.finalValidation) lines.push(`  ${metric}: ${formatNumber(value)}${step === summary.finalValidationStep ? '' : ` (step ${step})`}`);
+    lines.push(`  ${labelled(w.finalValidationStep, String(summary.finalValidationStep))}`);
+    lines.push(...finals((metric) => metric, summary.finalValidation, summary.finalValidationStep));
   }
-  lines.push('', ...bestLines(summary), RULE);
+  lines.push('', ...bestLines(summary, words), RULE);
   return lines.map(printable).join('\n');
 }
 
-function bestLines(summary: RunSummary): string[] {
-  const { best } = summary;
-  if (!best) return ['Best Checkpoint: unknown (no validation metric with a known direction)'];
-  const lines = [best.recorded ? 'Best Checkpoint:' : `Best Checkpoint (not recorded in the log; found by ${best.metric}, ${best.direction} is better):`, `  Step: ${best.step}`];
-  if (best.epoch !== null) lines.push(`  Epoch: ${formatPlain(best.epoch)}`);
-  for (const [metric, value] of Object.entries(summary.atBest)) lines.push(`  ${metric}: ${formatNumber(value)}`);
-  if (best.path !== null) lines.push(`  Path: ${best.path}`);
+function bestLines({ best, atBest }: RunSummary, { labelled, directions, summary: w }: ReportWords): string[] {
+  if (!best) return [w.bestUnknown];
+  const lines = [best.recorded ? w.best : w.bestFound(best.metric, directions[best.direction]), `  ${labelled(w.step, String(best.step))}`];
+  if (best.epoch !== null) lines.push(`  ${labelled(w.epoch, formatPlain(best.epoch))}`);
+  for (const [metric, value] of Object.entries(atBest)) lines.push(`  ${labelled(metric, formatNumber(value))}`);
+  if (best.path !== null) lines.push(`  ${labelled(w.path, best.path)}`);
   return lines;
 }
 
 /** A table of every metric's statistics as text. */
-export function formatStatistics(run: RunLog): string {
+export function formatStatistics(run: RunLog, language: ReportLanguage = 'en'): string {
+  const { directions, statistics: w } = REPORT_WORDS[language];
   const at = (entry: { value: number; step: number } | null) => (entry ? `${formatNumber(entry.value)} @${entry.step}` : '-');
   const rows = runStatistics(run).map((entry) => [
-    printable(entry.metric), entry.history === 'train' ? 'train' : 'val', String(entry.count), String(entry.gaps), formatNumber(entry.mean), formatNumber(entry.variance),
-    at(entry.min), at(entry.max), at(entry.last), entry.slope === null ? '-' : formatNumber(entry.slope), entry.best ? `${at(entry.best)} (${entry.direction})` : 'direction unknown',
+    printable(entry.metric), entry.history === 'train' ? w.train : w.validation, String(entry.count), String(entry.gaps), formatNumber(entry.mean), formatNumber(entry.variance),
+    at(entry.min), at(entry.max), at(entry.last), entry.slope === null ? '-' : formatNumber(entry.slope), entry.best ? w.best(at(entry.best), directions[entry.direction]) : w.directionUnknown,
   ]);
-  return alignColumns([['metric', 'of', 'count', 'gaps', 'mean', 'variance', 'min @step', 'max @step', 'last @step', 'slope/step', 'best'], ...rows], 'llrrrrrrrrl');
+  return alignColumns([w.head, ...rows], 'llrrrrrrrrl');
 }

@@ -6,6 +6,8 @@ import type { MetricSeries } from './metrics.ts';
 import { place, stepScale, suitsLog, tickLabel, valueScale } from './scale.ts';
 import type { Scale } from './scale.ts';
 import { formatNumber, shorten } from './text.ts';
+import { wordsEn } from './words-en.ts';
+import type { ReportWords } from './words-en.ts';
 
 export interface SvgLine {
   label: string;
@@ -28,6 +30,8 @@ export interface SvgChart {
   axis?: { label: string; /** Only whole numbers stand at the axis. */ whole: boolean; format?: (value: number) => string };
   /** Alone in a file: brings its own paper and colours for dark screens. Inside a page the page's style sheet does. */
   standalone: boolean;
+  /** English when left out. */
+  words?: ReportWords;
 }
 
 /** 10 × 6 inches at 96 dpi scaled to the column of a report. */
@@ -59,16 +63,17 @@ export function drawChart(chart: SvgChart): string {
   const y = valueScale(all(), chart.log ?? suitsLog(chart.metric, all()));
   const first = Math.min(...lines.filter(({ series }) => series.steps.length > 0).map(({ series }) => series.steps[0]));
   const last = Math.max(...lines.map(({ series }) => series.steps.at(-1) ?? -Infinity));
-  const axis = chart.axis ?? { label: 'step', whole: true };
+  const words = chart.words ?? wordsEn;
+  const axis = chart.axis ?? { label: words.chart.step, whole: true };
   const x = Number.isFinite(first) ? stepScale(first, last, axis.whole) : stepScale(0, 1);
   const columns = lines.length > 4 ? 2 : Math.max(1, Math.min(2, lines.length));
   const top = TITLE_HEIGHT + LEGEND_ROW * Math.ceil(lines.length / columns) + 8;
   const height = HEIGHT + LEGEND_ROW * Math.max(0, Math.ceil(lines.length / columns) - 1);
-  const frame: Frame = { x, y, top, bottom: height - BOTTOM, axis };
+  const frame: Frame = { x, y, top, bottom: height - BOTTOM, axis, words };
 
-  const name = escapeMarkup(`${chart.title}${y.log ? ' (log scale)' : ''}`);
+  const name = escapeMarkup(y.log ? words.chart.logScale(chart.title) : chart.title);
   const parts = [
-    `<svg xmlns="http://www.w3.org/2000/svg" class="chart" viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${name}">`,
+    `<svg xmlns="http://www.w3.org/2000/svg" class="chart"${chart.standalone ? ` lang="${words.lang}"` : ''} viewBox="0 0 ${WIDTH} ${height}" width="${WIDTH}" height="${height}" role="img" aria-label="${name}">`,
     `<title>${name}</title>`,
     ...(chart.standalone ? [`<style>${CHART_STYLE}</style>`, `<rect class="paper" fill="#fff" width="${WIDTH}" height="${height}"/>`] : []),
     `<text class="title" x="${LEFT}" y="22">${name}</text>`,
@@ -86,6 +91,7 @@ interface Frame {
   top: number;
   bottom: number;
   axis: NonNullable<SvgChart['axis']>;
+  words: ReportWords;
 }
 
 const round = (value: number) => String(Math.round(value * 10) / 10);
@@ -139,7 +145,7 @@ function drawLine(line: SvgLine, frame: Frame): string[] {
     points.push(`${pen ? 'L' : 'M'}${round(point[0])} ${round(point[1])}${alone ? 'h0' : ''}`);
     pen = true;
     if (line.dashed && values.length <= 400) {
-      dots.push(`<circle class="dot" fill="${line.colour}" ${ink(line.colour)} cx="${round(point[0])}" cy="${round(point[1])}" r="3"><title>${escapeMarkup(line.label)}, step ${steps[i]}: ${formatNumber(value)}</title></circle>`);
+      dots.push(`<circle class="dot" fill="${line.colour}" ${ink(line.colour)} cx="${round(point[0])}" cy="${round(point[1])}" r="3"><title>${escapeMarkup(frame.words.chart.point(line.label, String(steps[i]), formatNumber(value)))}</title></circle>`);
     }
   });
   if (points.length === 0) return [];
@@ -147,7 +153,7 @@ function drawLine(line: SvgLine, frame: Frame): string[] {
   const path = `<path class="line${line.dashed ? ' dashed' : ''}" fill="none" stroke="${line.colour}" stroke-width="2" stroke-linecap="round"${dash} ${ink(line.colour)} d="${points.join('')}"/>`;
   const mark = line.mark ? at(frame, line.mark.step, line.mark.value) : null;
   const ring = mark
-    ? [`<circle class="ring" fill="#fff" stroke="${line.colour}" stroke-width="2" ${ink(line.colour)} cx="${round(mark[0])}" cy="${round(mark[1])}" r="5"><title>best, step ${line.mark!.step}: ${formatNumber(line.mark!.value)}</title></circle>`]
+    ? [`<circle class="ring" fill="#fff" stroke="${line.colour}" stroke-width="2" ${ink(line.colour)} cx="${round(mark[0])}" cy="${round(mark[1])}" r="5"><title>${frame.words.chart.best(String(line.mark!.step), formatNumber(line.mark!.value))}</title></circle>`]
     : [];
   return [path, ...dots, ...ring];
 }

@@ -66,6 +66,8 @@ describe('opened logs', () => {
       expect(await page.getByTestId('diff-learning_rate').innerText()).toContain('2e-05');
 
       const html = await download(page, 'export-html');
+      await page.getByTestId('language').click();
+      expect(await download(page, 'export-html')).toMatch(/<html lang="zh-CN">[^]*<h1>训练比较报告<\/h1>/);
       const file = join(await mkdtemp(join(tmpdir(), 'lorikeet-report-')), 'report.html');
       await writeFile(file, html);
       await page.goto(pathToFileURL(file).href);

@@ -2,6 +2,8 @@
 import { existsSync, readdirSync, statSync } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
+import { REPORT_WORDS } from '../../src/reports/words.ts';
+import type { ReportLanguage } from '../../src/reports/words.ts';
 import { UsageError } from '../browser/command-line.ts';
 
 export const USAGE = `npm run report -- LOG... [options]   reads training logs, prints their summary, compares them, writes a report
@@ -11,7 +13,8 @@ export const USAGE = `npm run report -- LOG... [options]   reads training logs, 
   --png             PNG beside every SVG (starts a headless Chromium)
   --no-plot         no curves as files; the HTML report keeps them
   --all-settings    compare all settings, not only those that differ
-  --statistics      print mean, variance, extremes and trend of every metric too`;
+  --statistics      print mean, variance, extremes and trend of every metric too
+  --lang en|zh      language of what is printed and written (default en); CSV and JSON are the same in both`;
 
 export interface ReportArguments {
   logs: LogFile[];
@@ -20,6 +23,7 @@ export interface ReportArguments {
   plots: boolean;
   allSettings: boolean;
   statistics: boolean;
+  language: ReportLanguage;
 }
 
 /** A log to read. */
@@ -50,6 +54,7 @@ export function parseReportArguments(argv: readonly string[]): ReportArguments |
       'no-plot': { type: 'boolean', default: false },
       'all-settings': { type: 'boolean', default: false },
       statistics: { type: 'boolean', default: false },
+      lang: { type: 'string', default: 'en' },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -57,9 +62,17 @@ export function parseReportArguments(argv: readonly string[]): ReportArguments |
   if (positionals.length === 0) throw new UsageError(`Name at least one log.\n\n${USAGE}`);
   if (values.out === '') throw new UsageError('--out needs a folder.');
   if (values.png && (values.out === undefined || values['no-plot'])) throw new UsageError('--png writes files: it goes with --out DIR and without --no-plot.');
+  const language = languageOf(values.lang);
   const out = values.out === undefined ? undefined : resolve(values.out);
   if (out !== undefined && existsSync(out) && !statSync(out).isDirectory()) throw new UsageError(`--out: ${out} is a file, not a folder.`);
-  return { logs: positionals.map(findLog), out, png: values.png, plots: !values['no-plot'], allSettings: values['all-settings'], statistics: values.statistics };
+  return { logs: positionals.map(findLog), out, png: values.png, plots: !values['no-plot'], allSettings: values['all-settings'], statistics: values.statistics, language };
+}
+
+function languageOf(given: string): ReportLanguage {
+  const languages = Object.keys(REPORT_WORDS) as ReportLanguage[];
+  const language = languages.find((code) => code === given);
+  if (!language) throw new UsageError(`--lang must be ${languages.join(' or ')}, got "${given}".`);
+  return language;
 }
 
 /**

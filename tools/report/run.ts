@@ -12,10 +12,17 @@ import { reportFiles } from '../../src/reports/report-files.ts';
 import type { RunLog } from '../../src/reports/run-log.ts';
 import { formatStatistics, formatSummary } from '../../src/reports/summary.ts';
 import { printable } from '../../src/reports/text.ts';
+import type { ReportLanguage } from '../../src/reports/words.ts';
 import { runCommand } from '../browser/command-line.ts';
 import { parseReportArguments, USAGE } from './options.ts';
 import type { LogFile, ReportArguments } from './options.ts';
 import { renderPng } from './render-png.ts';
+
+/** The closing line. */
+const WRITTEN: Readonly<Record<ReportLanguage, (files: number, folder: string, page: string) => string>> = {
+  en: (files, folder, page) => `${files} files in ${folder}; open ${page} in a browser.`,
+  zh: (files, folder, page) => `${folder} 中写入了 ${files} 个文件；请用浏览器打开 ${page}。`,
+};
 
 /** Runs of a file that holds several keep their own names below the file's. */
 function readFile(file: LogFile): RunLog[] {
@@ -40,7 +47,7 @@ function readAll(files: readonly LogFile[]): { runs: RunLog[]; failed: number } 
 }
 
 async function write(runs: readonly RunLog[], out: string, options: ReportArguments): Promise<void> {
-  const files: { path: string; text: string | Uint8Array }[] = reportFiles(runs, { generated: new Date(), plots: options.plots, allSettings: options.allSettings });
+  const files: { path: string; text: string | Uint8Array }[] = reportFiles(runs, { generated: new Date(), plots: options.plots, allSettings: options.allSettings, language: options.language });
   if (options.png) {
     const curves = files.filter((file): file is { path: string; text: string } => file.path.endsWith('.svg') && typeof file.text === 'string');
     const images = await renderPng(curves.map((curve) => curve.text));
@@ -51,7 +58,7 @@ async function write(runs: readonly RunLog[], out: string, options: ReportArgume
     mkdirSync(dirname(target), { recursive: true });
     writeFileSync(target, text);
   }
-  console.log(`\n${files.length} files in ${relative(process.cwd(), out) || '.'}; open ${join(relative(process.cwd(), out), 'report.html')} in a browser.`);
+  console.log(`\n${WRITTEN[options.language](files.length, relative(process.cwd(), out) || '.', join(relative(process.cwd(), out), 'report.html'))}`);
 }
 
 await runCommand(async (argv) => {
@@ -61,8 +68,8 @@ await runCommand(async (argv) => {
     return 0;
   }
   const { runs, failed } = readAll(options.logs);
-  for (const run of runs) console.log(`${formatSummary(run)}\n${options.statistics ? `\n${formatStatistics(run)}\n` : ''}`);
-  if (runs.length > 1) console.log(formatComparison(compareRuns(runs), options.allSettings));
+  for (const run of runs) console.log(`${formatSummary(run, options.language)}\n${options.statistics ? `\n${formatStatistics(run, options.language)}\n` : ''}`);
+  if (runs.length > 1) console.log(formatComparison(compareRuns(runs), options.allSettings, options.language));
   if (runs.length > 0 && options.out !== undefined) await write(runs, options.out, options);
   return failed > 0 ? 1 : 0;
 });

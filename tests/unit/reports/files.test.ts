@@ -14,7 +14,7 @@ import { drawChart } from '../../../src/reports/svg-chart.ts';
 import { findLog, parseReportArguments } from '../../../tools/report/options.ts';
 import { logPath, makeRun, readRun } from './logs.ts';
 
-const OPTIONS = { generated: new Date('2026-01-02T03:04:05Z'), plots: true, allSettings: false };
+const OPTIONS = { generated: new Date('2026-01-02T03:04:05Z'), plots: true, allSettings: false, language: 'en' as const };
 const report = (...runs: RunLog[]) => new Map(reportFiles(nameRuns(runs), OPTIONS).map((file) => [file.path, file.text]));
 
 describe('charts', () => {
@@ -154,6 +154,14 @@ describe('the command', () => {
     expect(printed).toMatch(/one\/grpo +two\/grpo/);
     expect(readdirSync(out).sort()).toEqual(['comparison.csv', 'comparison.txt', 'one_grpo', 'plots', 'report.html', 'two_grpo']);
     expect(readFileSync(join(out, 'report.html'), 'utf8')).toContain('Training Comparison Report');
+  }, 30_000);
+
+  it('prints and writes Chinese when asked to', () => {
+    const { code, out: printed } = run(logPath('synthetic-grpo'), '--statistics', '--lang', 'zh', '--out', join(folder, 'report'));
+    expect(code).toBe(0);
+    expect(printed).toMatch(/训练摘要[^]*指标 +来源[^]*13 个文件/);
+    expect(readFileSync(join(folder, 'report/report.html'), 'utf8')).toContain('<html lang="zh-CN">');
+    expect(readFileSync(join(folder, 'report/summary.txt'), 'utf8')).toContain('最终 reward：2.4000');
   }, 30_000);
 
   it('ends with 1 for a log that cannot be read and still reports the others, with 2 for wrong usage', () => {

@@ -1,0 +1,135 @@
+/** English words of the reports. The summary and the comparison keep the words of the original's text, to the byte. */
+import type { Direction } from './metrics.ts';
+import { DIALECT_NAMES } from './run-log.ts';
+import type { LogDialect } from './run-log.ts';
+import { ENGLISH_TIME } from './text.ts';
+
+/** The settings that a summary begins with. */
+const settings = {
+  model: 'Model',
+  output: 'Output',
+  epochs: 'Epochs',
+  steps: 'Steps',
+  batchSize: 'Batch Size',
+  learningRate: 'Learning Rate',
+  gradientAccumulation: 'Gradient Accumulation',
+};
+
+const directions: Readonly<Record<Direction, string>> = { lower: 'lower', higher: 'higher', unknown: 'unknown' };
+const dialects: Readonly<Record<LogDialect, string>> = DIALECT_NAMES;
+
+export const wordsEn = {
+  /** BCP 47, of the HTML report and of charts. */
+  lang: 'en',
+  labelled: (label: string, value: string) => `${label}: ${value}`,
+  time: ENGLISH_TIME,
+  settings,
+  directions,
+  dialects,
+  chart: {
+    step: 'step',
+    logScale: (title: string) => `${title} (log scale)`,
+    training: 'training',
+    validation: (metric: string) => `validation (${metric})`,
+    validationOf: (run: string) => `${run} · validation`,
+    point: (line: string, step: string, value: string) => `${line}, step ${step}: ${value}`,
+    best: (step: string, value: string) => `best, step ${step}: ${value}`,
+  },
+  summary: {
+    title: 'Training Summary',
+    run: 'Run',
+    log: 'Log',
+    warning: 'Warning',
+    note: 'Note',
+    configuration: 'Configuration:',
+    duration: 'Duration',
+    tokens: 'Tokens',
+    device: 'Device',
+    trainHistory: (rows: string) => `Training History: ${rows} entries`,
+    validationHistory: (rows: string) => `Validation History: ${rows} entries`,
+    finalStep: 'Final Step',
+    finalEpoch: 'Final Epoch',
+    finalOf: (metric: string) => `Final ${metric}`,
+    finalValidationStep: 'Final Val Step',
+    atStep: (value: string, step: string) => `${value} (step ${step})`,
+    best: 'Best Checkpoint:',
+    bestFound: (metric: string, direction: string) => `Best Checkpoint (not recorded in the log; found by ${metric}, ${direction} is better):`,
+    bestUnknown: 'Best Checkpoint: unknown (no validation metric with a known direction)',
+    step: 'Step',
+    epoch: 'Epoch',
+    path: 'Path',
+  },
+  /** The summary's table: narrower words than the HTML report's. */
+  statistics: {
+    head: ['metric', 'of', 'count', 'gaps', 'mean', 'variance', 'min @step', 'max @step', 'last @step', 'slope/step', 'best'],
+    train: 'train',
+    validation: 'val',
+    best: (value: string, direction: string) => `${value} (${direction})`,
+    directionUnknown: 'direction unknown',
+  },
+  comparison: {
+    title: 'Training Comparison',
+    configuration: 'Configuration',
+    differing: (hidden: string) => `Configuration (${hidden} equal settings not shown)`,
+    allEqual: 'Configuration: all settings are equal.',
+    noSettings: 'Configuration: the logs hold no settings.',
+    finalTrain: 'Final Training Metrics',
+    finalValidation: 'Final Validation Metrics',
+    bestValidation: 'Best Validation Metrics (value @step)',
+    bestCheckpoints: 'Best Checkpoints',
+    step: 'step',
+    epoch: 'epoch',
+    chosenBy: 'chosen by',
+    found: (metric: string) => `${metric} (found)`,
+    value: 'value',
+    path: 'path',
+    validationAtBest: 'Validation Metrics at the Best Step',
+    trainAtBest: 'Training Metrics at the Best Step',
+    marked: '* best of the runs.',
+    unmarked: (metrics: string) => ` Not marked, because it is unknown which way is better: ${metrics}.`,
+    listed: ', ',
+  },
+  /** What the HTML report calls otherwise than the comparison's text. */
+  html: {
+    title: 'Training Report',
+    comparisonTitle: 'Training Comparison Report',
+    generated: (time: string, runs: number) => `Generated on ${time} UTC · ${runs} ${runs === 1 ? 'run' : 'runs'}`,
+    settings: 'Configuration Comparison',
+    setting: 'setting',
+    value: 'value',
+    allEqual: 'All settings are equal.',
+    noSettings: 'The logs hold no settings.',
+    equalSettings: (n: string) => `${n} equal settings`,
+    allSettings: (n: string) => `All ${n} settings`,
+    metrics: 'Metrics',
+    marked: 'The best run is marked where it is known which way a metric is better.',
+    metric: 'metric',
+    betterIs: 'better is',
+    directionIsBetter: (direction: string) => `${direction} is better`,
+    best: 'best',
+    found: (metric: string) => `${metric} (found among the validations)`,
+    bestValidation: 'Best Validation Metrics',
+    trainingCurves: 'Training Curves',
+    log: 'Log',
+    trainRows: 'Training rows',
+    validationRows: 'Validation rows',
+    finalStep: 'Final step',
+    finalEpoch: 'Final epoch',
+    duration: 'Duration',
+    tokens: 'Tokens',
+    device: 'Device',
+    bestCheckpoint: 'Best checkpoint',
+    bestAt: (step: string, metric: string, value: string) => `step ${step}, ${metric} ${value}`,
+    bestFoundAt: (step: string, metric: string, value: string) => `step ${step}, ${metric} ${value} (found among the validations)`,
+    withPath: (best: string, path: string) => `${best}, ${path}`,
+    unknown: 'unknown',
+    statistics: 'Statistics',
+    statisticsHead: ['metric', 'of', 'count', 'gaps', 'mean', 'variance', 'min', 'max', 'last', 'slope per step', 'best'],
+    training: 'training',
+    validation: 'validation',
+    curves: 'Curves',
+  },
+};
+
+/** What a report says besides the log's own names and values; every language has all of it. */
+export type ReportWords = typeof wordsEn;
