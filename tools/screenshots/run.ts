@@ -9,7 +9,8 @@ import { runCommand, UsageError, wholeNumber } from '../browser/command-line.ts'
 import { ROOT } from '../browser/ensure-build.ts';
 import { openReal } from '../demo/real-page.ts';
 
-const USAGE = `npm run screenshots -- [options]   photographs the page: empty, ready, training, finished
+const USAGE = `npm run screenshots -- [options]   photographs the page: empty, ready, training, finished, then the list
+                                      of runs, two of them compared, and the tuned model tried out
 
   --out DIR        where the pictures go (default docs)
   --steps N        optimizer steps of the run in them, a multiple of 4 (default 40)
@@ -95,6 +96,27 @@ await runCommand(async (argv) => {
     await shoot(page, out, 'training', [WIDE, DARK, PHONE]);
     await finished;
     await shoot(page, out, 'finished', [WIDE]);
+
+    // A second run, so that there is something to compare.
+    await page.getByTestId('new-run').click();
+    await train.importSettings({ ...config, learning_rate: config.learning_rate / 10 });
+    const second = until((event) => event.type === 'finished');
+    await train.start();
+    await second;
+    await page.getByTestId('nav-runs').click();
+    await page.getByTestId('run-row').nth(1).waitFor();
+    await shoot(page, out, 'runs', [WIDE]);
+    await page.getByTestId('nav-compare').click();
+    await page.getByTestId('choose-all').click();
+    await page.getByTestId('compare-curves').waitFor();
+    await shoot(page, out, 'compare', [WIDE, DARK]);
+    await page.getByTestId('nav-runs').click();
+    await page.getByTestId('run-open').last().click();
+    await page.getByTestId('continue-try').click();
+    await page.getByTestId('question-next').click();
+    await page.getByTestId('ask').click();
+    await page.getByTestId('answer-right').getByTestId('copy-json').waitFor({ timeout: 300_000 });
+    await shoot(page, out, 'try', [WIDE]);
     return 0;
   } finally {
     await browser.close();
