@@ -30,7 +30,7 @@ export const CVAT_DEFAULTS: Readonly<CvatOptions> = {
 
 export interface LlavaRecord {
   id: string;
-  /** Beside the annotation file; images elsewhere are found by their names. */
+  /** Beside the annotation file or in its folder "images"; images elsewhere are found by their names. */
   image: string;
   conversations: { from: 'human' | 'gpt'; value: string }[];
 }
@@ -87,13 +87,14 @@ export async function importCvat(files: readonly PathFile[], options: CvatOption
   const problems = new ProblemList();
   const annotations = files.filter(({ path }) => /\.xml$/i.test(path)).sort((a, b) => (a.path < b.path ? -1 : 1));
   if (annotations.length === 0) problems.error('There is no XML file with annotations.', 'Export the task as "CVAT for images 1.1" and drop its annotations.xml.', {}, 'file-missing');
+  const dropped = new Set(files.map(({ path }) => path));
   const images: AnnotatedImage[] = [];
   let rejected = 0;
   for (const file of annotations) {
     try {
       const read = await readCvatFile(file, problems);
       rejected += read.rejected;
-      images.push(...annotate(read.images, file.path, problems));
+      images.push(...annotate(read.images, file.path, dropped, problems));
     } catch (error) {
       problems.caught(error);
     }
@@ -124,10 +125,16 @@ export function cvatAnswer(objects: readonly Pick<AnnotatedObject, 'label' | 'st
   return `检测到以下交通设备：\n\n${items.join('\n')}`;
 }
 
-function annotate(images: readonly CvatImage[], file: string, problems: ProblemList): AnnotatedImage[] {
+/** Images lie beside the annotation file, or in the folder that CVAT's archives have for them. */
+function pathOf(name: string, file: string, dropped: ReadonlySet<string>): string {
+  const [beside, inFolder] = ['', 'images/'].map((folder) => normalizePath(`${folderOf(file)}/${folder}${name}`));
+  return !dropped.has(beside) && dropped.has(inFolder) ? inFolder : beside;
+}
+
+function annotate(images: readonly CvatImage[], file: string, dropped: ReadonlySet<string>, problems: ProblemList): AnnotatedImage[] {
   let withoutStatus = 0;
   const annotated = images.map(({ name, boxes }) => ({
-    path: normalizePath(`${folderOf(file)}/${name}`),
+    path: pathOf(name, file, dropped),
     objects: boxes.map((box) => {
       const status = valueOf(box.attributes, STATUS_NAMES);
       if (status === null) withoutStatus++;

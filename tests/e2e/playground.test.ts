@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { unzipSync } from 'fflate';
+import { unzipSync, zipSync } from 'fflate';
 import type { BrowserContextOptions, Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../../tools/browser/ensure-build.ts';
@@ -236,7 +236,10 @@ describe('annotations from CVAT', () => {
     for (const name of names) writeFileSync(join(folder, `${name}.png`), readFileSync(join(ROOT, `public/demo/data/images/${name}.png`)));
     const box = (status: string) => `<box label="路灯" xtl="10" ytl="10" xbr="40" ybr="30" occluded="0"><attribute name="状态">${status}</attribute></box>`;
     const images = names.map((name, i) => `<image id="${i}" name="${name}.png" width="80" height="64">${i === 3 ? '' : box(i === 0 ? '不亮' : '正常')}</image>`);
-    writeFileSync(join(folder, 'annotations.xml'), `<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version>${images.join('')}</annotations>`);
+    const annotations = `<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version>${images.join('')}</annotations>`;
+    writeFileSync(join(folder, 'annotations.xml'), annotations);
+    const pictures = names.map((name) => [`images/${name}.png`, new Uint8Array(readFileSync(join(folder, `${name}.png`)))]);
+    const archive = zipSync({ 'annotations.xml': new TextEncoder().encode(annotations), ...Object.fromEntries(pictures) });
     await visit(async (page) => {
       await go(page, 'data');
       await page.getByTestId('train-folder').setInputFiles(folder);
@@ -255,6 +258,11 @@ describe('annotations from CVAT', () => {
       await page.getByTestId('samples').getByText('请检测图中的交通设备').waitFor();
       expect(await page.getByTestId('cvat').count()).toBe(0);
       expect(await page.getByTestId('samples').locator('img').count()).toBe(1);
+
+      await page.getByTestId('train-files').setInputFiles({ name: 'task_7.zip', mimeType: 'application/zip', buffer: Buffer.from(archive) });
+      await figures.getByText('boxes: 3 · images: 1 abnormal, 3 normal').waitFor();
+      await page.getByTestId('cvat-use').click();
+      await expect.poll(() => page.getByTestId('samples').locator('img').count()).toBe(1);
     });
   });
 });

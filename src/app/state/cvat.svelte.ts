@@ -14,11 +14,6 @@ class Cvat {
   error = $state.raw<ErrorRecord | null>(null);
   #turn = 0;
 
-  /** True for a drop that holds annotations and no records of its own. */
-  static recognises(files: readonly PathFile[]): boolean {
-    return files.some(({ path }) => /\.xml$/i.test(path)) && !files.some(({ path }) => ['records', 'archive'].includes(fileKind(path)));
-  }
-
   /** Null while something is wrong with them. */
   get wanted(): CvatOptions | null {
     const { normalSampleRatio, trainRatio, validationRatio, seed, prompt, onlyAbnormal } = this.options;
@@ -77,4 +72,3 @@ class Cvat {
 }
 
 export const cvat = new Cvat();
-export const isCvatDrop = Cvat.recognises;

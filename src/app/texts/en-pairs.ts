@@ -55,6 +55,6 @@ export const enPairs = {
     download: 'Download JSON (ZIP)',
     discard: 'Discard',
     invalid: 'Shares must lie between 0 and 1 and not exceed 1 together; the seed must be a whole number.',
-    hint: 'CVAT exports (annotations.xml with its images) can be dropped too.',
+    hint: 'CVAT exports (the ZIP, or annotations.xml with its images) can be dropped too.',
   },
 };

@@ -57,6 +57,6 @@ export const zhPairs: typeof enPairs = {
     download: '下载 JSON（ZIP）',
     discard: '丢弃',
     invalid: '比例须在 0 与 1 之间且合计不超过 1；种子必须是整数。',
-    hint: 'CVAT 导出（annotations.xml 与图像）也可以拖入。',
+    hint: 'CVAT 导出（ZIP，或 annotations.xml 与图像）也可以拖入。',
   },
 };

@@ -1,6 +1,8 @@
+import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
 import { parseLayout } from '../../../src/data/answer-layout.ts';
 import { CVAT_DEFAULTS, type CvatOptions, importCvat } from '../../../src/data/cvat.ts';
+import { cvatFiles } from '../../../src/data/cvat-drop.ts';
 import { readDataset } from '../../../src/data/dataset.ts';
 import type { PathFile } from '../../../src/protocol/messages.ts';
 
@@ -125,5 +127,34 @@ describe('faults', () => {
 
   it('says when there is no annotation file', async () => {
     expect((await importCvat([file('a.json', '[]')], CVAT_DEFAULTS)).problems).toEqual([expect.objectContaining({ code: 'file-missing' })]);
+  });
+});
+
+describe('a drop', () => {
+  const xml = annotations(image('a.png', box('路灯')));
+  const zip = (files: Record<string, string>) => {
+    const entries = Object.entries(files).map(([name, text]) => [name, new TextEncoder().encode(text)]);
+    return { path: 'task.zip', file: new Blob([zipSync(Object.fromEntries(entries)) as Uint8Array<ArrayBuffer>]) };
+  };
+  const paths = async (...files: PathFile[]) => (await cvatFiles(files))?.map(({ path }) => path) ?? null;
+
+  it('of annotations, loose or in the archive that CVAT makes, is told from a dataset', async () => {
+    expect(await paths(file('annotations.xml', xml), file('a.png', 'p'))).toEqual(['annotations.xml', 'a.png']);
+    expect(await paths(zip({ 'annotations.xml': xml, 'images/a.png': 'p', 'readme.txt': 'x' }))).toEqual(['task.zip/annotations.xml', 'task.zip/images/a.png']);
+    expect(await paths(file('annotations.xml', xml), file('train.json', '[]'))).toBeNull();
+    expect(await paths(zip({ 'annotations.xml': xml, 'train.jsonl': '{}' }))).toBeNull();
+    expect(await paths(zip({ 'images/a.png': 'p' }))).toBeNull();
+  });
+
+  it('with an archive that cannot be read is left to the dataset, which says so', async () => {
+    expect(await paths({ path: 'task.zip', file: new Blob(['nonsense']) }, file('annotations.xml', xml))).toBeNull();
+  });
+
+  it('as an archive becomes records whose images are found', async () => {
+    const files = await cvatFiles([zip({ 'annotations.xml': xml, 'images/a.png': 'p' })]);
+    const made = await importCvat(files ?? [], { ...CVAT_DEFAULTS, trainRatio: 1 });
+    const train = [file('train.json', JSON.stringify(made.train)), ...(files ?? []).filter(({ path }) => path.endsWith('.png'))];
+    const dataset = await readDataset({ train, validation: [] }, { kind: 'conversations', validationSplit: 0, seed: 1 });
+    expect([dataset.train.length, dataset.problemCount]).toEqual([1, 0]);
   });
 });
