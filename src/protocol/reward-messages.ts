@@ -27,8 +27,14 @@ export interface RewardCallObject {
 export const CUSTOM_REWARD_FAULTS = ['threw', 'slow', 'undefined', 'not-a-number', 'nan', 'infinite', 'source'] as const;
 export type CustomRewardFault = (typeof CUSTOM_REWARD_FAULTS)[number];
 
+/** A position in the text that the user wrote, counted from 1. */
+export interface SourcePlace {
+  line: number;
+  column: number;
+}
+
 /** A reward of null without fault is the function's own: this completion does not count for it. */
-export type RewardOutcome = { reward: number | null; fault: null } | { reward: null; fault: CustomRewardFault; message: string };
+export type RewardOutcome = { reward: number | null; fault: null } | { reward: null; fault: CustomRewardFault; message: string; /** Where the browser tells it. */ place?: SourcePlace };
 
 export type ToRewardWorker =
   | { kind: 'load'; source: string }
@@ -38,5 +44,5 @@ export type ToRewardWorker =
 export type FromRewardWorker =
   /** The worker is up and its doors are closed. */
   | { kind: 'ready' }
-  | { kind: 'loaded'; /** Null when it went well. */ fault: string | null }
+  | { kind: 'loaded'; /** Null when it went well. */ fault: { message: string; place?: SourcePlace } | null }
   | { kind: 'scored'; id: number; outcome: RewardOutcome };

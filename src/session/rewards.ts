@@ -1,6 +1,7 @@
 /** The rewards of a run: a built-in scheme and the user's own functions, as one scorer. */
 import type { RewardOptions } from '../objectives/rewards/contract.ts';
 import { rewardCall } from '../objectives/rewards/custom.ts';
+import { faultText } from '../objectives/rewards/fault-place.ts';
 import { rewardScheme } from '../objectives/rewards/scheme.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
@@ -37,7 +38,7 @@ export function buildScorer(config: RewardConfig, patchSize: number, categories:
         const { outcomes } = await reward.score(answers.map(({ prompt, completion }) => rewardCall(completion, prompt.truth, prompt.text, { ...prompt.extra }, optionsOf(prompt))));
         outcomes.forEach((outcome, i) => rewards[i].push(outcome.reward));
         const bad = outcomes.filter((outcome) => outcome.fault !== null);
-        if (bad.length > 0) faults.push({ name, count: bad.length, reason: bad[0].message });
+        if (bad.length > 0) faults.push({ name, count: bad.length, reason: faultText(bad[0]) });
       }
       return { rewards, faults };
     },

@@ -230,10 +230,14 @@ describe('own rewards', () => {
       await code.fill('function reward({ objects }) {\n  return objects.missing.length;\n}');
       await dialog.locator('.gutter .marked').waitFor();
       expect(await dialog.locator('.gutter .marked').innerText()).toBe('2');
-      expect(await rows.first().innerText()).toContain('The function failed · line 2');
+      expect(await rows.first().innerText()).toContain('The function failed · line 2, column 26');
 
-      await code.fill('function reward() {');
+      await code.fill('function reward() {\n  const a = 1;\n  return (a +;\n}');
       await dialog.getByTestId('trial-fault').waitFor();
+      expect(await dialog.getByTestId('trial-fault').innerText()).toMatch(/The code cannot be loaded · line 3, column 14\s+SyntaxError: Unexpected token/);
+      expect(await dialog.locator('.gutter .marked').innerText()).toBe('3');
+      await dialog.getByTestId('fault-place').click();
+      expect(await code.evaluate((area: HTMLTextAreaElement) => [area === document.activeElement, area.value.slice(area.selectionStart)])).toEqual([true, ';\n}']);
       await code.fill('function reward() { return 0.5; }');
       await dialog.getByTestId('trial-equal').waitFor();
       await code.fill('function reward() { for (;;); }');

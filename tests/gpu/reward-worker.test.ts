@@ -16,9 +16,27 @@ describe('the reward worker', () => {
   it('runs the function', async () => expect((await score('return completion.length;')).outcomes).toEqual([{ reward: 3, fault: null }]));
 
   it('reports what throws, what returns nothing, and what cannot be read', async () => {
-    expect((await score('throw new Error("no");')).outcomes[0]).toMatchObject({ fault: 'threw', message: 'Error: no (line 1)' });
+    expect((await score('throw new Error("no");')).outcomes[0]).toMatchObject({ fault: 'threw', message: 'Error: no' });
     expect((await score('')).faults).toEqual({ undefined: 1 });
     expect((await score('return (')).faults).toEqual({ source: 1 });
+  });
+
+  it('finds faults in the lines and columns of the user’s own text', async () => {
+    const faultOf = async (source: string) => {
+      open = new CustomReward({ source });
+      const [outcome] = (await open.score([call])).outcomes;
+      open.close();
+      return outcome;
+    };
+    expect(await faultOf('function reward() {\n  return [1].map((x) => x.y.z);\n}')).toMatchObject({ fault: 'threw', place: { line: 2, column: 29 } });
+    expect(await faultOf('function reward() {\n  return (1 +;\n}')).toMatchObject({ fault: 'source', message: expect.stringContaining('SyntaxError'), place: { line: 2, column: 14 } });
+    expect(await faultOf('export default () => {\n  const a = 1;\n  let a = 2;\n};')).toMatchObject({ fault: 'source', place: { line: 3, column: 7 } });
+    // What is appended to the source must not show: neither in the position nor in the words.
+    const unclosed = await faultOf('function reward() {\n  return 1;');
+    expect(unclosed).toMatchObject({ fault: 'source', message: 'SyntaxError: Unexpected end of input', place: { line: 2, column: 12 } });
+    expect(await faultOf('function reward() { return 1; }\nnull.x;')).toMatchObject({ fault: 'source', place: { line: 2, column: 6 } });
+    expect(await faultOf('function reward() { return 1; }\nexport { reward as default };')).toEqual({ reward: 1, fault: null });
+    expect(await faultOf('function reward() { throw "words"; }')).toEqual({ reward: null, fault: 'threw', message: 'words' });
   });
 
   it('is ended when a loop never ends, and comes back', async () => {

@@ -1,4 +1,5 @@
 /** The list of rewards that the user writes. Pure. */
+import type { SourcePlace } from '../../protocol/reward-messages.ts';
 
 export interface OwnReward {
   name: string;
@@ -39,8 +40,10 @@ export function editKey(text: string, from: number, to: number, key: 'Tab' | 'Sh
   return less === 0 ? null : { from: lineStart, to: lineStart + less, insert: '' };
 }
 
-/** The line of the user's source that a fault names, from 1. */
-export function faultLine(message: string): number | null {
-  const found = /\(line (\d+)\)$/.exec(message);
-  return found ? Number(found[1]) : null;
+/** How many characters stand before a place; of a place outside the text, before the nearest one inside. */
+export function offsetOf(text: string, { line, column }: SourcePlace): number {
+  const lines = text.split('\n');
+  const row = Math.min(line, lines.length) - 1;
+  const before = lines.slice(0, row).reduce((sum, { length }) => sum + length + 1, 0);
+  return before + Math.min(column - 1, lines[row].length);
 }

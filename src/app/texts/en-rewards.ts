@@ -58,7 +58,7 @@ export const enRewards = {
       infinite: 'Infinity was returned',
       source: 'The code cannot be loaded',
     } satisfies Record<CustomRewardFault, string>,
-    line: (n: string) => `line ${n}`,
+    place: (line: string, column: string) => `line ${line}, column ${column}`,
   },
   diagnosis: {
     change: 'Change',

@@ -56,7 +56,7 @@ export const zhRewards: typeof enRewards = {
       infinite: '返回了无穷大',
       source: '代码无法载入',
     },
-    line: (n) => `第 ${n} 行`,
+    place: (line, column) => `第 ${line} 行第 ${column} 列`,
   },
   diagnosis: {
     change: '更改',

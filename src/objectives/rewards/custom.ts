@@ -4,7 +4,7 @@
  * declared under that name or exported as default. Null leaves the completion out for this reward.
  */
 import { LorikeetError } from '../../protocol/errors.ts';
-import type { RewardCall, RewardOutcome } from '../../protocol/reward-messages.ts';
+import type { RewardCall, RewardOutcome, SourcePlace } from '../../protocol/reward-messages.ts';
 import type { RewardOptions } from './contract.ts';
 import { readPair } from './read-answer.ts';
 
@@ -13,11 +13,9 @@ const NAMED = /(?:function\s{1,20}|(?:const|let|var)\s{1,20})reward\b/;
 /** No reward needs modules, and they could reach the network. */
 const IMPORT = /\bimport\b/;
 const MAX_MESSAGE = 300;
-/** The source is loaded from a blob; what is added to it stands below, so its lines keep their numbers. */
-const SOURCE_LINE = /blob:\S*?:(\d+):\d+/;
 
 /**
- * The source as an ES module that exports the function as default.
+ * The source as an ES module that exports the function as default. What is added stands below: lines keep their numbers.
  * @throws LorikeetError "config" when there is no such function, or the source mentions import
  */
 export function rewardModule(source: string): string {
@@ -44,21 +42,28 @@ export function judgeReturn(value: unknown): RewardOutcome {
   return { reward: value, fault: null };
 }
 
-/** Runs the function on one completion; whatever it throws becomes an outcome. Promises are waited for. */
-export async function runReward(reward: (call: RewardCall) => unknown, call: RewardCall): Promise<RewardOutcome> {
+/**
+ * Runs the function on one completion; whatever it throws becomes an outcome. Promises are waited for.
+ * @param placeOf finds what was thrown in the user's text
+ */
+export async function runReward(reward: (call: RewardCall) => unknown, call: RewardCall, placeOf: (error: unknown) => SourcePlace | null): Promise<RewardOutcome> {
   try {
     return judgeReturn(await reward(call));
   } catch (error) {
-    return { reward: null, fault: 'threw', message: thrownMessage(error) };
+    return { reward: null, fault: 'threw', ...thrownFault(error, placeOf) };
   }
 }
 
-/** The words of anything thrown, even of what cannot be turned into text, with the line of the source where it is known. */
-export function thrownMessage(error: unknown): string {
+/** What is said of anything thrown, and where it lies. */
+export function thrownFault(error: unknown, placeOf: (error: unknown) => SourcePlace | null): { message: string; place?: SourcePlace } {
+  const place = placeOf(error);
+  return { message: thrownMessage(error), ...(place && { place }) };
+}
+
+/** The words of anything thrown, even of what cannot be turned into text. */
+function thrownMessage(error: unknown): string {
   try {
-    if (!(error instanceof Error)) return String(error).slice(0, MAX_MESSAGE);
-    const line = SOURCE_LINE.exec(error.stack ?? '')?.[1];
-    return `${`${error.name}: ${error.message}`.slice(0, MAX_MESSAGE)}${line ? ` (line ${line})` : ''}`;
+    return (error instanceof Error ? `${error.name}: ${error.message}` : String(error)).slice(0, MAX_MESSAGE);
   } catch {
     return 'The reward threw something without words.';
   }

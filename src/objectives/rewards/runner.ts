@@ -1,5 +1,5 @@
 /** Runs a user's reward over batches in its own worker; a function that throws, stalls or answers nonsense costs its completion only. */
-import type { CustomRewardFault, FromRewardWorker, RewardCall, RewardOutcome, ToRewardWorker } from '../../protocol/reward-messages.ts';
+import type { CustomRewardFault, FromRewardWorker, RewardCall, RewardOutcome, SourcePlace, ToRewardWorker } from '../../protocol/reward-messages.ts';
 
 /** The part of Worker that is needed; tests bring their own. */
 export interface RewardWorkerLike {
@@ -26,8 +26,10 @@ export interface CustomRewardBatch {
   faults: Partial<Record<CustomRewardFault, number>>;
 }
 
+const OUT_OF_TURN = 'The worker answered out of turn.';
+
 type Fault = Extract<RewardOutcome, { message: string }>;
-const fault = (kind: CustomRewardFault, message: string): Fault => ({ reward: null, fault: kind, message });
+const fault = (kind: CustomRewardFault, message: string, place?: SourcePlace): Fault => ({ reward: null, fault: kind, message, ...(place && { place }) });
 
 export class RewardRunner {
   readonly #settings: Required<CustomRewardSettings>;
@@ -72,10 +74,10 @@ export class RewardRunner {
     worker.addEventListener('error', ({ message }) => settle(fault('threw', message)));
     const ready = await this.#answer(loadLimitMs);
     const loaded = 'kind' in ready && ready.kind === 'ready' ? await this.#ask({ kind: 'load', source }, loadLimitMs) : ready;
-    const message = 'kind' in loaded ? (loaded.kind === 'loaded' ? loaded.fault : 'The worker answered out of turn.') : loaded.message;
-    if (message === null) return null;
+    const bad = 'kind' in loaded ? (loaded.kind === 'loaded' ? loaded.fault : { message: OUT_OF_TURN }) : loaded;
+    if (bad === null) return null;
     this.close();
-    return fault('source', message);
+    return fault('source', bad.message, bad.place);
   }
 
   async #run(call: RewardCall): Promise<RewardOutcome> {
@@ -84,7 +86,7 @@ export class RewardRunner {
     const answer = await this.#ask({ kind: 'score', id, seed: (seed + Math.imul(id, 0x9e3779b1)) >>> 0, call }, limitMs);
     if ('kind' in answer && answer.kind === 'scored' && answer.id === id) return answer.outcome;
     this.close();
-    return 'fault' in answer && 'message' in answer ? answer : fault('threw', 'The worker answered out of turn.');
+    return 'fault' in answer && 'message' in answer ? answer : fault('threw', OUT_OF_TURN);
   }
 
   #ask(message: ToRewardWorker, limitMs: number): Promise<FromRewardWorker | Fault> {

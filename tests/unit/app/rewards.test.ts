@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { EXAMPLES } from '../../../src/app/rewards/examples.ts';
-import { editKey, faultLine, freeName, nameFault } from '../../../src/app/rewards/own-rewards.ts';
+import { editKey, freeName, nameFault, offsetOf } from '../../../src/app/rewards/own-rewards.ts';
 import { samplesOfDataset, samplesOfGroups } from '../../../src/app/rewards/trial-samples.ts';
 import { noteText } from '../../../src/app/runs/diagnosis-words.ts';
 import { en } from '../../../src/app/texts/en.ts';
 import { zh } from '../../../src/app/texts/zh.ts';
 import { DIAGNOSIS_CODES, type DiagnosisCode } from '../../../src/objectives/diagnosis.ts';
-import { rewardModule, thrownMessage } from '../../../src/objectives/rewards/custom.ts';
+import { rewardModule } from '../../../src/objectives/rewards/custom.ts';
 import type { SamplePreview } from '../../../src/protocol/messages.ts';
 import { CUSTOM_REWARD_FAULTS } from '../../../src/protocol/reward-messages.ts';
 
@@ -42,14 +42,16 @@ describe('the code editor', () => {
   });
 });
 
-describe('a fault of a reward', () => {
-  it('names the line of the user’s source', () => {
-    const error = new TypeError('x is not a function');
-    error.stack = 'TypeError: x is not a function\n    at reward (blob:http://localhost/4f1a-22:7:11)\n    at runReward (http://localhost/assets/reward.js:1:2)';
-    expect(thrownMessage(error)).toBe('TypeError: x is not a function (line 7)');
-    expect(faultLine(thrownMessage(error))).toBe(7);
-    expect(thrownMessage('plain')).toBe('plain');
-    expect(faultLine('No answer within 1000 ms.')).toBeNull();
+describe('the place of a fault', () => {
+  it('is where the caret goes', () => {
+    const text = 'ab\ncde\n';
+    expect([[1, 1], [1, 3], [2, 2], [3, 1]].map(([line, column]) => offsetOf(text, { line, column }))).toEqual([0, 2, 4, 7]);
+  });
+
+  it('is held inside the text, which may have changed since', () => {
+    expect(offsetOf('ab\ncde', { line: 9, column: 9 })).toBe(6);
+    expect(offsetOf('ab\ncde', { line: 1, column: 9 })).toBe(2);
+    expect(offsetOf('', { line: 1, column: 1 })).toBe(0);
   });
 });
 

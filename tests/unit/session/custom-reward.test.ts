@@ -8,7 +8,7 @@ import { closeDoors, lockFunctionConstructors, seededRandom } from '../../../src
 const call = (completion: string) => rewardCall(completion, '', '', {});
 
 /** Answers as the real worker does, with what `judge` says; null = never. */
-function workers(judge: (message: Extract<ToRewardWorker, { kind: 'score' }>) => RewardOutcome | null, loadFault: string | null = null) {
+function workers(judge: (message: Extract<ToRewardWorker, { kind: 'score' }>) => RewardOutcome | null, loadFault: Extract<FromRewardWorker, { kind: 'loaded' }>['fault'] = null) {
   const started: { ended: boolean; seeds: number[] }[] = [];
   const create = (): RewardWorkerLike => {
     const state = { ended: false, seeds: [] as number[] };
@@ -63,10 +63,10 @@ describe('CustomReward', () => {
   });
 
   it('reports a source that cannot be loaded for every completion, without trying again within the batch', async () => {
-    const { create, started } = workers(() => good(1), 'SyntaxError: x');
+    const { create, started } = workers(() => good(1), { message: 'SyntaxError: x', place: { line: 2, column: 3 } });
     const batch = await new CustomReward({ source: 's' }, create).score(['a', 'b'].map(call));
     expect(batch.faults).toEqual({ source: 2 });
-    expect(batch.outcomes[1]).toEqual({ reward: null, fault: 'source', message: 'SyntaxError: x' });
+    expect(batch.outcomes[1]).toEqual({ reward: null, fault: 'source', message: 'SyntaxError: x', place: { line: 2, column: 3 } });
     expect(started).toHaveLength(1);
   });
 });
