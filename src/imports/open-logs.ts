@@ -4,9 +4,10 @@ import { readZip } from '../data/zip.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { bestOf, finalValue, metricNames, sharedName } from '../reports/metrics.ts';
+import { note, said } from '../reports/notes.ts';
 import { packRun } from '../reports/packed-run.ts';
 import { checkLogSize, readLog } from '../reports/read-log.ts';
-import type { LogNote, RunLog } from '../reports/run-log.ts';
+import type { RunLog } from '../reports/run-log.ts';
 import { findLogs, mayBeLog } from './find-logs.ts';
 import type { FoundLog } from './find-logs.ts';
 import type { OpenedRun } from './messages.ts';
@@ -57,8 +58,7 @@ async function openLog({ path, file, named, predictions, passedOver }: FoundLog<
   if (predictions) checkLogSize(predictions.size, `${named}/val_predictions.jsonl`);
   const runs = readLog(await file.text(), path);
   const answers = predictions ? await predictions.text() : null;
-  const notes: LogNote[] =
-    passedOver.length > 0 ? [{ level: 'info', message: `The folder holds more logs of this run, which were not read: ${passedOver.slice(0, 3).join(', ')}${passedOver.length > 3 ? ', …' : ''}.` }] : [];
+  const notes = passedOver.length > 0 ? [note('info', said('logsPassedOver', { logs: [...passedOver.slice(0, 3), ...(passedOver.length > 3 ? ['…'] : [])].join(', ') }))] : [];
   return runs.map((run) => ({
     run: packRun({ ...run, name: run.name === path ? named : `${named}/${run.name}`, notes: [...run.notes, ...notes] }),
     ...factsOf(run),

@@ -1,6 +1,6 @@
 /**
  * What the trainer says in words. The English is made here, for logs and terminals; key and values travel with it, so that
- * the page can say the same in its own language.
+ * page and reports can say the same in their own language.
  */
 
 /** Sentences by key. */

@@ -2,7 +2,8 @@
 import { LorikeetError } from '../protocol/errors.ts';
 import { readCsv } from './csv-reader.ts';
 import type { CsvTable } from './csv-reader.ts';
-import { HistoryReader } from './history-reader.ts';
+import { HistoryReader, linePlace } from './history-reader.ts';
+import { note, said } from './notes.ts';
 import { bareObject, MAX_LOG_METRICS, MAX_LOG_ROWS } from './run-log.ts';
 import type { LogDialect, LogNote, LogRow, RunLog } from './run-log.ts';
 
@@ -41,9 +42,9 @@ export function readCsvLogs(text: string, source: string): RunLog[] {
     throw new LorikeetError('file-corrupt', `${source} has no step column: expected one of ${STEP_COLUMNS.join(', ')}.`, 'Export the chart with "Step" on its x axis.', { file: source, line: 1 });
   }
   const notes: LogNote[] = [];
-  if (table.openQuote !== null) notes.push({ level: 'warning', message: `A quoted cell that begins in line ${table.openQuote} never ends; what stands before it is shown.`, line: table.openQuote });
+  if (table.openQuote !== null) notes.push(note('warning', said('openQuote', { line: table.openQuote }), { line: table.openQuote }));
   const repeated = table.header.filter((name, i) => table.header.indexOf(name) !== i);
-  if (repeated.length > 0) notes.push({ level: 'warning', message: `The column "${repeated[0]}" occurs twice; of equal names the last one counts.`, line: 1 });
+  if (repeated.length > 0) notes.push(note('warning', said('columnTwice', { name: repeated[0] }), { line: 1 }));
 
   const panel = table.header.filter((name) => name.includes(' - ')).length > 0 && table.header[step] !== 'step';
   const runs = panel ? panelRuns(table, step, notes, source) : tableRuns(table, step, source);
@@ -61,7 +62,7 @@ function panelRuns(table: CsvTable, step: number, notes: LogNote[], source: stri
     if (/__(?:MIN|MAX)$/.test(metric)) ranges += 1;
     else if (metric !== '_step') runs.set(name.slice(0, cut), [...(runs.get(name.slice(0, cut)) ?? []), { index, metric }]);
   });
-  if (ranges > 0) notes.push({ level: 'info', message: `${ranges} columns with the minimum and maximum of grouped runs were left out.` });
+  if (ranges > 0) notes.push(note('info', said('rangesLeftOut', { columns: ranges })));
   return [...runs].map(([name, columns]) => ({ ...build(table.rows, step, columns, source, 'wandb-csv'), name }));
 }
 
@@ -89,7 +90,7 @@ function build(records: CsvTable['rows'], step: number, columns: readonly Column
   const validation: LogRow[] = [];
   const shared = (metric: string) => metric === 'epoch' || metric === 'time' || metric === 'elapsed_s';
   for (const { cells, line } of records) {
-    const place = { text: `line ${line}`, line };
+    const place = linePlace(line);
     const own = bareObject<unknown>();
     const evaluated = bareObject<unknown>();
     let owns = false;
@@ -111,8 +112,8 @@ function build(records: CsvTable['rows'], step: number, columns: readonly Column
     const val = evaluates ? reader.row(evaluated, place, at) : null;
     if (val) validation.push(val);
   }
-  reader.noteOrder(train, 'training rows');
-  reader.noteOrder(validation, 'validation rows');
+  reader.noteOrder(train, said('trainRows'));
+  reader.noteOrder(validation, said('validationRows'));
   return {
     name: source, source, dialect, config: bareObject<unknown>(), train, validation, best: null,
     finalMetrics: bareObject<number | string | null>(), environment: bareObject<unknown>(), notes: reader.notes(),

@@ -1,6 +1,8 @@
 /** Rows of a log, checked one by one. Nothing is dropped in silence: what a row holds and a run cannot is counted and named. */
 import * as v from 'valibot';
 import { LorikeetError } from '../protocol/errors.ts';
+import { note, said } from './notes.ts';
+import type { Said } from './notes.ts';
 import { bareRow, MAX_LOG_METRICS, MAX_LOG_ROWS, MAX_NAME_LENGTH } from './run-log.ts';
 import type { LogNote, LogRow } from './run-log.ts';
 
@@ -14,32 +16,36 @@ const MAX_TEXT_LENGTH = 2000;
 
 /** How a kind of fault is counted: how often, and where first. */
 interface Count {
-  level: LogNote['level'];
   times: number;
-  first: string;
-  line?: number;
+  place: RowPlace;
 }
 
-/** Where a row stands, for messages: "train_history, row 3" or "line 12". */
+interface Fault extends Count {
+  level: LogNote['level'];
+  fault: Said;
+}
+
+/** Where a row stands, for notes: "train_history, row 3" or "line 12". Put into words only when a note needs it. */
 export interface RowPlace {
-  readonly text: string;
   readonly line?: number;
+  said(): Said;
 }
 
-/** The place of a list's row; its text is made only when a message needs it. */
+/** The place of a list's row. */
 export function rowPlace(history: string, index: number): RowPlace {
-  return {
-    get text() {
-      return `${history}, row ${index + 1}`;
-    },
-  };
+  return { said: () => said('row', { history, row: index + 1 }) };
+}
+
+/** The place of a row in a file with one row per line. */
+export function linePlace(line: number): RowPlace {
+  return { line, said: () => said('line', { line }) };
 }
 
 export class HistoryReader {
   #rows = 0;
   readonly #names = new Set<string>();
   readonly #gaps = new Map<string, Count>();
-  readonly #faults = new Map<string, Count>();
+  readonly #faults = new Map<string, Fault>();
 
   /** @param file named in errors */
   constructor(private readonly file: string) {}
@@ -51,9 +57,9 @@ export class HistoryReader {
    * @throws LorikeetError "file-too-large" beyond the limits of rows or metrics
    */
   row(raw: unknown, place: RowPlace, step?: unknown): LogRow | null {
-    if (!v.is(rowSchema, raw)) return this.#reject('is not an object with named values', place);
+    if (!v.is(rowSchema, raw)) return this.#reject(said('rowNoObject'), place);
     const number = asNumber(step ?? raw.step);
-    if (!v.is(stepSchema, number)) return this.#reject('has no step of at least 0', place);
+    if (!v.is(stepSchema, number)) return this.#reject(said('rowNoStep'), place);
     this.#rows += 1;
     this.#checkRows(this.#rows);
     const row = bareRow(number);
@@ -74,22 +80,17 @@ export class HistoryReader {
   }
 
   /** Counts a fault, or with level "info" something that is none. */
-  count(fault: string, place: RowPlace, level: LogNote['level'] = 'warning'): void {
-    const seen = this.#faults.get(fault);
+  count(fault: Said, place: RowPlace, level: LogNote['level'] = 'warning'): void {
+    const seen = this.#faults.get(fault.key);
     if (seen) seen.times += 1;
-    else this.#faults.set(fault, { level, times: 1, first: place.text, line: place.line });
+    else this.#faults.set(fault.key, { level, fault, times: 1, place });
   }
 
   /** Everything counted, one note per kind. */
   notes(): LogNote[] {
-    const notes: LogNote[] = [];
-    for (const [fault, { level, times, first, line }] of this.#faults) {
-      notes.push({ level, message: `${fault}: ${times === 1 ? 'once' : `${times} times`}, first in ${first}.`, line });
-    }
-    for (const [metric, { times, first, line }] of this.#gaps) {
-      notes.push({ level: 'warning', message: `${metric} is not a finite number ${times === 1 ? 'once' : `${times} times`} (gap in its curve), first in ${first}.`, line });
-    }
-    return notes;
+    const faults = [...this.#faults.values()].map(({ level, fault, times, place }) => note(level, said('counted', { fault, times, first: place.said() }), { line: place.line }));
+    const gaps = [...this.#gaps].map(([metric, { times, place }]) => note('warning', said('gaps', { metric, times, first: place.said() }), { line: place.line }));
+    return [...faults, ...gaps];
   }
 
   #checkRows(rows: number): void {
@@ -97,13 +98,13 @@ export class HistoryReader {
     throw new LorikeetError('file-too-large', `${this.file} has more than ${MAX_LOG_ROWS.toLocaleString('en-US')} rows.`, 'Log less often, or keep every tenth row.', { file: this.file });
   }
 
-  #reject(fault: string, place: RowPlace): null {
-    this.count(`A row ${fault} and was left out`, place);
+  #reject(fault: Said, place: RowPlace): null {
+    this.count(fault, place);
     return null;
   }
 
   #cell(row: LogRow, key: string, raw: unknown, place: RowPlace): void {
-    if (key.length > MAX_NAME_LENGTH) return this.count(`A name longer than ${MAX_NAME_LENGTH} characters and its value were left out`, place);
+    if (key.length > MAX_NAME_LENGTH) return this.count(said('nameTooLong', { characters: MAX_NAME_LENGTH }), place);
     if (!this.#names.has(key)) {
       this.#names.add(key);
       if (this.#names.size > MAX_LOG_METRICS) {
@@ -112,7 +113,7 @@ export class HistoryReader {
     }
     const value = typeof raw === 'string' && isNumberText(raw) ? asNumber(raw) : raw;
     if (typeof raw === 'string' && typeof value === 'number') {
-      if (Number.isFinite(value)) this.count('A number was written as text and is read as a number', place);
+      if (Number.isFinite(value)) this.count(said('numberAsText'), place);
     }
     if (typeof value === 'number') {
       row[key] = Number.isFinite(value) ? value : null;
@@ -122,26 +123,22 @@ export class HistoryReader {
       this.#gap(key, place);
     } else if (typeof value === 'string') {
       if (value.length <= MAX_TEXT_LENGTH) row[key] = value;
-      else this.count(`A text longer than ${MAX_TEXT_LENGTH} characters was left out`, place);
+      else this.count(said('textTooLong', { characters: MAX_TEXT_LENGTH }), place);
     } else if (value !== undefined) {
-      this.count('A value that is neither a number nor a text was left out', place);
+      this.count(said('noValue'), place);
     }
   }
 
   #gap(key: string, place: RowPlace): void {
     const seen = this.#gaps.get(key);
     if (seen) seen.times += 1;
-    else this.#gaps.set(key, { level: 'warning', times: 1, first: place.text, line: place.line });
+    else this.#gaps.set(key, { times: 1, place });
   }
 
   /** Counts a history whose steps do not ascend. */
-  noteOrder(rows: readonly LogRow[], history: string): void {
+  noteOrder(rows: readonly LogRow[], history: string | Said): void {
     const back = rows.findIndex((row, i) => i > 0 && row.step < rows[i - 1].step);
-    if (back > 0) {
-      this.count('The step goes back (a resumed run?); charts and statistics sort rows by step', {
-        text: `${history}: from ${rows[back - 1].step} to ${rows[back].step}`,
-      });
-    }
+    if (back > 0) this.count(said('stepsGoBack'), { said: () => said('back', { history, from: rows[back - 1].step, to: rows[back].step }) });
   }
 }
 

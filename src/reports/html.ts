@@ -5,6 +5,7 @@ import type { Curve } from './curves.ts';
 import { runColour } from './colours.ts';
 import { escapeMarkup } from './markup.ts';
 import type { RunBest } from './metrics.ts';
+import { noteText } from './notes.ts';
 import type { RunLog } from './run-log.ts';
 import { runStatistics } from './statistics.ts';
 import { summarise } from './summary.ts';
@@ -56,7 +57,7 @@ ${CHART_STYLE}</style>
 <h1>${title}</h1>
 <p class="muted">${words.html.generated(generated.toISOString().slice(0, 19).replace('T', ' '), runs.length)}</p>
 ${comparison ? comparisonSections(runs, comparison, words) : ''}
-${runs.map((run) => runSection(run, words)).join('\n')}
+${runs.map((run) => runSection(run, language)).join('\n')}
 </main>
 </body>
 </html>
@@ -122,7 +123,8 @@ function figures(curves: readonly Curve[]): string {
   return `<div class="figures">\n${curves.map((curve) => `<figure>${curve.svg(false)}</figure>`).join('\n')}\n</div>`;
 }
 
-function runSection(run: RunLog, words: ReportWords): string {
+function runSection(run: RunLog, language: ReportLanguage): string {
+  const words = REPORT_WORDS[language];
   const { html } = words;
   const at = (entry: { value: number; step: number } | null) => (entry ? `${formatNumber(entry.value)} <span class="muted">@${entry.step}</span>` : '–');
   const statistics = runStatistics(run).map((row) => [
@@ -134,7 +136,7 @@ function runSection(run: RunLog, words: ReportWords): string {
   return `<section>
 <h2>${e(run.name)}</h2>
 <p class="muted">${e(run.source)}</p>
-${run.notes.map((note) => `<p class="note${note.level === 'info' ? ' info' : ''}">${e(note.message)}</p>`).join('\n')}
+${run.notes.map((note) => `<p class="note${note.level === 'info' ? ' info' : ''}">${e(noteText(note, language))}</p>`).join('\n')}
 ${table(['', ''], runFacts(run, words).map(([label, value]) => [label, e(value)]), 'text')}
 <h3>${html.statistics}</h3>
 ${table(html.statisticsHead, statistics, 'statistics')}

@@ -2,6 +2,8 @@
  * JSON as training scripts leave it behind. Python writes NaN and Infinity bare, and a crash cuts the text anywhere: both
  * are read as far as they go, and the place of a break is named.
  */
+import { said } from './notes.ts';
+import type { Said } from './notes.ts';
 
 /** Where the text stops being JSON. */
 export interface JsonBreak {
@@ -9,7 +11,7 @@ export interface JsonBreak {
   line: number;
   /** UTF-8 bytes before it. */
   byte: number;
-  reason: string;
+  reason: Said;
 }
 
 export interface JsonResult {
@@ -39,8 +41,8 @@ export function placeOf(text: string, position: number): { line: number; byte: n
 
 /** Thrown inside only: reading ends here, what was collected so far stays. */
 class Stop extends Error {
-  constructor(readonly reason: string) {
-    super(reason);
+  constructor(readonly reason: Said) {
+    super(reason.key);
   }
 }
 
@@ -50,7 +52,7 @@ const WORDS: readonly (readonly [string, unknown])[] = [['true', true], ['false'
 
 class TolerantReader {
   #at = 0;
-  #stop: string | null = null;
+  #stop: Said | null = null;
 
   constructor(private readonly text: string) {}
 
@@ -59,7 +61,7 @@ class TolerantReader {
     this.#guard(() => this.#value(0, (read) => (value = read)));
     if (this.#stop === null) {
       this.#space();
-      if (this.#at < this.text.length) this.#stop = 'more text follows the end of the JSON value';
+      if (this.#at < this.text.length) this.#stop = said('textAfterEnd');
     }
     return { value, break: this.#stop === null ? null : { ...placeOf(this.text, this.#at), reason: this.#stop } };
   }
@@ -77,7 +79,7 @@ class TolerantReader {
   #value(depth: number, keep: (value: unknown) => void): void {
     this.#space();
     const first = this.text[this.#at];
-    if (first === undefined) throw new Stop('the text ends where a value was expected');
+    if (first === undefined) throw new Stop(said('endsBeforeValue'));
     if (first === '{') this.#object(depth, keep);
     else if (first === '[') this.#list(depth, keep);
     else if (first === '"') keep(this.#string());
@@ -85,7 +87,7 @@ class TolerantReader {
   }
 
   #object(depth: number, keep: (value: unknown) => void): void {
-    if (depth >= MAX_JSON_DEPTH) throw new Stop(`nesting is deeper than ${MAX_JSON_DEPTH} levels`);
+    if (depth >= MAX_JSON_DEPTH) throw new Stop(said('tooDeep', { levels: MAX_JSON_DEPTH }));
     const object = Object.create(null) as Record<string, unknown>;
     keep(object);
     this.#at += 1;
@@ -93,19 +95,19 @@ class TolerantReader {
     if (this.#take('}')) return;
     for (;;) {
       this.#space();
-      if (this.text[this.#at] !== '"') throw new Stop(this.#ended() ? 'the text ends inside an object' : 'a key in double quotes was expected');
+      if (this.text[this.#at] !== '"') throw new Stop(this.#ended() ? said('endsInObject') : said('noKey'));
       const key = this.#string();
       this.#space();
-      if (!this.#take(':')) throw new Stop(this.#ended() ? 'the text ends after a key' : 'a colon was expected after a key');
+      if (!this.#take(':')) throw new Stop(this.#ended() ? said('endsAfterKey') : said('noColon'));
       this.#value(depth + 1, (value) => (object[key] = value));
       this.#space();
       if (this.#take('}')) return;
-      if (!this.#take(',')) throw new Stop(this.#ended() ? 'the text ends inside an object' : 'a comma or } was expected');
+      if (!this.#take(',')) throw new Stop(this.#ended() ? said('endsInObject') : said('noCommaInObject'));
     }
   }
 
   #list(depth: number, keep: (value: unknown) => void): void {
-    if (depth >= MAX_JSON_DEPTH) throw new Stop(`nesting is deeper than ${MAX_JSON_DEPTH} levels`);
+    if (depth >= MAX_JSON_DEPTH) throw new Stop(said('tooDeep', { levels: MAX_JSON_DEPTH }));
     const list: unknown[] = [];
     keep(list);
     this.#at += 1;
@@ -116,7 +118,7 @@ class TolerantReader {
       this.#value(depth + 1, (value) => (list[index] = value));
       this.#space();
       if (this.#take(']')) return;
-      if (!this.#take(',')) throw new Stop(this.#ended() ? 'the text ends inside a list' : 'a comma or ] was expected');
+      if (!this.#take(',')) throw new Stop(this.#ended() ? said('endsInList') : said('noCommaInList'));
     }
   }
 
@@ -136,7 +138,7 @@ class TolerantReader {
       if (code !== 0x5c) {
         const ended = this.#ended();
         if (ended) this.#at = start;
-        throw new Stop(ended ? 'the text ends inside a string that begins here' : 'a control character stands inside a string');
+        throw new Stop(ended ? said('stringNeverEnds') : said('controlCharacter'));
       }
       text += this.#escape();
     }
@@ -144,14 +146,14 @@ class TolerantReader {
 
   #escape(): string {
     const letter = this.text[this.#at + 1];
-    if (letter === undefined) throw new Stop('the text ends inside a string');
+    if (letter === undefined) throw new Stop(said('endsInString'));
     if (letter === 'u') {
       const digits = this.text.slice(this.#at + 2, this.#at + 6);
-      if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw new Stop('four hexadecimal digits were expected after \\u');
+      if (!/^[0-9a-fA-F]{4}$/.test(digits)) throw new Stop(said('noHexDigits'));
       this.#at += 6;
       return String.fromCharCode(parseInt(digits, 16));
     }
-    if (!Object.hasOwn(ESCAPES, letter)) throw new Stop('an unknown escape stands inside a string');
+    if (!Object.hasOwn(ESCAPES, letter)) throw new Stop(said('unknownEscape'));
     this.#at += 2;
     return ESCAPES[letter];
   }
@@ -165,10 +167,10 @@ class TolerantReader {
     }
     NUMBER.lastIndex = this.#at;
     const found = NUMBER.exec(this.text)?.[0];
-    if (found === undefined) throw new Stop(this.text.length - this.#at < 8 ? 'the text ends inside a value' : 'this is no JSON value');
+    if (found === undefined) throw new Stop(this.text.length - this.#at < 8 ? said('endsInValue') : said('noJsonValue'));
     // A number that nothing closes may have lost digits.
     const next = this.text[this.#at + found.length];
-    if (next === undefined || !/[\s,\]}]/.test(next)) throw new Stop('a number begins here that is cut or malformed');
+    if (next === undefined || !/[\s,\]}]/.test(next)) throw new Stop(said('cutNumber'));
     this.#at += found.length;
     return Number(found);
   }

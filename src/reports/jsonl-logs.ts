@@ -1,6 +1,7 @@
 /** Logs with one JSON object per line: LLaMA-Factory's trainer_log.jsonl and ms-swift's logging.jsonl. */
-import { HistoryReader } from './history-reader.ts';
+import { HistoryReader, linePlace } from './history-reader.ts';
 import { readJson } from './json-reader.ts';
+import { note, said } from './notes.ts';
 import { bareObject } from './run-log.ts';
 import type { LogDialect, LogNote, RecordedBest, RunLog } from './run-log.ts';
 import { trainerBest, TrainerRows } from './trainer-state.ts';
@@ -30,7 +31,7 @@ export function readJsonl(text: string, source: string): RunLog {
   let best: RecordedBest | null = null;
   const dialects = new Set<LogDialect>();
   for (const { fields, line } of lines) {
-    const place = { text: `line ${line}`, line };
+    const place = linePlace(line);
     const dialect = dialectOf(fields);
     if (dialect) dialects.add(dialect);
     if (isSummary(fields)) {
@@ -43,13 +44,13 @@ export function readJsonl(text: string, source: string): RunLog {
     const { row, step, total } = normalise(fields);
     if (total !== null) config.max_steps = total;
     if (Object.keys(row).every((key) => key === 'step' || key === 'epoch' || key === 'elapsed_s')) {
-      reader.count('A line tells progress only and has no metric', place, 'info');
+      reader.count(said('progressOnly'), place, 'info');
       continue;
     }
     rows.add(row, place, step);
   }
   rows.finish();
-  if (dialects.size > 1) notes.push({ level: 'warning', message: 'Lines of LLaMA-Factory and of ms-swift stand in one file; all are read.' });
+  if (dialects.size > 1) notes.push(note('warning', said('severalTrainers')));
   return {
     name: source,
     source,
@@ -80,9 +81,9 @@ function parseLines(text: string, reader: HistoryReader, notes: LogNote[]): Line
     if (isObject && (stop === null || last)) lines.push({ fields: value as Fields, line });
     if (stop !== null && last) {
       const byte = new TextEncoder().encode(text.slice(0, from)).length + stop.byte;
-      notes.push({ level: 'warning', message: `The log breaks off in line ${line}: ${stop.reason}. What stands before is shown.`, line, byte });
+      notes.push(note('warning', said('lineBreaksOff', { line, reason: stop.reason }), { line, byte }));
     } else if (stop !== null || !isObject) {
-      reader.count('A line is no JSON object and was left out', { text: `line ${line}`, line });
+      reader.count(said('lineNoObject'), linePlace(line));
     }
   }
   return lines;

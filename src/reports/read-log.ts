@@ -3,8 +3,9 @@ import { LorikeetError } from '../protocol/errors.ts';
 import { looksLikeCsv, readCsvLogs } from './csv-logs.ts';
 import { readJson } from './json-reader.ts';
 import { isLogLine, readJsonl } from './jsonl-logs.ts';
+import { note, said } from './notes.ts';
 import { DIALECT_NAMES, MAX_LOG_BYTES } from './run-log.ts';
-import type { LogNote, RunLog } from './run-log.ts';
+import type { RunLog } from './run-log.ts';
 import { isTrainerState, readTrainerState } from './trainer-state.ts';
 import { isTrainingLog, readTrainingLog } from './training-log.ts';
 
@@ -42,11 +43,7 @@ export function readLog(text: string, source: string): RunLog[] {
 function readJsonLog(text: string, source: string): RunLog {
   if (isJsonl(text)) return readJsonl(text, source);
   const { value, break: stop } = readJson(text);
-  const notes: LogNote[] = [];
-  if (stop) {
-    const message = `The JSON breaks off in line ${stop.line}, byte ${stop.byte}: ${stop.reason}. What stands before is shown.`;
-    notes.push({ level: 'warning', message, line: stop.line, byte: stop.byte });
-  }
+  const notes = stop ? [note('warning', said('jsonBreaksOff', { ...stop }), { line: stop.line, byte: stop.byte })] : [];
   const run = Array.isArray(value) ? readTrainerState(value, source) : readObject(value as Record<string, unknown>, source, stop !== null);
   return { ...run, notes: [...notes, ...run.notes] };
 }

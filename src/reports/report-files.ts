@@ -71,7 +71,7 @@ export function runJson(run: RunLog): string {
     best_checkpoint: best,
     final_metrics: run.finalMetrics,
     ...(run.dialect === 'lorikeet' ? { environment: run.environment } : {}),
-    source: { file: run.source, dialect: run.dialect, notes: run.notes },
+    source: { file: run.source, dialect: run.dialect, notes: run.notes.map(({ level, message, line, byte }) => ({ level, message, line, byte })) },
   };
   return `${JSON.stringify(log, null, 2)}\n`;
 }

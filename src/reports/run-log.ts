@@ -1,4 +1,5 @@
 /** One training run as every reader here delivers it, whatever program wrote the log. */
+import type { Said } from './notes.ts';
 
 /** Which program and format a log came from; found from its content, never from its name. */
 export type LogDialect =
@@ -60,7 +61,10 @@ export interface RecordedBest {
 /** Something a reader should know about a log: damage, values left out, decisions of the reader. */
 export interface LogNote {
   level: 'info' | 'warning';
+  /** In English. */
   message: string;
+  /** The same for other languages (noteText). */
+  said?: Said;
   /** Lines count from 1, bytes from 0 (UTF-8). */
   line?: number;
   byte?: number;

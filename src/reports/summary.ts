@@ -1,6 +1,7 @@
 /** The text block "Training Summary", and what it is made of. */
 import { bestOf, finalValue, metricNames } from './metrics.ts';
 import type { RunBest } from './metrics.ts';
+import { noteText } from './notes.ts';
 import type { LogRow, RunLog } from './run-log.ts';
 import { runStatistics } from './statistics.ts';
 import { alignColumns, formatExponent, formatNumber, formatPlain, formatSeconds, formatSetting, printable } from './text.ts';
@@ -126,7 +127,7 @@ export function formatSummary(run: RunLog, language: ReportLanguage = 'en'): str
   const finals = (label: (metric: string) => string, found: RunSummary['finalTrain'], last: number | null) =>
     found.map(({ metric, value, step }) => `  ${labelled(label(metric), step === last ? formatNumber(value) : w.atStep(formatNumber(value), String(step)))}`);
   const lines = [RULE, w.title, RULE, labelled(w.run, run.name), labelled(w.log, words.dialects[run.dialect])];
-  for (const note of run.notes) lines.push(labelled(note.level === 'warning' ? w.warning : w.note, note.message));
+  for (const note of run.notes) lines.push(labelled(note.level === 'warning' ? w.warning : w.note, noteText(note, language)));
   if (summary.settings.length > 0) lines.push('', w.configuration, ...summary.settings.map(([setting, value]) => `  ${labelled(words.settings[setting], value)}`));
   if (summary.duration !== null) lines.push('', labelled(w.duration, formatSeconds(summary.duration, words.time)));
   if (summary.tokens !== null) lines.push(labelled(w.tokens, summary.tokens.toLocaleString('en-US')));

@@ -3,6 +3,7 @@ import * as v from 'valibot';
 import { LorikeetError } from '../protocol/errors.ts';
 import { HistoryReader, rowPlace } from './history-reader.ts';
 import type { RowPlace } from './history-reader.ts';
+import { said } from './notes.ts';
 import { bareObject, bareRow } from './run-log.ts';
 import type { LogRow, RecordedBest, RunLog } from './run-log.ts';
 import { scalars, stepOfPath } from './training-log.ts';
@@ -58,8 +59,8 @@ export class TrainerRows {
 
   /** Call once, when all rows are in. */
   finish(): void {
-    this.reader.noteOrder(this.train, 'training rows');
-    this.reader.noteOrder(this.validation, 'validation rows');
+    this.reader.noteOrder(this.train, said('trainRows'));
+    this.reader.noteOrder(this.validation, said('validationRows'));
   }
 }
 

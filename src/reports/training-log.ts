@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import { LorikeetError } from '../protocol/errors.ts';
 import { HistoryReader } from './history-reader.ts';
+import { note, said, saidInLog } from './notes.ts';
 import { bareObject } from './run-log.ts';
 import type { LogDialect, LogNote, LogRow, RecordedBest, RunLog } from './run-log.ts';
 
@@ -22,7 +23,13 @@ const trainingLogSchema = v.object({
   notices: list,
 });
 
-const noticeSchema = v.object({ step: v.number(), level: v.picklist(['info', 'warning', 'error']), message: v.string() });
+const noticeSchema = v.object({
+  step: v.number(),
+  level: v.picklist(['info', 'warning', 'error']),
+  message: v.string(),
+  key: v.optional(v.unknown()),
+  values: v.optional(v.fallback(v.record(v.string(), v.union([v.string(), v.number()])), {})),
+});
 
 export function isTrainingLog(value: Fields): boolean {
   return Object.hasOwn(value, 'train_history') || Object.hasOwn(value, 'val_history');
@@ -46,10 +53,13 @@ export function readTrainingLog(value: Fields, source: string): RunLog {
   const finalMetrics = scalars(log.final_metrics ?? {});
   const notes: LogNote[] = reader.notes();
   for (const raw of log.notices ?? []) {
-    if (v.is(noticeSchema, raw)) notes.push({ level: raw.level === 'info' ? 'info' : 'warning', message: `Step ${raw.step}: ${raw.message}` });
+    const notice = v.safeParse(noticeSchema, raw);
+    if (!notice.success) continue;
+    const { step, level, message, key, values } = notice.output;
+    notes.push(note(level === 'info' ? 'info' : 'warning', said('notice', { step, text: saidInLog(message, key, values ?? {}) ?? message })));
   }
   const methods = methodsOf(train, validation);
-  if (methods.length > 1) notes.push({ level: 'warning', message: `Rows of several methods stand in one log (${methods.join(', ')}); all are read.` });
+  if (methods.length > 1) notes.push(note('warning', said('severalMethods', { methods: methods.join(', ') })));
   return {
     name: source,
     source,

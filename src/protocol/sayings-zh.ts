@@ -1,0 +1,23 @@
+/** 训练器的话，中文。 */
+import type { Sayings } from './sayings.ts';
+
+export const chineseSayings: Sayings = {
+  resumed: ({ step }) => `已从第 ${step} 步之后继续。`,
+  otherGpu: ({ from, to }) => `此训练开始于“${from}”，现在在“${to}”上继续：数值的末几位可能不同。`,
+  samplesLeftOut: ({ count }) => `有 ${count} 个样本因含有错误而被略过。`,
+  noF16: () => '此 GPU 不支持 shader-f16：以 float32 计算。',
+  datasetNotKept: () => '空间不足，未能保留数据副本：重新载入页面后继续训练时，需要再次选择数据文件。',
+  stateUnreadable: ({ directory, reason }) => `无法读取 ${directory}，已跳过：${reason}`,
+  storageFull: ({ reason }) => `浏览器存储空间已满，训练已暂停。请删除旧的训练或释放磁盘空间，然后继续。（${reason}）`,
+  failedStored: ({ reason, step }) => `训练因错误停止：${reason} 第 ${step} 步的状态已保存。`,
+  failedUnstored: ({ reason }) => `训练因错误停止：${reason} 没有保存任何状态。`,
+  noValidationData: () => '没有验证数据，因此无法选出最佳适配器。请添加验证文件，或设置 validation_split。',
+  tooFewStepsToValidate: ({ every, steps }) => `eval_steps 为 ${every}，而训练只有 ${steps} 步：只在开始与结束时验证。`,
+  tooFewStepsToSave: ({ every, steps }) => `save_steps 为 ${every}，而训练只有 ${steps} 步：不会保留带编号的检查点。`,
+  earlyStopped: ({ step, count }) => `第 ${step} 步后提前结束：连续 ${count} 次验证没有更好的适配器。`,
+  rewardFaults: ({ name, count, reason }) => `奖励 ${name} 对 ${count} 个回答没有给出可用的值：${reason}`,
+  pairsIdentical: ({ count }) => `${count} 个样本对被略去：两个回答的词元相同。`,
+  startedFrom: ({ name }) => `从适配器 ${name} 开始训练。`,
+  notQuantised: () => '权重未量化；以 4 位载入约只需四分之一的显存。',
+  rankAboveVllm: ({ r }) => `秩 ${r} 高于 vLLM 的默认上限 16：部署适配器时请加上 --max-lora-rank ${r}。`,
+};

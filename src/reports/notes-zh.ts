@@ -1,0 +1,52 @@
+/** 读取日志时的说明，中文。 */
+import type { Notes } from './notes-en.ts';
+
+export const notesZh: Notes = {
+  counted: ({ fault, times, first }) => `${fault}：共 ${times} 次（首次：${first}）。`,
+  gaps: ({ metric, times, first }) => `${metric} 有 ${times} 次不是有限的数（曲线中为缺口；首次：${first}）。`,
+
+  rowNoObject: () => '有的行不是带名称的对象，已略去',
+  rowNoStep: () => '有的行没有不小于 0 的步数，已略去',
+  nameTooLong: ({ characters }) => `有的名称超过 ${characters} 个字符，连同其值已略去`,
+  textTooLong: ({ characters }) => `有的文本超过 ${characters} 个字符，已略去`,
+  numberAsText: () => '有的数写成了文本，已按数读取',
+  noValue: () => '有的值既不是数也不是文本，已略去',
+  stepsGoBack: () => '步数倒退（是否为续训？）；图表与统计按步数排序',
+  progressOnly: () => '有的行只记录进度，没有指标',
+  lineNoObject: () => '有的行不是 JSON 对象，已略去',
+
+  row: ({ history, row }) => `${history} 第 ${row} 行`,
+  line: ({ line }) => `第 ${line} 行`,
+  back: ({ history, from, to }) => `${history}，从 ${from} 到 ${to}`,
+  trainRows: () => '训练行',
+  validationRows: () => '验证行',
+
+  notice: ({ step, text }) => `第 ${step} 步：${text}`,
+  severalMethods: ({ methods }) => `一个日志中有多种方法的行（${methods}）；全部读取。`,
+  severalTrainers: () => '一个文件中同时有 LLaMA-Factory 与 ms-swift 的行；全部读取。',
+  columnTwice: ({ name }) => `列“${name}”出现了两次；同名的以最后一列为准。`,
+  rangesLeftOut: ({ columns }) => `略去了 ${columns} 列分组训练的最小值与最大值。`,
+  openQuote: ({ line }) => `从第 ${line} 行开始的带引号单元格没有结束；显示其前的内容。`,
+  logsPassedOver: ({ logs }) => `文件夹中还有这次训练的其他日志，没有读取：${logs}。`,
+  lineBreaksOff: ({ line, reason }) => `日志在第 ${line} 行中断：${reason}。显示其前的内容。`,
+  jsonBreaksOff: ({ line, byte, reason }) => `JSON 在第 ${line} 行、第 ${byte} 字节处中断：${reason}。显示其前的内容。`,
+
+  endsBeforeValue: () => '此处应有一个值，但文本已结束',
+  endsInObject: () => '文本在一个对象之内结束',
+  endsAfterKey: () => '文本在一个键之后结束',
+  endsInList: () => '文本在一个列表之内结束',
+  endsInString: () => '文本在一个字符串之内结束',
+  stringNeverEnds: () => '从此处开始的字符串没有结束',
+  endsInValue: () => '文本在一个值之内结束',
+  tooDeep: ({ levels }) => `嵌套超过 ${levels} 层`,
+  noKey: () => '此处应为双引号中的键',
+  noColon: () => '键之后应为冒号',
+  noCommaInObject: () => '此处应为逗号或 }',
+  noCommaInList: () => '此处应为逗号或 ]',
+  controlCharacter: () => '字符串中有控制字符',
+  noHexDigits: () => '\\u 之后应为四位十六进制数字',
+  unknownEscape: () => '字符串中有未知的转义',
+  noJsonValue: () => '此处不是 JSON 的值',
+  cutNumber: () => '从此处开始的数被截断或有误',
+  textAfterEnd: () => 'JSON 的值结束之后还有文本',
+};
