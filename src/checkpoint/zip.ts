@@ -10,6 +10,7 @@ export interface ZipEntry {
 
 /** Without ZIP64, which fflate does not write. */
 const MAX_ZIP_BYTES = 2 ** 32 - 2 ** 20;
+const MAX_ZIP_ENTRIES = 65_534;
 const CHUNK_BYTES = 8 * 2 ** 20;
 /** Weights and images hardly shrink: storing them is faster and lets them be streamed. */
 const STORED = /\.(?:safetensors|png|jpe?g|webp|zip|bin)$/i;
@@ -17,7 +18,7 @@ const STORED = /\.(?:safetensors|png|jpe?g|webp|zip|bin)$/i;
 /**
  * Zips files in the order given.
  * @param modified time stamp of all entries
- * @throws LorikeetError "file-too-large" beyond 4 GB
+ * @throws LorikeetError "file-too-large" beyond 4 GB or 65,534 files
  */
 export async function zipFiles(entries: readonly ZipEntry[], modified = new Date()): Promise<Blob> {
   const blobs = entries.map(({ path, data }) => {
@@ -26,6 +27,9 @@ export async function zipFiles(entries: readonly ZipEntry[], modified = new Date
     return data instanceof Blob ? data : new Blob([data]);
   });
   invariant(new Set(entries.map(({ path }) => path)).size === entries.length, 'two entries have the same path');
+  if (entries.length > MAX_ZIP_ENTRIES) {
+    throw new LorikeetError('file-too-large', `There are ${entries.length} files; a ZIP holds at most ${MAX_ZIP_ENTRIES}.`, 'Download the checkpoints one by one.');
+  }
   const total = blobs.reduce((sum, blob) => sum + blob.size, 0);
   if (total > MAX_ZIP_BYTES) {
     throw new LorikeetError('file-too-large', `The files have ${total} bytes together; a ZIP holds at most ${MAX_ZIP_BYTES}.`, 'Download the checkpoints one by one.');

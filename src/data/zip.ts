@@ -14,11 +14,13 @@ export interface ZipLimits {
   entries: number;
   /** Bytes of all unpacked files together. */
   totalBytes: number;
+  /** Bytes of those among them that have to be inflated: they lie in memory. */
+  inflatedBytes: number;
   /** Unpacked over packed size of one file. */
   ratio: number;
 }
 
-export const ZIP_LIMITS: ZipLimits = { entries: 200_000, totalBytes: 4 * 2 ** 30, ratio: 200 };
+export const ZIP_LIMITS: ZipLimits = { entries: 200_000, totalBytes: 4 * 2 ** 30, inflatedBytes: 4 * 2 ** 30, ratio: 200 };
 
 export interface ZipContents {
   /** The wanted files, under "<archive path>/<entry path>". */
@@ -55,6 +57,7 @@ export async function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS,
   const files: PathFile[] = [];
   const ignored: string[] = [];
   let total = 0;
+  let inflated = 0;
   for (const entry of entries) {
     const path = safePath(entry.name, archive);
     if (path === '' || entry.name.endsWith('/') || fileKind(path) === 'clutter') continue;
@@ -64,8 +67,9 @@ export async function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS,
     }
     if (entry.encrypted) throw fault(archive, `${path} is encrypted`, 'Make the archive without a password.');
     total += entry.unpacked;
-    if (total > limits.totalBytes) {
-      throw fault(archive, `its files have more than ${Math.round(limits.totalBytes / 2 ** 20)} MiB together`, 'Unpack it and drop the folder instead.');
+    if (entry.method !== STORED) inflated += entry.unpacked;
+    for (const [bytes, limit] of [[total, limits.totalBytes], [inflated, limits.inflatedBytes]]) {
+      if (bytes > limit) throw fault(archive, `its files have more than ${Math.round(limit / 2 ** 20)} MiB together`, 'Unpack it and drop the folder instead.');
     }
     files.push({ path: `${archive.path}/${path}`, file: await readEntry(archive, entry, path, limits) });
   }

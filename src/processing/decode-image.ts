@@ -1,15 +1,13 @@
 /** Encoded image files -> 8-bit RGB, within limits that are checked before anything is decoded. */
 import { LorikeetError } from '../protocol/errors.ts';
 import { decodePng } from './decode-png.ts';
-import { type ImageHeader, MIME_TYPES, readImageHeader } from './image-header.ts';
+import { type ImageHeader, MAX_IMAGE_PIXELS, MIME_TYPES, readImageHeader } from './image-header.ts';
 import type { RgbImage } from './resample.ts';
 import type { ImageSize } from './smart-resize.ts';
 import { jpegWithoutExif } from './strip-orientation.ts';
 
 /** Larger files are refused. */
 export const MAX_IMAGE_BYTES = 256 * 2 ** 20;
-/** Height × width of the largest image that is decoded. */
-export const MAX_IMAGE_PIXELS = 64 * 2 ** 20;
 const MAX_EDGE = 65535;
 /** Enough for every format's header but JPEGs with very long metadata. */
 const HEADER_BYTES = 65536;

@@ -1,6 +1,9 @@
 /** Type and size of an encoded image from its first bytes, without decoding it. */
 import type { ImageSize } from './smart-resize.ts';
 
+/** Height × width of the largest image that is decoded or shown. */
+export const MAX_IMAGE_PIXELS = 64 * 2 ** 20;
+
 export type ImageType = 'png' | 'jpeg' | 'webp' | 'gif' | 'bmp' | 'avif';
 
 export interface ImageHeader {

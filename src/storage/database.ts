@@ -61,6 +61,14 @@ export async function readEntries<T>(range: IDBKeyRange): Promise<[RecordKey, T]
   });
 }
 
+/** Goes through the records of a range, in key order, with one of them in memory at a time. */
+export async function* walk<T>(range: IDBKeyRange): AsyncGenerator<[RecordKey, T]> {
+  for (const key of await readKeys(range)) {
+    const value = await read<T>(key);
+    if (value !== undefined) yield [key, value];
+  }
+}
+
 async function inStore<T>(mode: IDBTransactionMode, use: (store: IDBObjectStore) => Promise<T>): Promise<T> {
   try {
     return await records(mode, use);

@@ -1,32 +1,35 @@
-/** training_log.json and val_predictions.jsonl of an exported run, checked row by row before they become a stored run's. */
+/** training_log.json of an exported run, checked row by row before it becomes a stored run's. */
 import * as v from 'valibot';
-import { parseStrictJson, parseStrictObject } from '../checkpoint/strict-json.ts';
-import { LorikeetError } from '../protocol/errors.ts';
+import { parseStrictObject } from '../checkpoint/strict-json.ts';
 import type { TrainingLog } from '../protocol/log.ts';
+import { checked, columnName, MAX_ROWS, shortText } from './exported-rows.ts';
 
-const MAX_ROWS = 1_000_000;
-const ADVICE = 'Export the run again: this file is not one that Lorikeet wrote.';
-
-const text = v.pipe(v.string(), v.maxLength(2000));
-const scalar = v.nullable(v.union([v.number(), text]));
-const step = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
-/** JSON has no NaN: a metric that was not a number comes back as null. */
-const row = v.pipe(v.record(v.pipe(v.string(), v.maxLength(200)), scalar), v.check((fields) => Number.isSafeInteger(fields.step), 'has no whole number as its step'));
+const scalar = v.nullable(v.union([v.number(), shortText]));
+/** JSON has no NaN: a metric of a row that was not a number was written as null. */
+const cell = v.pipe(scalar, v.transform((value) => value ?? Number.NaN));
+const row = v.pipe(v.record(columnName, cell), v.check((fields) => Number.isSafeInteger(fields.step), 'has no whole number as its step'));
 const rows = v.pipe(v.array(row), v.maxLength(MAX_ROWS));
 
+/** Besides these five, the other figures of that validation. */
+const best = v.pipe(
+  v.record(columnName, v.union([v.number(), shortText])),
+  v.check(({ step, epoch, value }) => Number.isSafeInteger(step) && typeof epoch === 'number' && typeof value === 'number', 'lacks a whole step, an epoch or a value'),
+  v.check(({ metric, path }) => typeof metric === 'string' && typeof path === 'string', 'lacks a metric or a path'),
+);
+
 const logSchema = v.object({
-  config: v.record(v.pipe(v.string(), v.maxLength(200)), v.unknown()),
+  config: v.record(columnName, v.unknown()),
   train_history: rows,
   val_history: rows,
-  best_checkpoint: v.nullable(v.object({ step, epoch: v.number(), metric: text, value: v.number(), path: text })),
-  final_metrics: v.record(v.pipe(v.string(), v.maxLength(200)), scalar),
+  best_checkpoint: v.nullable(best),
+  final_metrics: v.record(columnName, scalar),
   environment: v.object({
-    lorikeet_version: text,
-    user_agent: text,
-    adapter: text,
-    features: v.array(text),
+    lorikeet_version: shortText,
+    user_agent: shortText,
+    adapter: shortText,
+    features: v.array(shortText),
     mixed_precision: v.picklist(['no', 'f16']),
-    quantization: text,
+    quantization: shortText,
   }),
   notices: v.array(
     v.object({
@@ -35,38 +38,15 @@ const logSchema = v.object({
       message: v.string(),
       key: v.optional(v.string()),
       values: v.optional(v.record(v.string(), v.union([v.string(), v.number()]))),
-      time: text,
+      time: shortText,
     }),
   ),
 });
-
-const predictionSchema = v.object({ step, index: step, id: text, prompt: v.string(), truth: v.string(), answer: v.string() });
-
-/** One generated answer of a validation. */
-export type Prediction = v.InferOutput<typeof predictionSchema>;
 
 /**
  * Reads a log that Lorikeet exported.
  * @throws LorikeetError "file-corrupt" naming the place
  */
 export function parseExportedLog(content: string, file: string): TrainingLog {
-  return check(logSchema, parseStrictObject(content, file), file) as TrainingLog;
-}
-
-/**
- * Reads val_predictions.jsonl.
- * @throws LorikeetError "file-corrupt" naming the line
- */
-export function parsePredictions(content: string, file: string): Prediction[] {
-  const lines = content.split('\n').filter((line) => line !== '');
-  if (lines.length > MAX_ROWS) throw new LorikeetError('file-too-large', `${file} has ${lines.length} lines; at most ${MAX_ROWS} are read.`, ADVICE, { file });
-  return lines.map((line, i) => check(predictionSchema, parseStrictJson(line, `${file}, line ${i + 1}`), file, i + 1));
-}
-
-function check<Schema extends v.GenericSchema>(schema: Schema, value: unknown, file: string, line?: number): v.InferOutput<Schema> {
-  const result = v.safeParse(schema, value);
-  if (result.success) return result.output;
-  const [issue] = result.issues;
-  const field = v.getDotPath(issue) ?? '';
-  throw new LorikeetError('file-corrupt', `${file}${field && `, ${field}`}: ${issue.message}`, ADVICE, { file, field, line });
+  return checked(logSchema, parseStrictObject(content, file), file) as TrainingLog;
 }

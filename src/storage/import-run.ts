@@ -1,29 +1,25 @@
 /** Takes an exported run back: every file is checked before the first is kept, and the run appears whole or not at all. */
-import { parseStrictObject } from '../checkpoint/strict-json.ts';
-import { SafetensorsFile } from '../checkpoint/safetensors.ts';
-import { readZip, ZIP_LIMITS } from '../data/zip.ts';
-import { extractBoxes } from '../objectives/detection.ts';
-import { LorikeetError } from '../protocol/errors.ts';
 import type { TrainingLog } from '../protocol/log.ts';
 import type { AnswerPreview, PathFile } from '../protocol/messages.ts';
 import type { RecordKey } from './database.ts';
 import { commit, read, storageError } from './database.ts';
-import { parseExportedLog, parsePredictions } from './exported-log.ts';
-import type { Prediction } from './exported-log.ts';
-import { sha256 } from './fingerprint.ts';
+import { parseAnswers, parsePredictions, predictionLines, previewOf, previewsOf } from './exported-answers.ts';
+import { parseCompletions } from './exported-completions.ts';
+import { imageOf } from './exported-images.ts';
+import { parseExportedLog } from './exported-log.ts';
+import { corrupt } from './exported-rows.ts';
+import { lockRun } from './locks.ts';
 import type { DirectoryRecord, LogEntry, RunHead, RunRecord } from './records.ts';
-import { keyOf, rangeOf } from './records.ts';
-import { MANIFEST_FILE, parseManifest } from './run-manifest.ts';
+import { everythingOf, keyOf, RESUME_DIRECTORY } from './records.ts';
+import { RunArchive } from './run-archive.ts';
+import { parseManifest } from './run-manifest.ts';
 import type { RunManifest } from './run-manifest.ts';
+import { ANSWERS_FILE, LOG_FILE, MANIFEST_FILE, partOf, PREDICTIONS_FILE } from './run-paths.ts';
+import type { RunPart } from './run-paths.ts';
 import { hasDataset } from './sources.ts';
 
-const LOG_FILE = 'training_log.json';
-const PREDICTIONS_FILE = 'val_predictions.jsonl';
-const MAX_TEXT_BYTES = 256 * 2 ** 20;
-const LIMITS = { ...ZIP_LIMITS, entries: 10_000 };
-const ADVICE = 'Export the run again, or copy the archive anew: it seems damaged.';
-/** What belongs to a run; sampled completions stay in the archive, because their images are not part of it. */
-const RUN_FILE = /(?:^|\/)(?:lorikeet_run\.json|training_log\.json|val_predictions\.jsonl|(?:best|final|start|checkpoint-(?:samples-)?\d+)\/[^/]+)$/;
+type Entry = [RecordKey, unknown];
+type Part = RunPart & { path: string };
 
 /**
  * Stores the run of an exported ZIP. A run of the same id is left alone: the new one gets an id of its own.
@@ -31,81 +27,78 @@ const RUN_FILE = /(?:^|\/)(?:lorikeet_run\.json|training_log\.json|val_predictio
  * @throws LorikeetError "file-missing", "file-corrupt", "file-too-large", "config" naming the file; "storage-full", "storage-failed"
  */
 export async function importRun(archive: PathFile): Promise<{ id: string; name: string }> {
-  const files = await openArchive(archive);
-  const manifest = parseManifest(await readText(files, MANIFEST_FILE));
-  const log = parseExportedLog(await readText(files, LOG_FILE), LOG_FILE);
-  const predictions = files.has(PREDICTIONS_FILE) ? parsePredictions(await readText(files, PREDICTIONS_FILE), PREDICTIONS_FILE) : [];
+  const files = await RunArchive.open(archive);
+  const manifest = parseManifest(await files.text(MANIFEST_FILE));
   for (const [name, directory] of Object.entries(manifest.directories)) {
-    for (const { path, size, sha256: hash } of directory.files) await checkFile(files, `${name}/${path}`, size, hash);
+    for (const file of directory.files) await files.check({ ...file, path: `${name}/${file.path}` });
   }
+  for (const file of manifest.files ?? []) await files.check(file);
+  const log = parseExportedLog(await files.text(LOG_FILE), LOG_FILE);
+  const parts = partsOf(manifest, files);
+  const predictions = parts.some(({ kind }) => kind === 'predictions') ? parsePredictions(await files.text(PREDICTIONS_FILE), PREDICTIONS_FILE) : new Map<number, never[]>();
+  const answers = manifest.files ? await readAnswers(parts, files) : previewsOf(predictions);
+  // Read again when they are stored: all steps together may be more than the memory holds.
+  for (const part of parts) if (part.kind === 'completions') await readCompletions(part, files);
+
   const run = await recordOf(manifest, log);
+  const release = await lockRun(run.id);
   try {
-    const directories: Record<string, DirectoryRecord> = {};
-    for (const [i, [name, { step, saved_at, files: listed }]] of Object.entries(manifest.directories).entries()) {
-      const token = `import-${i}-${step}`;
-      for (const { path } of listed) await commit({ put: [[keyOf.file(run.id, token, path), new Blob([await fileOf(files, `${name}/${path}`).arrayBuffer()])]] });
-      directories[name] = { token, step, savedAt: saved_at, files: listed };
+    // What an import that was cut off may have left behind.
+    await commit({ remove: everythingOf(run.id) });
+    for (const part of parts) {
+      if (part.kind === 'completions') await commit({ put: [[keyOf.completions(run.id, part.step), await readCompletions(part, files)]] });
+      if (part.kind === 'sample') await commit({ put: [[keyOf.sampleImage(run.id, part.index), imageOf(await files.bytes(part.path), part.type)]] });
     }
-    await commit({ put: recordsOf(run, headOf(manifest, log, directories), log, predictions) });
+    for (const [step, lines] of predictions) await commit({ put: [[keyOf.predictions(run.id, step), predictionLines(lines)]] });
+    const directories = await storeDirectories(run.id, manifest, files);
+    await commit({ put: recordsOf(run, headOf(manifest, log, directories), log, answers) });
   } catch (error) {
-    await commit({ remove: [rangeOf.files(run.id)] }).catch(() => undefined);
+    await commit({ remove: everythingOf(run.id) }).catch(() => undefined);
     throw storageError(error);
+  } finally {
+    await release();
   }
   return { id: run.id, name: run.name };
 }
 
-/** The run's files by path inside its folder; a folder round everything is dropped. */
-async function openArchive(archive: PathFile): Promise<Map<string, Blob>> {
-  const found = await readZip(archive, LIMITS, (path) => RUN_FILE.test(path)).catch((error: unknown) => {
-    const known = LorikeetError.from(error);
-    throw new LorikeetError('file-corrupt', known.message, ADVICE, known.place, { cause: error });
+/** What there is beside the directories; an older format does not say so itself. */
+function partsOf({ files }: RunManifest, archive: RunArchive): Part[] {
+  const paths = files?.map(({ path }) => path) ?? [LOG_FILE, PREDICTIONS_FILE].filter((path) => archive.has(path));
+  return paths.flatMap((path) => {
+    const part = partOf(path);
+    return part ? [{ ...part, path }] : [];
   });
-  const paths = found.files.map(({ path, file }) => ({ path: path.slice(archive.path.length + 1), file }));
-  const manifest = paths.filter(({ path }) => path.endsWith(MANIFEST_FILE)).sort((a, b) => a.path.length - b.path.length)[0];
-  if (!manifest) {
-    throw new LorikeetError(
-      'file-missing',
-      `${archive.path} holds no ${MANIFEST_FILE}: it is not an exported run.`,
-      'Choose a ZIP that the page offered as the whole run.',
-      { file: archive.path },
-    );
-  }
-  const folder = manifest.path.slice(0, -MANIFEST_FILE.length);
-  const files = new Map<string, Blob>();
-  for (const { path, file } of paths) {
-    if (!path.startsWith(folder)) continue;
-    const inside = path.slice(folder.length);
-    if (files.has(inside)) throw new LorikeetError('file-corrupt', `${archive.path} holds ${inside} twice.`, ADVICE, { file: inside });
-    files.set(inside, file);
-  }
-  return files;
 }
 
-function fileOf(files: ReadonlyMap<string, Blob>, path: string): Blob {
-  const file = files.get(path);
-  if (!file) throw new LorikeetError('file-missing', `The archive lacks ${path}.`, ADVICE, { file: path });
-  return file;
+async function readCompletions({ path, step }: Part & { kind: 'completions' }, files: RunArchive) {
+  return parseCompletions(await files.text(path), path, step);
 }
 
-async function readText(files: ReadonlyMap<string, Blob>, path: string): Promise<string> {
-  const file = fileOf(files, path);
-  if (file.size > MAX_TEXT_BYTES) throw new LorikeetError('file-too-large', `${path} has ${file.size} bytes; at most ${MAX_TEXT_BYTES} are read.`, ADVICE, { file: path });
-  return file.text();
-}
-
-/** Size, checksum, and what the kind of file promises. */
-async function checkFile(files: ReadonlyMap<string, Blob>, path: string, size: number, hash: string): Promise<void> {
-  const file = fileOf(files, path);
-  if (file.size !== size) throw new LorikeetError('file-corrupt', `${path} has ${file.size} bytes, expected ${size}.`, ADVICE, { file: path });
-  if (path.endsWith('.safetensors')) await SafetensorsFile.open(file, path);
-  if (path.endsWith('.json')) parseStrictObject(await readText(files, path), path);
-  if ((await sha256(new Uint8Array(await file.arrayBuffer()))) !== hash) {
-    throw new LorikeetError('file-corrupt', `${path} is not what was exported: its checksum differs.`, ADVICE, { file: path });
+/** The last validation's answers with their pictures. */
+async function readAnswers(parts: readonly Part[], files: RunArchive): Promise<AnswerPreview[]> {
+  if (!parts.some(({ kind }) => kind === 'answers')) return [];
+  const images = new Map(parts.flatMap((part) => (part.kind === 'answer' ? [[part.path, part] as const] : [])));
+  const answers: AnswerPreview[] = [];
+  for (const { line, row } of parseAnswers(await files.text(ANSWERS_FILE), ANSWERS_FILE)) {
+    const image = row.image === null ? null : images.get(row.image);
+    if (image === undefined || (image !== null && image.index !== row.index)) throw corrupt('is no picture of this answer', ANSWERS_FILE, 'image', line);
+    answers.push(previewOf(row, image && imageOf(await files.bytes(image.path), image.type)));
   }
+  return answers;
+}
+
+async function storeDirectories(id: string, manifest: RunManifest, files: RunArchive): Promise<Record<string, DirectoryRecord>> {
+  const directories: Record<string, DirectoryRecord> = {};
+  for (const [i, [name, { step, saved_at, rolling, files: listed }]] of Object.entries(manifest.directories).entries()) {
+    const token = `import-${i}-${step}`;
+    for (const { path } of listed) await commit({ put: [[keyOf.file(id, token, path), new Blob([await files.bytes(`${name}/${path}`)])]] });
+    directories[rolling ? RESUME_DIRECTORY : name] = { token, step, savedAt: saved_at, files: listed };
+  }
+  return directories;
 }
 
 async function recordOf(manifest: RunManifest, log: TrainingLog): Promise<RunRecord> {
-  const { dataset } = manifest;
+  const { dataset, labels } = manifest;
   const taken = (await read(keyOf.run(manifest.id))) !== undefined;
   return {
     id: taken ? `${manifest.id}-${crypto.randomUUID().slice(0, 8)}` : manifest.id,
@@ -119,7 +112,7 @@ async function recordOf(manifest: RunManifest, log: TrainingLog): Promise<RunRec
     environment: log.environment,
     totalSteps: manifest.total_steps,
     deletedAt: null,
-    labels: manifest.labels,
+    ...((labels.tags.length > 0 || labels.notes !== '') && { labels }),
   };
 }
 
@@ -137,36 +130,16 @@ function headOf(manifest: RunManifest, log: TrainingLog, directories: Record<str
 }
 
 /** Everything that makes the run appear, for one transaction. */
-function recordsOf(run: RunRecord, head: RunHead, log: TrainingLog, predictions: readonly Prediction[]): [RecordKey, unknown][] {
+function recordsOf(run: RunRecord, head: RunHead, log: TrainingLog, answers: readonly AnswerPreview[]): Entry[] {
   const entries: LogEntry[] = [
     ...log.train_history.map((row) => ({ kind: 'train' as const, row })),
     ...log.val_history.map((row) => ({ kind: 'val' as const, row })),
     ...log.notices.map((row) => ({ kind: 'notice' as const, row })),
   ];
-  const steps = new Map<number, Prediction[]>();
-  for (const prediction of predictions) steps.set(prediction.step, [...(steps.get(prediction.step) ?? []), prediction]);
-  const last = steps.get(Math.max(...steps.keys())) ?? [];
-  const first = new Map((steps.get(0) ?? []).map((prediction) => [prediction.index, prediction.answer]));
   return [
     [keyOf.run(run.id), run],
     [keyOf.head(run.id), head],
-    ...(entries.length > 0 ? [[keyOf.rows(run.id, 0), entries] as [RecordKey, unknown]] : []),
-    ...[...steps].map(([step, lines]): [RecordKey, unknown] => [keyOf.predictions(run.id, step), lines.map((line) => `${JSON.stringify(line)}\n`).join('')]),
-    ...(last.length > 0 ? [[keyOf.answers(run.id), last.map((line) => previewOf(line, first.get(line.index)))] as [RecordKey, unknown]] : []),
+    ...(entries.length > 0 ? [[keyOf.rows(run.id, 0), entries] as Entry] : []),
+    ...(answers.length > 0 ? [[keyOf.answers(run.id), answers] as Entry] : []),
   ];
-}
-
-/** An answer without its picture, which stays with the dataset. */
-function previewOf({ index, id, prompt, truth, answer }: Prediction, before: string | undefined): AnswerPreview {
-  return {
-    index,
-    id,
-    prompt,
-    truth,
-    answer,
-    truthBoxes: extractBoxes(truth),
-    answerBoxes: extractBoxes(answer),
-    before: before === undefined ? null : { answer: before, boxes: extractBoxes(before) },
-    image: null,
-  };
 }

@@ -89,6 +89,12 @@ export const rangeOf = {
   sampleImages: (id: string) => keysUnder('sample-image', id),
 };
 
+/** All keys of a run. */
+export function everythingOf(id: string): (RecordKey | IDBKeyRange)[] {
+  const ranges = [rangeOf.rows(id), rangeOf.files(id), rangeOf.predictions(id), rangeOf.completions(id), rangeOf.sampleImages(id)];
+  return [keyOf.run(id), keyOf.head(id), keyOf.answers(id), ...ranges];
+}
+
 /** True for directories that hold exact-resume state. */
 export function isCheckpoint(directory: string): boolean {
   return directory === RESUME_DIRECTORY || /^checkpoint-(samples-)?\d+$/.test(directory);

@@ -6,11 +6,10 @@ import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { RunStatus } from '../protocol/messages.ts';
 import { cleanLabels } from './labels.ts';
-import type { DirectoryRecord, RunHead, RunLabels, RunRecord } from './records.ts';
+import type { DirectoryRecord, RunHead, RunLabels, RunRecord, StoredFile } from './records.ts';
 import { RESUME_DIRECTORY } from './records.ts';
+import { DIRECTORY_NAME, LOG_FILE, MANIFEST_FILE, partOf, PLAIN_NAME } from './run-paths.ts';
 import type { DatasetReference, ModelReference } from './sources.ts';
-
-export const MANIFEST_FILE = 'lorikeet_run.json';
 
 const ADVICE = 'Export the run again; an archive that was edited or put together by hand cannot be taken back.';
 const STATUSES = ['preparing', 'running', 'validating', 'paused', 'stopped', 'finished', 'failed', 'interrupted'] as const satisfies readonly RunStatus[];
@@ -20,9 +19,10 @@ const count = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const hash = v.pipe(v.string(), v.regex(/^[0-9a-f]{64}$/, 'must be a SHA-256 in hexadecimal digits'));
 const time = v.pipe(text(40), v.check((value) => Number.isFinite(Date.parse(value)), 'must be a time (ISO 8601)'));
 const keptFile = v.object({ path: text(1000), size: count });
+const partFile = v.object({ path: v.pipe(v.string(), v.check((path) => partOf(path) !== null, 'is no file of a run')), size: count, sha256: hash });
+const directoryFile = v.object({ path: v.pipe(v.string(), v.regex(PLAIN_NAME, 'must be a plain file name')), size: count, sha256: hash });
 
-const manifestSchema = v.object({
-  format: v.literal(1),
+const fields = {
   id: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'must be a run id')),
   name: text(200),
   created_at: time,
@@ -40,38 +40,58 @@ const manifestSchema = v.object({
   tags: v.array(v.string()),
   notes: v.string(),
   directories: v.record(
-    v.pipe(v.string(), v.regex(/^(?:best|final|start|checkpoint-(?:samples-)?\d{1,12})$/, 'is no directory of a run')),
+    v.pipe(v.string(), v.regex(DIRECTORY_NAME, 'is no directory of a run')),
     v.object({
       step: count,
       saved_at: time,
-      files: v.pipe(v.array(v.object({ path: v.pipe(v.string(), v.regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, 'must be a plain file name')), size: count, sha256: hash })), v.maxLength(100)),
+      /** The state that every save replaces, not a checkpoint of its own. */
+      rolling: v.optional(v.boolean()),
+      files: v.pipe(v.array(directoryFile), v.maxLength(100)),
     }),
   ),
-});
+};
 
-type Manifest = v.InferOutput<typeof manifestSchema>;
+const manifestSchema = v.variant('format', [
+  /** Listed the files of directories only; answers came without pictures, sampled answers not at all. */
+  v.object({ format: v.literal(1), ...fields }),
+  v.object({ format: v.literal(2), ...fields, /** All else that an import reads. */ files: v.pipe(v.array(partFile), v.maxLength(65_534)) }),
+]);
+
+type Manifest = Extract<v.InferOutput<typeof manifestSchema>, { format: 2 }>;
 
 /** A manifest that was read and believed. */
-export interface RunManifest extends Omit<Manifest, 'tags' | 'notes' | 'model' | 'dataset'> {
+export interface RunManifest extends Omit<Manifest, 'format' | 'files' | 'tags' | 'notes' | 'model' | 'dataset'> {
+  /** Files beside the directories; null where the format does not list them. */
+  files: StoredFile[] | null;
   config: TrainingConfig;
   model: ModelReference;
   dataset: DatasetReference;
   labels: RunLabels;
 }
 
+/** A directory as files show it. */
+export interface ShownDirectory extends DirectoryRecord {
+  name: string;
+  rolling: boolean;
+}
+
 /** The directories that files show: the rolling resume state appears as the checkpoint of its step. */
-export function shownDirectories(head: RunHead): [name: string, directory: DirectoryRecord][] {
-  return Object.entries(head.directories).flatMap(([name, directory]): [string, DirectoryRecord][] => {
-    const shown = name === RESUME_DIRECTORY ? `checkpoint-${directory.step}` : name;
-    return shown !== name && Object.hasOwn(head.directories, shown) ? [] : [[shown, directory]];
+export function shownDirectories(head: RunHead): ShownDirectory[] {
+  return Object.entries(head.directories).flatMap(([name, directory]): ShownDirectory[] => {
+    if (name !== RESUME_DIRECTORY) return [{ ...directory, name, rolling: false }];
+    const shown = `checkpoint-${directory.step}`;
+    return Object.hasOwn(head.directories, shown) ? [] : [{ ...directory, name: shown, rolling: true }];
   });
 }
 
-/** The manifest of a stored run, to be written as JSON. A folder's handle stays behind: it opens nothing elsewhere. */
-export function manifestOf(run: RunRecord, head: RunHead): Manifest & { config: TrainingConfig } {
+/**
+ * The manifest of a stored run, to be written as JSON. A folder's handle stays behind: it opens nothing elsewhere.
+ * @param files what the export holds beside the directories
+ */
+export function manifestOf(run: RunRecord, head: RunHead, files: StoredFile[]): Manifest & { config: TrainingConfig } {
   const { model, dataset } = run;
   return {
-    format: 1,
+    format: 2,
     id: run.id,
     name: run.name,
     created_at: run.createdAt,
@@ -86,7 +106,8 @@ export function manifestOf(run: RunRecord, head: RunHead): Manifest & { config: 
     tags: run.labels?.tags ?? [],
     notes: run.labels?.notes ?? '',
     config: run.config,
-    directories: Object.fromEntries(shownDirectories(head).map(([name, { step, savedAt, files }]) => [name, { step, saved_at: savedAt, files }])),
+    directories: Object.fromEntries(shownDirectories(head).map(({ name, step, savedAt, rolling, files }) => [name, { step, saved_at: savedAt, ...(rolling && { rolling }), files }])),
+    files,
   };
 }
 
@@ -99,15 +120,40 @@ export function parseManifest(content: string): RunManifest {
   const result = v.safeParse(manifestSchema, parsed);
   if (!result.success) {
     const [issue] = result.issues;
-    const field = v.getDotPath(issue) ?? '';
-    throw new LorikeetError('file-corrupt', `${MANIFEST_FILE}${field && `, ${field}`}: ${issue.message}`, ADVICE, { file: MANIFEST_FILE, field });
+    throw fault(v.getDotPath(issue) ?? '', issue.message);
   }
   const { tags, notes, model, dataset, ...rest } = result.output;
+  const files = 'files' in rest ? rest.files : null;
+  checkDirectories(rest.directories);
+  if (files) checkFiles(files);
   return {
     ...rest,
+    files,
     config: parseTrainingConfig((parsed as { config?: unknown }).config),
     model: model.kind === 'demo' ? model : { ...model, handle: null },
     dataset: dataset.kind === 'demo' ? dataset : { ...dataset, kept: false },
     labels: cleanLabels({ tags, notes }),
   };
+}
+
+function fault(field: string, what: string): LorikeetError {
+  return new LorikeetError('file-corrupt', `${MANIFEST_FILE}${field && `, ${field}`}: ${what}`, ADVICE, { file: MANIFEST_FILE, field });
+}
+
+/** The rolling state is one, and shows as the checkpoint of its step. */
+function checkDirectories(directories: Manifest['directories']): void {
+  const rolling = Object.entries(directories).filter(([, directory]) => directory.rolling);
+  const odd = rolling.find(([name, { step }], i) => i > 0 || name !== `checkpoint-${step}`);
+  if (odd) throw fault(`directories.${odd[0]}.rolling`, 'cannot be the rolling state');
+}
+
+/** Each part once: two pictures of one sample, or one step twice, cannot both be kept. */
+function checkFiles(files: readonly StoredFile[]): void {
+  const seen = new Set<string>();
+  for (const [i, { path }] of files.entries()) {
+    const part = path.replace(/\.[^.]*$/, '');
+    if (seen.has(part)) throw fault(`files.${i}.path`, `${part} is listed twice`);
+    seen.add(part);
+  }
+  if (!files.some(({ path }) => path === LOG_FILE)) throw fault('files', `${LOG_FILE} is not listed`);
 }

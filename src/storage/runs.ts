@@ -1,17 +1,14 @@
 /** The page's side of stored runs: list, read, rename, remove, take back. Needs no worker and no GPU. */
-import type { Method } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { TrainingLog } from '../protocol/log.ts';
-import { settingsInUse } from '../protocol/presets.ts';
 import { isUnderWay } from '../protocol/messages.ts';
 import type { AnswerPreview, CompletionGroup, PathFile, RunSummary } from '../protocol/messages.ts';
-import type { RecordKey } from './database.ts';
 import { commit, keysUnder, read, readAll, readEntries, readKeys } from './database.ts';
 import { lockedRuns, lockRun } from './locks.ts';
 import { cleanLabels } from './labels.ts';
 import type { LogEntry, RunHead, RunLabels, RunRecord } from './records.ts';
-import { buildLog, isCheckpoint, isResumable, keyOf, rangeOf, RESUME_DIRECTORY } from './records.ts';
-import { manifestOf, MANIFEST_FILE, shownDirectories } from './run-manifest.ts';
+import { buildLog, everythingOf, isCheckpoint, isResumable, keyOf, rangeOf, RESUME_DIRECTORY } from './records.ts';
+import { shownDirectories } from './run-manifest.ts';
 import type { DatasetReference, ModelReference } from './sources.ts';
 import { sweepDatasets } from './sources.ts';
 
@@ -38,38 +35,23 @@ export async function readLog(runId: string): Promise<TrainingLog> {
 const ATTEMPTS = 4;
 
 /**
- * The run's directory: log, settings, best, final, checkpoints and validation answers.
+ * A run with the files of its directories, under the names that files show.
+ * @param wanted which directories
  * @throws LorikeetError "file-missing" when there is no such run or a file has vanished
  */
-export async function readRunFiles(runId: string): Promise<PathFile[]> {
+export async function readDirectories(runId: string, wanted: (name: string) => boolean = () => true): Promise<{ run: RunRecord; head: RunHead; files: PathFile[] }> {
   for (let attempt = 1; ; attempt++) {
     const { run, head } = await readRun(runId);
-    const directories = await readDirectories(runId, head);
-    const lost = directories.find(({ file }) => !file);
-    if (lost && attempt < ATTEMPTS) continue;
-    if (lost) throw new LorikeetError('file-missing', `${lost.path} is missing from the browser's storage.`, 'Resume the run to write it again, or use an older download.', { file: lost.path });
-    const [log, predictions, completions] = await Promise.all([
-      readLog(runId),
-      readAll<string>(rangeOf.predictions(runId)),
-      readEntries<CompletionGroup[]>(rangeOf.completions(runId)),
-    ]);
-    return [
-      { path: MANIFEST_FILE, file: json(manifestOf(run, head)) },
-      { path: 'training_log.json', file: json(log) },
-      { path: `${configName(run.config.method)}_config.json`, file: json(settingsInUse(run.config)) },
-      ...(directories as PathFile[]),
-      ...(predictions.length > 0 ? [{ path: 'val_predictions.jsonl', file: new Blob(predictions, { type: 'application/jsonl' }) }] : []),
-      ...completions.map(([key, groups]) => ({
-        path: `completions/completions_${String(key[2]).padStart(5, '0')}.jsonl`,
-        file: new Blob(completionLines(groups), { type: 'application/jsonl' }),
-      })),
-    ];
+    const keys = shownDirectories(head)
+      .filter(({ name }) => wanted(name))
+      .flatMap(({ name, token, files }) => files.map(({ path }) => ({ path: `${name}/${path}`, key: keyOf.file(runId, token, path) })));
+    const found = await Promise.all(keys.map(async ({ path, key }) => ({ path, file: await read<Blob>(key) })));
+    const lost = found.find(({ file }) => !file);
+    if (!lost) return { run, head, files: found as PathFile[] };
+    if (attempt === ATTEMPTS) {
+      throw new LorikeetError('file-missing', `${lost.path} is missing from the browser's storage.`, 'Resume the run to write it again, or use an older download.', { file: lost.path });
+    }
   }
-}
-
-async function readDirectories(runId: string, head: RunHead): Promise<{ path: string; file: Blob | undefined }[]> {
-  const files = shownDirectories(head).flatMap(([name, { token, files }]) => files.map(({ path }) => ({ path: `${name}/${path}`, key: keyOf.file(runId, token, path) })));
-  return Promise.all(files.map(async ({ path, key }) => ({ path, file: await read<Blob>(key) })));
 }
 
 /**
@@ -77,13 +59,11 @@ async function readDirectories(runId: string, head: RunHead): Promise<{ path: st
  * @throws LorikeetError "file-missing" when there is none
  */
 export async function readRunDirectory(runId: string, directory: string): Promise<{ name: string; files: PathFile[] }> {
-  const { run, head } = await readRun(runId);
-  const found = (await readDirectories(runId, head)).filter(({ path }) => path.startsWith(`${directory}/`));
-  const files = found.flatMap(({ path, file }) => (file ? [{ path: path.slice(directory.length + 1), file }] : []));
-  if (files.length === 0 || files.length < found.length) {
+  const { run, files } = await readDirectories(runId, (name) => name === directory);
+  if (files.length === 0) {
     throw new LorikeetError('file-missing', `The run ${run.name} has no ${directory}.`, 'Choose another adapter of this run.', { file: directory });
   }
-  return { name: run.name, files };
+  return { name: run.name, files: files.map(({ path, file }) => ({ path: path.slice(directory.length + 1), file })) };
 }
 
 /** Directories of a run that hold an adapter: best, final, then the checkpoints, newest first. */
@@ -118,18 +98,6 @@ export async function readCompletions(runId: string, step: number): Promise<Comp
 /** Image of a training sample that completions refer to, if it was kept. */
 export async function readSampleImage(runId: string, sample: number): Promise<Blob | null> {
   return (await read<Blob>(keyOf.sampleImage(runId, sample))) ?? null;
-}
-
-/** The original's name of the settings file. */
-function configName(method: Method): string {
-  return method === 'grpo-trl' ? 'training' : method;
-}
-
-/** TRL's completions table, a line for each answer. */
-function completionLines(groups: readonly CompletionGroup[]): string[] {
-  return groups.flatMap(({ step, id, prompt, truth, completions }) =>
-    completions.map(({ text, rewards, reward, advantage, tokens, truncated }) => `${JSON.stringify({ step, id, prompt, completion: text, truth, ...rewards, reward, advantage, tokens, truncated })}\n`),
-  );
 }
 
 /** Lines of val_predictions.jsonl, one text per validation, in the order of steps. */
@@ -186,11 +154,7 @@ export async function emptyBin(milliseconds: number): Promise<string[]> {
   const [runs, locked] = await Promise.all([readAll<RunRecord>(rangeOf.runs()), lockedRuns()]);
   const limit = new Date(Date.now() - milliseconds).toISOString();
   const gone = runs.filter((run) => run.deletedAt !== null && run.deletedAt <= limit && !locked.has(run.id)).map((run) => run.id);
-  for (const id of gone) {
-    const ranges = [rangeOf.rows(id), rangeOf.files(id), rangeOf.predictions(id), rangeOf.completions(id), rangeOf.sampleImages(id)];
-    const keys: RecordKey[] = [keyOf.run(id), keyOf.head(id), keyOf.answers(id)];
-    await commit({ remove: [...keys, ...ranges] });
-  }
+  for (const id of gone) await commit({ remove: everythingOf(id) });
   const left = runs.filter((run) => !gone.includes(run.id));
   if (gone.length > 0) await sweepDatasets(new Set(left.flatMap(({ dataset }) => (dataset.kind === 'files' ? [dataset.fingerprint] : []))));
   return gone;
@@ -228,8 +192,4 @@ async function readRun(runId: string): Promise<{ run: RunRecord; head: RunHead }
 async function readHeads(): Promise<Map<string, RunHead>> {
   const entries = await readEntries<RunHead>(keysUnder('head'));
   return new Map(entries.map(([key, head]) => [String(key[1]), head]));
-}
-
-function json(value: unknown): Blob {
-  return new Blob([JSON.stringify(value, null, 2)], { type: 'application/json' });
 }

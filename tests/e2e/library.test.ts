@@ -1,6 +1,6 @@
 /** The library of runs and sweeps, with a fake trainer. */
 import { readFileSync } from 'node:fs';
-import { unzipSync } from 'fflate';
+import { unzipSync, zipSync } from 'fflate';
 import type { Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import { useFakePage } from './visit.ts';
@@ -19,6 +19,14 @@ async function prepare(page: Page, settings: Record<string, unknown>): Promise<v
   const buffer = Buffer.from(JSON.stringify({ max_steps: 6, eval_steps: 3, save_steps: 3, eval_on_start: false, ...settings }));
   await page.getByTestId('import-settings').setInputFiles({ name: 's.json', mimeType: 'application/json', buffer });
   await page.getByTestId('start').waitFor();
+}
+
+/** Waits until a part of the page shows a picture that the browser could read. */
+async function pictureShown(page: Page, part: string): Promise<void> {
+  const image = page.getByTestId(part).locator('img').first();
+  await image.scrollIntoViewIfNeeded();
+  await image.evaluate((element: HTMLImageElement) => element.decode());
+  expect(await image.evaluate((element: HTMLImageElement) => element.naturalWidth)).toBeGreaterThan(1);
 }
 
 const names = (page: Page) => page.getByTestId('run-open').allInnerTexts();
@@ -90,6 +98,39 @@ describe('the library of runs', () => {
       await page.getByTestId('run-open').click();
       await page.getByTestId('summary').waitFor();
       expect(await page.getByTestId('answers').locator('li').count()).toBeGreaterThan(0);
+      await pictureShown(page, 'answers');
+    });
+  });
+
+  it('takes sampled answers and their pictures back, and opens the same ZIP as a log', async () => {
+    await visit(4, async (page) => {
+      await prepare(page, { method: 'grpo', per_device_train_batch_size: 4, gradient_accumulation_steps: 1, num_generations: 4, max_steps: 4, eval_steps: 2 });
+      await page.getByTestId('start').click();
+      await page.locator('[data-testid="run"][data-status="finished"]').waitFor();
+      const shown = await page.getByTestId('completion-group').first().innerText();
+      await page.getByTestId('nav-runs').click();
+      await page.getByTestId('run-details').click();
+      const [file] = await Promise.all([page.waitForEvent('download'), page.getByTestId('run-export').click()]);
+      const bytes = readFileSync(await file.path());
+      const files = unzipSync(bytes);
+      expect(Object.keys(files)).toEqual(expect.arrayContaining(['completions/completions_00004.jsonl', 'pictures/answer-0.png']));
+      await page.getByTestId('run-delete').click();
+      await page.getByTestId('runs-empty').waitFor();
+
+      const sample = Object.keys(files).find((path) => path.startsWith('pictures/sample-')) ?? '';
+      const harmful = zipSync({ ...files, [sample]: new TextEncoder().encode('<svg xmlns="http://www.w3.org/2000/svg"/>') });
+      await page.getByTestId('import-run').setInputFiles({ name: 'harmful.zip', mimeType: 'application/zip', buffer: Buffer.from(harmful) });
+      await page.locator('[data-testid="error-box"][data-code="file-corrupt"]').getByText(sample).first().waitFor();
+      expect(await page.getByTestId('run-open').count()).toBe(0);
+      await page.getByTestId('import-run').setInputFiles({ name: 'run.zip', mimeType: 'application/zip', buffer: bytes });
+      await page.getByTestId('run-open').click();
+      await page.getByTestId('completions-step').getByText('step 4').waitFor();
+      expect(await page.getByTestId('completion-group').first().innerText()).toBe(shown);
+      for (const part of ['completions', 'answers']) await pictureShown(page, part);
+
+      await page.getByTestId('nav-runs').click();
+      await page.getByTestId('logs-files').setInputFiles({ name: 'as-log.zip', mimeType: 'application/zip', buffer: bytes });
+      await page.getByTestId('imported-row').getByText('as-log').waitFor();
     });
   });
 });

@@ -3,7 +3,8 @@ import { describe, expect, it } from 'vitest';
 import { parseTrainingConfig } from '../../src/protocol/config.ts';
 import { lockedRuns, lockRun } from '../../src/storage/locks.ts';
 import { RunWriter } from '../../src/storage/run-writer.ts';
-import { listRuns, readLog, readRunFiles } from '../../src/storage/runs.ts';
+import { readRunFiles } from '../../src/storage/export-run.ts';
+import { listRuns, readLog } from '../../src/storage/runs.ts';
 import { keepDataset, reopenDataset } from '../../src/storage/sources.ts';
 
 const id = (name: string) => `${name}-${performance.now()}`;

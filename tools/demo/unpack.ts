@@ -4,7 +4,11 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { unzipSync } from 'fflate';
 
 /** What a run consists of at the top of its folder; an older run's is removed before a new one is written. */
-const RUN_ENTRY = /^(training_log\.json|lorikeet_run\.json|\w+_config\.json|val_predictions\.jsonl|best|final|start|reference|completions|checkpoint-.+)$/;
+const RUN_ENTRY = /^(training_log\.json|lorikeet_run\.json|\w+_config\.json|val_predictions\.jsonl|val_answers\.jsonl|best|final|start|reference|completions|checkpoint-.+)$/;
+
+/** Its pictures: files of these names only, since others may keep theirs in a folder of that name too. */
+const PICTURES = 'pictures';
+const RUN_PICTURE = /^(sample|answer)-\d+\.(png|jpg|webp)$/;
 
 /** The folder that all names share ("run-1/"), or '' when there is none. */
 export function commonFolder(names: readonly string[]): string {
@@ -30,8 +34,10 @@ export function unpackRun(zip: Uint8Array, out: string): string[] {
     if (!path.startsWith(root + sep)) throw new Error(`The archive's entry "${name}" lies outside its folder.`);
     return { relative, path, bytes };
   });
-  for (const name of existsSync(root) ? readdirSync(root) : []) {
-    if (RUN_ENTRY.test(name)) rmSync(join(root, name), { recursive: true, force: true });
+  for (const [place, ours] of [[root, RUN_ENTRY], [join(root, PICTURES), RUN_PICTURE]] as const) {
+    for (const name of existsSync(place) ? readdirSync(place) : []) {
+      if (ours.test(name)) rmSync(join(place, name), { recursive: true, force: true });
+    }
   }
   for (const file of files) {
     mkdirSync(dirname(file.path), { recursive: true });

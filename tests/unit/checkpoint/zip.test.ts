@@ -48,4 +48,6 @@ test('more than a ZIP can hold is told before it is begun', async () => {
   const huge = new Blob([]);
   Object.defineProperty(huge, 'size', { value: 2 ** 32 });
   await expect(zipFiles([{ path: 'a.safetensors', data: huge }])).rejects.toMatchObject({ code: 'file-too-large' });
+  const many = Array.from({ length: 65_535 }, (_, i) => ({ path: String(i), data: '' }));
+  await expect(zipFiles(many)).rejects.toMatchObject({ code: 'file-too-large', message: 'There are 65535 files; a ZIP holds at most 65534.' });
 });

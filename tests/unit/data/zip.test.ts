@@ -63,6 +63,9 @@ describe('readZip', () => {
     const many = archive(zipSync({ 'a.json': bytes('1'), 'b.json': bytes('2') }));
     await expect(readZip(many, { ...ZIP_LIMITS, entries: 1 })).rejects.toThrow(/lists 2 files, at most 1/);
     await expect(readZip(many, { ...ZIP_LIMITS, totalBytes: 1 })).rejects.toThrow(/MiB together/);
+    await expect(readZip(many, { ...ZIP_LIMITS, inflatedBytes: 1 })).rejects.toThrow(/MiB together/);
+    const stored = archive(zipSync({ 'a.json': bytes('1'), 'b.json': bytes('2') }, { level: 0 }));
+    expect((await readZip(stored, { ...ZIP_LIMITS, inflatedBytes: 1 })).files).toHaveLength(2);
     const bomb = archive(zipSync({ 'a.json': new Uint8Array(30 * 2 ** 20) }));
     await expect(readZip(bomb)).rejects.toThrow(/claims to unpack/);
   });

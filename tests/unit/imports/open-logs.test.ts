@@ -69,6 +69,30 @@ describe('opening', () => {
     expect(runs.map(({ run, predictions, lastStep }) => [run.name, run.dialect, predictions?.length, lastStep])).toEqual([['run-7', 'lorikeet', line.length, 3]]);
   });
 
+  it('reads one run from the whole of an exported one, as ZIP or as folder', async () => {
+    const encode = (text: string) => new TextEncoder().encode(text);
+    const log = new Uint8Array(readFileSync(logPath('lorikeet/training_log.json')));
+    const line = encode('{"step": 3, "index": 0, "id": "a", "prompt": "p", "truth": "t", "answer": "u"}\n');
+    const run = {
+      'lorikeet_run.json': encode('{"format": 2}'),
+      'training_log.json': log,
+      'grpo_config.json': encode('{}'),
+      'best/adapter_config.json': encode('{}'),
+      'checkpoint-3/trainer_state.json': encode('{"global_step": 3}'),
+      'val_predictions.jsonl': line,
+      'val_answers.jsonl': encode('{"index": 0}\n'),
+      'completions/completions_00003.jsonl': encode('{"step": 3, "group": 0}\n'),
+      'pictures/answer-0.png': encode('\x89PNG'),
+      'pictures/sample-4.jpg': encode('\xff\xd8'),
+    };
+    const folder = Object.entries(run).map(([path, bytes]) => ({ path, file: new Blob([bytes as Uint8Array<ArrayBuffer>]) }));
+    for (const files of [[{ path: 'run-8.zip', file: new Blob([zipSync(run) as Uint8Array<ArrayBuffer>]) }], folder]) {
+      const { runs, faults } = await open(files, files.length === 1 ? 'run-8.zip' : 'run-8');
+      expect(faults).toEqual([]);
+      expect(runs.map(({ run, predictions }) => [run.name, run.dialect, predictions?.length])).toEqual([['run-8', 'lorikeet', line.length]]);
+    }
+  });
+
   it('reads what can be read and names the rest', async () => {
     const { runs, faults } = await open([
       { path: 'original-sft/training_log.json', file: fixture('original-sft/training_log.json') },

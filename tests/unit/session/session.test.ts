@@ -1,7 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { LorikeetError } from '../../../src/protocol/errors.ts';
 import type { DatasetSummary, ModelSummary, RunPlan, SamplePreview } from '../../../src/protocol/messages.ts';
-import { listRuns, readLog, readRunFiles, readRunSources } from '../../../src/storage/runs.ts';
+import { readRunFiles } from '../../../src/storage/export-run.ts';
+import { listRuns, readLog, readRunSources } from '../../../src/storage/runs.ts';
 import { pretendBrowser } from '../storage/pretend-browser.ts';
 import type { PretendBrowser } from '../storage/pretend-browser.ts';
 import { never, timeless } from '../training/toy-run.ts';

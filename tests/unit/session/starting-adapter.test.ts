@@ -2,7 +2,8 @@ import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { writeAdapter } from '../../../src/checkpoint/adapter.ts';
 import type { AdapterConfig } from '../../../src/checkpoint/adapter-config.ts';
 import type { AdapterSource, AdapterSummary } from '../../../src/protocol/messages.ts';
-import { listAdapters, readRunFiles } from '../../../src/storage/runs.ts';
+import { readRunFiles } from '../../../src/storage/export-run.ts';
+import { listAdapters } from '../../../src/storage/runs.ts';
 import { pretendBrowser } from '../storage/pretend-browser.ts';
 import { demoConfig, demoFiles, fakeSession, fetchPublic, type FakeSession } from './fake-engine.ts';
 

@@ -1,81 +1,50 @@
-import { unzipSync, zipSync } from 'fflate';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { writeSafetensors } from '../../../src/checkpoint/safetensors.ts';
-import { zipFiles } from '../../../src/checkpoint/zip.ts';
-import type { TrainRow } from '../../../src/protocol/log.ts';
 import { readKeys } from '../../../src/storage/database.ts';
 import { importRun } from '../../../src/storage/import-run.ts';
+import { lockRun } from '../../../src/storage/locks.ts';
 import { rangeOf } from '../../../src/storage/records.ts';
 import { measureRun } from '../../../src/storage/run-size.ts';
-import { RunWriter } from '../../../src/storage/run-writer.ts';
-import { deleteRun, emptyBin, labelRun, listRuns, readAnswers, readLog, readRunFiles } from '../../../src/storage/runs.ts';
-import { toyConfig, toyRecord, toyRun } from '../training/toy-run.ts';
+import { readAnswers, readCompletions, readLog } from '../../../src/storage/runs.ts';
+import { toyRun } from '../training/toy-run.ts';
+import { archive, decode, encode, pack, pictureBytes, storeGrpo, storeSft, unpack, withFile, withManifest } from './exported-runs.ts';
+import type { Files } from './exported-runs.ts';
 import { fillDisk, pretendBrowser } from './pretend-browser.ts';
 
 beforeEach(() => {
   pretendBrowser();
 });
 
-const encode = (text: string) => new TextEncoder().encode(text);
-const tensors = () => writeSafetensors([{ name: 'a', dtype: 'F32', shape: [3], data: new Float32Array([1, 2, 3]) }]);
-const adapter = () => new Map([['adapter_config.json', encode('{"r": 3}')], ['adapter_model.safetensors', tensors()]]);
-const row = (step: number): TrainRow => ({
-  step, epoch: step, loss: 1 / step, learning_rate: 1e-4, grad_norm: 1, tokens_per_second: 1, step_time_ms: 1, gpu_memory_mb: 1,
-  num_tokens: step, samples: step, elapsed_s: step, time: '2026-01-01T00:00:00.000Z',
-});
+const without = (files: Files, path: string) => Object.fromEntries(Object.entries(files).filter(([name]) => name !== path));
 
-async function store(id: string): Promise<void> {
-  const writer = await RunWriter.create(toyRecord(id, toyConfig({ learning_rate: 0.01 })));
-  writer.append([{ kind: 'train', row: row(1) }, { kind: 'train', row: row(2) }], { status: 'stopped', step: 2, lastLoss: 0.5, finalMetrics: { eval_loss: 0.4, note: null } });
-  writer.append([{ kind: 'val', row: { step: 2, epoch: 2, eval_loss: 0.4, eval_runtime: 1, eval_samples: 1, time: '2026-01-01T00:00:00.000Z' } }]);
-  writer.notice({ step: 2, level: 'info', message: 'hello', time: '2026-01-01T00:00:00.000Z' });
-  const state = new Map([...adapter(), ['optimizer.safetensors', tensors()], ['trainer_state.json', encode('{}')]]);
-  await writer.writeDirectory('resume', 2, state);
-  await writer.writeDirectory('best', 2, adapter(), { best: { step: 2, epoch: 2, metric: 'eval_loss', value: 0.4, path: 'best' } });
-  const truth = '检测到1个设备：\n1. 路灯\n   状态：亮\n   <box>(10,20),(30,40)</box>';
-  await writer.writeAnswers(2, [], `${JSON.stringify({ step: 2, index: 0, id: 'a', prompt: 'p', truth, answer: 'none' })}\n`);
-  await writer.flush();
+/** The archive of the first format: no list of files, no pictures, completions without groups. */
+function inFirstFormat(files: Files): Files {
+  const kept = Object.fromEntries(Object.entries(files).filter(([path]) => !path.startsWith('pictures/') && path !== 'val_answers.jsonl'));
+  return withManifest(kept, (manifest) => {
+    manifest.format = 1;
+    delete (manifest as Partial<typeof manifest>).files;
+    for (const directory of Object.values(manifest.directories)) delete directory.rolling;
+  });
 }
 
-async function pack(id: string): Promise<Blob> {
-  return zipFiles((await readRunFiles(id)).map(({ path, file }) => ({ path, data: file })));
-}
-
-async function unpack(id: string): Promise<Record<string, Uint8Array>> {
-  return unzipSync(new Uint8Array(await (await pack(id)).arrayBuffer()));
-}
-
-const archive = (files: Record<string, Uint8Array>) => ({ path: 'run.zip', file: new Blob([zipSync(files) as Uint8Array<ArrayBuffer>]) });
+/** Every key in storage. */
+const allKeys = () => readKeys(IDBKeyRange.lowerBound(['']));
 
 describe('an exported run', () => {
-  it('comes back with log, settings, files, answers, tags and notes, and can be resumed', async () => {
-    await store('there');
-    await labelRun('there', { tags: [' first ', 'first', '', 'long run'], notes: 'Works.' });
-    const before = (await listRuns()).find(({ id }) => id === 'there');
-    const log = await readLog('there');
-    const zip = await pack('there');
-    await deleteRun('there');
-    await emptyBin(-1000);
-    expect((await readKeys(rangeOf.files('there'))).length).toBe(0);
-
-    expect(await importRun({ path: 'there.zip', file: zip })).toEqual({ id: 'there', name: 'Toy' });
-    expect((await listRuns()).find(({ id }) => id === 'there')).toEqual(before);
-    expect(before).toMatchObject({ tags: ['first', 'long run'], notes: 'Works.', resumable: true, status: 'stopped' });
-    expect(await readLog('there')).toEqual(log);
-    expect((await readAnswers('there')).map(({ id, truthBoxes, image }) => [id, truthBoxes.length, image])).toEqual([['a', 1, null]]);
-    const again = await unpack('there');
-    const first = unzipSync(new Uint8Array(await zip.arrayBuffer()));
-    expect(Object.keys(again).sort()).toEqual(Object.keys(first).sort());
-    for (const [path, bytes] of Object.entries(first)) expect(again[path], path).toEqual(bytes);
+  it('of the first format still comes back: answers without pictures, no sampled answers', async () => {
+    await storeGrpo('first');
+    const { id } = await importRun(archive(inFirstFormat(await unpack('first'))));
+    expect(await readLog(id)).toEqual(await readLog('first'));
+    expect((await readAnswers(id)).map(({ id, truthBoxes, image }) => [id, truthBoxes.length, image])).toEqual([['sample 5', 0, null]]);
+    expect(await readKeys(rangeOf.completions(id))).toEqual([]);
+    await storeSft('first-sft');
+    const { id: sft } = await importRun(archive(inFirstFormat(await unpack('first-sft'))));
+    expect((await readAnswers(sft)).map(({ answer, before }) => [answer, before?.answer])).toEqual([['a', 'a']]);
   });
 
-  it('beside the run it came from gets an id of its own, also from inside a folder', async () => {
-    await store('twice');
-    const files = Object.fromEntries(Object.entries(await unpack('twice')).map(([path, bytes]) => [`outer/${path}`, bytes]));
-    const { id } = await importRun(archive(files));
-    expect(id).toMatch(/^twice-[0-9a-f]{8}$/);
-    expect(await readLog(id)).toEqual(await readLog('twice'));
-    expect(await measureRun(id)).toBeGreaterThan(1000);
+  it('takes room as before', async () => {
+    await storeGrpo('room');
+    const { id } = await importRun(archive(await unpack('room')));
+    expect(Math.abs((await measureRun(id)) - (await measureRun('room')))).toBeLessThan(50);
   });
 
   it('trains on as if it had never left', async () => {
@@ -87,50 +56,95 @@ describe('an exported run', () => {
     expect(resumed.log.train_history.at(-1)?.loss).toBe(whole.log.train_history.at(-1)?.loss);
   });
 
-  it('leaves nothing behind when the disk is full', async () => {
-    await store('big');
-    const zip = await pack('big');
-    let written = 0;
-    const makeRoom = fillDisk((key) => Array.isArray(key) && key[0] === 'file' && ++written > 2);
+  it.each(['file', 'completions', 'sample-image', 'predictions', 'head'])('leaves nothing behind when the disk is full at a record of the kind %s', async (kind) => {
+    await storeGrpo(`big-${kind}`);
+    const zip = await pack(`big-${kind}`);
+    const before = await allKeys();
+    const makeRoom = fillDisk((key) => Array.isArray(key) && key[0] === kind);
     await expect(importRun({ path: 'big.zip', file: zip })).rejects.toMatchObject({ code: 'storage-full' });
     makeRoom();
-    const ids = (await listRuns()).map(({ id }) => id).filter((id) => id.startsWith('big'));
-    expect(ids).toEqual(['big']);
-    expect((await readKeys(rangeOf.files('big'))).length).toBe(6);
+    expect(await allKeys()).toEqual(before);
+    await expect(lockRun(`big-${kind}`)).resolves.toBeTypeOf('function');
   });
 });
 
-describe('a hostile or damaged archive', () => {
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  type Files = Record<string, Uint8Array>;
-  const manifest = (files: Files, change: (manifest: Record<string, unknown>) => void): Files => {
-    const parsed = JSON.parse(text(files['lorikeet_run.json'])) as Record<string, unknown>;
-    change(parsed);
-    return { ...files, 'lorikeet_run.json': encode(JSON.stringify(parsed)) };
-  };
-  const without = (files: Files, path: string) => Object.fromEntries(Object.entries(files).filter(([name]) => name !== path));
+const image = 'pictures/sample-0.png';
+const table = 'completions/completions_00001.jsonl';
 
-  it.each<[string, (files: Files) => Files, string, RegExp]>([
+/** A line of a JSONL file with other fields. */
+function withLine(files: Files, path: string, line: number, fields: object): Promise<Files> {
+  const lines = decode(files[path]).split('\n');
+  lines[line - 1] = JSON.stringify({ ...(JSON.parse(lines[line - 1]) as object), ...fields });
+  return withFile(files, path, lines.join('\n'));
+}
+
+function changed(files: Files, path: string): Files {
+  const bytes = files[path].slice();
+  bytes[bytes.length - 1] ^= 1;
+  return { ...files, [path]: bytes };
+}
+
+describe('a hostile or damaged archive', () => {
+  it.each<[string, (files: Files) => Files | Promise<Files>, string, RegExp]>([
     ['not a run', (files) => without(files, 'lorikeet_run.json'), 'file-missing', /holds no lorikeet_run\.json/],
     ['without its log', (files) => without(files, 'training_log.json'), 'file-missing', /lacks training_log\.json/],
-    ['without a listed file', (files) => without(files, 'best/adapter_model.safetensors'), 'file-missing', /lacks best\/adapter_model/],
+    ['a log that is not listed', (files) => withManifest(files, (m) => { m.files = m.files.filter(({ path }) => path !== 'training_log.json'); }), 'file-corrupt', /training_log\.json is not listed/],
+    ['without a listed file', (files) => without(files, 'checkpoint-samples-8/adapter_model.safetensors'), 'file-missing', /lacks checkpoint-samples-8\/adapter_model/],
     ['climbing out', (files) => ({ ...files, '../../evil.json': encode('x') }), 'file-corrupt', /points outside the archive/],
-    ['climbing directory name', (files) => manifest(files, (m) => { m.directories = { '../best': { step: 1, saved_at: '2026-01-01', files: [] } }; }), 'file-corrupt', /is no directory of a run/],
-    ['climbing file name', (files) => manifest(files, (m) => { (m.directories as Record<string, { files: { path: string }[] }>).best.files[0].path = '../x'; }), 'file-corrupt', /plain file name/],
-    ['hostile id', (files) => manifest(files, (m) => { m.id = '../<script>'; }), 'file-corrupt', /must be a run id/],
-    ['unknown setting', (files) => manifest(files, (m) => { m.config = { ...(m.config as object), evil: 1 }; }), 'config', /evil is not known/],
-    ['newer format', (files) => manifest(files, (m) => { m.format = 2; }), 'file-corrupt', /format/],
-    ['changed tensor', (files) => { const bytes = files['best/adapter_model.safetensors'].slice(); bytes[bytes.length - 1] ^= 1; return { ...files, 'best/adapter_model.safetensors': bytes }; }, 'file-corrupt', /checksum differs/],
-    ['cut tensor file', (files) => ({ ...files, 'best/adapter_model.safetensors': files['best/adapter_model.safetensors'].slice(0, -4) }), 'file-corrupt', /bytes, expected/],
-    ['row without a step', (files) => ({ ...files, 'training_log.json': encode(text(files['training_log.json']).replace('"step": 1,', '"step": "one",')) }), 'file-corrupt', /train_history/],
-    ['a log that is a list', (files) => ({ ...files, 'training_log.json': encode('[]') }), 'file-corrupt', /must hold one JSON object/],
-    ['a broken answer', (files) => ({ ...files, 'val_predictions.jsonl': encode('{"step": 1}\n') }), 'file-corrupt', /val_predictions/],
-    ['a bomb', (files) => ({ ...files, 'best/bomb.json': new Uint8Array(8 * 2 ** 20) }), 'file-corrupt', /claims to unpack to 200 times/],
+    ['a picture climbing out', (files) => ({ ...files, 'pictures/../../sample-0.png': pictureBytes('png') }), 'file-corrupt', /points outside the archive/],
+    ['climbing directory name', (files) => withManifest(files, (m) => { m.directories = { '../best': { step: 1, saved_at: '2026-01-01', files: [] } }; }), 'file-corrupt', /is no directory of a run/],
+    ['climbing file name', (files) => withManifest(files, (m) => { m.directories['checkpoint-samples-8'].files[0].path = '../x'; }), 'file-corrupt', /plain file name/],
+    ['a climbing picture in the list', (files) => withManifest(files, (m) => { m.files.find(({ path }) => path === image)!.path = 'pictures/../sample-0.png'; }), 'file-corrupt', /files\.\d+\.path: is no file of a run/],
+    ['two rolling states', (files) => withManifest(files, (m) => { for (const step of [1, 2]) m.directories[`checkpoint-${step}`] = { step, saved_at: '2026-01-01', rolling: true, files: [] }; }), 'file-corrupt', /cannot be the rolling state/],
+    ['a rolling state that is none', (files) => withManifest(files, (m) => { m.directories['checkpoint-samples-8'].rolling = true; }), 'file-corrupt', /cannot be the rolling state/],
+    ['hostile id', (files) => withManifest(files, (m) => { m.id = '../<script>'; }), 'file-corrupt', /must be a run id/],
+    ['unknown setting', (files) => withManifest(files, (m) => { m.config = { ...(m.config as object), evil: 1 }; }), 'config', /evil is not known/],
+    ['newer format', (files) => withManifest(files, (m) => { m.format = 3; }), 'file-corrupt', /format/],
+    ['changed tensor', (files) => changed(files, 'checkpoint-samples-8/adapter_model.safetensors'), 'file-corrupt', /checksum differs/],
+    ['cut tensor file', (files) => ({ ...files, 'checkpoint-samples-8/adapter_model.safetensors': files['checkpoint-samples-8/adapter_model.safetensors'].slice(0, -4) }), 'file-corrupt', /bytes, expected/],
+    ['row without a step', (files) => withFile(files, 'training_log.json', decode(files['training_log.json']).replace('"step": 1,', '"step": "one",')), 'file-corrupt', /train_history/],
+    ['a log that is a list', (files) => withFile(files, 'training_log.json', '[]'), 'file-corrupt', /must hold one JSON object/],
+    ['a changed log', (files) => changed(files, 'training_log.json'), 'file-corrupt', /training_log\.json is not valid|training_log\.json is not what was exported/],
+    ['a broken prediction', (files) => withFile(files, 'val_predictions.jsonl', '{"step": 1}\n'), 'file-corrupt', /val_predictions\.jsonl, line 1, index/],
+    ['an answer twice', (files) => withFile(files, 'val_answers.jsonl', decode(files['val_answers.jsonl']).repeat(2)), 'file-corrupt', /val_answers\.jsonl, line 2, index: there is an answer 5 already/],
+    ['a picture of another answer', (files) => withLine(files, 'val_answers.jsonl', 1, { index: 6 }), 'file-corrupt', /val_answers\.jsonl, line 1, image: is no picture of this answer/],
+    ['a picture from elsewhere', (files) => withLine(files, 'val_answers.jsonl', 1, { image: 'https://example.org/a.png' }), 'file-corrupt', /is no picture of this answer/],
+    ['a box without a corner', (files) => withLine(files, 'val_answers.jsonl', 1, { truth_boxes: [{ box: [1, 2, 3], label: '' }] }), 'file-corrupt', /val_answers\.jsonl, line 1, truth_boxes\.0\.box/],
+    ['a box without end', (files) => withFile(files, 'val_answers.jsonl', decode(files['val_answers.jsonl']).replace('-1.5', '-1e999')), 'file-corrupt', /line 1, answer_boxes\.0\.box\.0/],
+    ['an SVG that calls itself PNG', (files) => withFile(files, image, '<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'), 'file-corrupt', /pictures\/sample-0\.png: is not image\/png/],
+    ['a page that calls itself WebP', (files) => withFile(files, 'pictures/sample-3.webp', '<!doctype html><script>1</script>'), 'file-corrupt', /pictures\/sample-3\.webp: is not image\/webp/],
+    ['a JPEG that calls itself PNG', (files) => withFile(files, image, pictureBytes('jpeg')), 'file-corrupt', /is not image\/png/],
+    ['an SVG by name', (files) => withFile(files, 'pictures/sample-1.svg', '<svg/>'), 'file-corrupt', /is no file of a run/],
+    ['an empty picture', (files) => withFile(files, image, ''), 'file-corrupt', /is not image\/png/],
+    ['a picture of four thousand million pixels', (files) => withFile(files, image, pictureBytes('png').fill(0xff, 17, 20).fill(0xff, 21, 24)), 'file-corrupt', /16777215 × 16777215 pixels/],
+    ['a changed picture', (files) => changed(files, image), 'file-corrupt', /pictures\/sample-0\.png is not what was exported: its checksum differs/],
+    ['without a listed picture', (files) => without(files, 'pictures/answer-5.webp'), 'file-missing', /lacks pictures\/answer-5\.webp/],
+    ['two pictures of one sample', (files) => withFile(files, 'pictures/sample-0.jpg', pictureBytes('jpeg')), 'file-corrupt', /pictures\/sample-0 is listed twice/],
+    ['a step twice', (files) => withManifest(files, (m) => { m.files.push(m.files.find(({ path }) => path === table)!); }), 'file-corrupt', /completions_00001 is listed twice/],
+    ['a step in another spelling', (files) => withFile(files, 'completions/completions_000001.jsonl', files[table]), 'file-corrupt', /is no file of a run/],
+    ['a step under the name of another', (files) => withFile(files, 'completions/completions_00002.jsonl', files[table]), 'file-corrupt', /completions_00002\.jsonl, line 1, step: 1 is not the step of this file/],
+    ['a changed table', (files) => ({ ...files, [table]: encode(decode(files[table]).replace('answer 1', 'answer 2')) }), 'file-corrupt', /completions_00001\.jsonl is not what was exported/],
+    ['a bad field in the third line', (files) => withLine(files, table, 3, { tokens: 'many' }), 'file-corrupt', /completions_00001\.jsonl, line 3, tokens/],
+    ['a reward that is a word', (files) => withLine(files, table, 2, { rewards: { format: 'good' } }), 'file-corrupt', /line 2, rewards\.format/],
+    ['a broken line', (files) => withFile(files, table, `${decode(files[table])}{"step": 1`), 'file-corrupt', /completions_00001\.jsonl, line 5 is not valid JSON/],
+    ['groups out of order', (files) => withLine(files, table, 1, { group: 1 }), 'file-corrupt', /line 1, group/],
+    ['a group of two prompts', (files) => withLine(files, table, 4, { prompt: 'another' }), 'file-corrupt', /line 4, prompt: differs within a group/],
+    ['a group of two truths', (files) => withLine(files, table, 4, { truth_boxes: [] }), 'file-corrupt', /line 4, truth_boxes: differs within a group/],
   ])('is refused: %s', async (_what, change, code, message) => {
-    await store('hostile').catch(() => undefined);
-    const before = (await listRuns()).length;
-    await expect(importRun(archive(change(await unpack('hostile'))))).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
-    expect((await listRuns()).length).toBe(before);
+    await storeGrpo('hostile').catch(() => undefined);
+    const before = await allKeys();
+    await expect(importRun(archive(await change(await unpack('hostile'))))).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    expect(await allKeys()).toEqual(before);
+  });
+
+  it('is refused: a bomb', async () => {
+    await storeGrpo('bomb');
+    const { path, file } = archive({ ...(await unpack('bomb')), 'best/bomb.json': new Uint8Array(2 ** 20) });
+    const bytes = new Uint8Array(await file.arrayBuffer());
+    // The announced size stands 22 bytes before the name in the table of contents, which comes last.
+    const name = Buffer.from(bytes.buffer).lastIndexOf('best/bomb.json');
+    new DataView(bytes.buffer).setUint32(name - 22, 2 ** 31 + 1, true);
+    await expect(importRun({ path, file: new Blob([bytes]) })).rejects.toMatchObject({ code: 'file-corrupt', message: expect.stringMatching(/more than 2048 MiB together/) });
   });
 
   it('is refused: no ZIP at all', async () => {
@@ -138,10 +152,19 @@ describe('a hostile or damaged archive', () => {
   });
 
   it('is refused: tensors that do not fill their file', async () => {
-    await store('tensors');
+    await storeSft('tensors');
     const files = await unpack('tensors');
     const bytes = files['best/adapter_model.safetensors'].slice();
     bytes[0] = 255;
     await expect(importRun(archive({ ...files, 'best/adapter_model.safetensors': bytes }))).rejects.toMatchObject({ code: 'file-corrupt', message: expect.stringMatching(/header/) });
+  });
+
+  it('is taken where only its answers repeat one word: text that shrinks to a hundredth is no bomb', async () => {
+    const writer = await storeGrpo('repeating');
+    const completion = { text: '!'.repeat(8000), boxes: [], tokens: 8000, truncated: true, rewards: { a: 0 }, reward: 0, advantage: 0 };
+    const group = { step: 2, sample: 0, id: 'a', prompt: 'p', truth: 't', truthBoxes: [], completions: new Array(256).fill(completion) as (typeof completion)[] };
+    await writer.writeCompletions(2, [group]);
+    const { id } = await importRun({ path: 'repeating.zip', file: await pack('repeating') });
+    expect(await readCompletions(id, 2)).toEqual([group]);
   });
 });

@@ -124,12 +124,13 @@ describe('unpacking a run', () => {
 
   it('drops the folder round everything and replaces an older run', () => {
     mkdirSync(join(folder, 'checkpoint-10'));
-    writeFileSync(join(folder, 'notes.txt'), 'mine');
+    mkdirSync(join(folder, 'pictures'));
+    for (const name of ['notes.txt', 'val_answers.jsonl', 'pictures/mine.png', 'pictures/sample-12.png', 'pictures/answer-0.jpg']) writeFileSync(join(folder, name), 'old');
     const files = unpackRun(zip({ 'run-a/training_log.json': '{}', 'run-a/best/adapter_config.json': '{"r":1}' }), folder);
     expect(files.sort()).toEqual(['best/adapter_config.json', 'training_log.json']);
     expect(readFileSync(join(folder, 'best/adapter_config.json'), 'utf8')).toBe('{"r":1}');
-    expect(existsSync(join(folder, 'checkpoint-10'))).toBe(false);
-    expect(existsSync(join(folder, 'notes.txt'))).toBe(true);
+    for (const gone of ['checkpoint-10', 'val_answers.jsonl', 'pictures/sample-12.png', 'pictures/answer-0.jpg']) expect(existsSync(join(folder, gone)), gone).toBe(false);
+    for (const mine of ['notes.txt', 'pictures/mine.png']) expect(existsSync(join(folder, mine)), mine).toBe(true);
   });
 
   it('finds the shared folder only where there is one', () => {

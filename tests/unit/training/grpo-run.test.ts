@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { listCompletionSteps, readCompletions, readRunFiles } from '../../../src/storage/runs.ts';
+import { readRunFiles } from '../../../src/storage/export-run.ts';
+import { listCompletionSteps, readCompletions } from '../../../src/storage/runs.ts';
 import type { Scorer } from '../../../src/training/methods/scorer.ts';
 import { pretendBrowser } from '../storage/pretend-browser.ts';
 import { buildMethodRun, methodConfig, methodRun, toyScorer } from './toy-methods.ts';

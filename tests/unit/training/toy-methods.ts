@@ -81,11 +81,12 @@ export interface MethodOptions {
   validate?: number;
   scorer?: Scorer;
   store?: ReferenceStore;
+  prompts?: RolloutPrompt[];
   prepare?: (parts: { model: ToyModel; run: TrainingRun; writer: RunWriter }) => void;
 }
 
 /** Builds a run of the config's method on a fresh model, as a fresh worker would. */
-export async function buildMethodRun({ id, config, resume = false, validate = 0, scorer = toyScorer, store = memoryStore(), prepare }: MethodOptions) {
+export async function buildMethodRun({ id, config, resume = false, validate = 0, scorer = toyScorer, store = memoryStore(), prompts = toyPrompts(9), prepare }: MethodOptions) {
   const writer = resume ? await RunWriter.open(id) : await RunWriter.create(toyRecord(id, config));
   const model = new ToyModel(0);
   const events: TrainerEvent[] = [];
@@ -97,7 +98,6 @@ export async function buildMethodRun({ id, config, resume = false, validate = 0,
     [{ path: 'model.toy', part: 'language_model', inFeatures: 6, outFeatures: VOCABULARY, hasBias: false } as never],
   );
   const pairs = toyPairs(7);
-  const prompts = toyPrompts(9);
   const dpo = () =>
     new DpoMethod(config, model, pairs, (epoch) => order(epoch, pairs.length), pack, new PairReference(model, pairs, pack, 3, config.precompute_ref_log_probs, store, () => undefined));
   const grpo = () =>

@@ -1,6 +1,7 @@
 import 'fake-indexeddb/auto';
 import { describe, expect, it } from 'vitest';
-import { readAnswers, readRunFiles } from '../../../src/storage/runs.ts';
+import { readRunFiles } from '../../../src/storage/export-run.ts';
+import { readAnswers } from '../../../src/storage/runs.ts';
 import { batchesByLength } from '../../../src/training/evaluation.ts';
 import { Validator } from '../../../src/training/validation.ts';
 import type { AnswerTask } from '../../../src/training/validation.ts';
