@@ -13,7 +13,7 @@ export function logOfOwn(log: TrainingLog, name: string): RunLog {
 export function logOfRecord(run: RunRecord): RunLog {
   const log = {
     config: run.config, train_history: run.trainRows, val_history: run.valRows, best_checkpoint: run.best, final_metrics: run.finalMetrics,
-    environment: run.environment ?? {}, notices: [],
+    environment: run.environment ?? {}, notices: run.notices,
   };
   return { ...readTrainingLog(log, run.name), name: run.name, source: 'training_log.json' };
 }

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { logOfRecord } from '../../../src/app/analysis/record-log.ts';
 import { RunRecord } from '../../../src/app/state/run-record.svelte.ts';
 import type { TrainRow, ValRow } from '../../../src/protocol/log.ts';
 
@@ -35,5 +36,12 @@ describe('RunRecord', () => {
       run.status = status;
       expect(run.active).toBe(false);
     }
+  });
+
+  it('takes its notices along into a report', () => {
+    const run = new RunRecord('a', 'A');
+    run.append([train(1)], []);
+    run.notices = [{ step: 1, level: 'warning', message: 'The disk was full.', time: '2026-01-01T00:00:00Z' }];
+    expect(JSON.stringify(logOfRecord(run).notes)).toContain('The disk was full.');
   });
 });
