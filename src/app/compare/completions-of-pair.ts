@@ -7,11 +7,23 @@ export interface PairOfGroups {
   groups: [CompletionGroup | null, CompletionGroup | null];
 }
 
-/** Samples that both runs drew come first, each kind in the order of the first run. */
+/** Samples that both runs drew come first, each kind in the order of the first run. A sample drawn twice makes two pairs. */
 export function bothSides(first: readonly CompletionGroup[], second: readonly CompletionGroup[]): PairOfGroups[] {
-  const one = new Map(first.map((group) => [group.id, group]));
-  const other = new Map(second.map((group) => [group.id, group]));
-  const pairs = [...new Set([...one.keys(), ...other.keys()])].map((id): PairOfGroups => ({ id, groups: [one.get(id) ?? null, other.get(id) ?? null] }));
+  const one = numbered(first);
+  const other = numbered(second);
+  const pairs = [...new Map([...one, ...other])].map(([key, { id }]): PairOfGroups => ({ id, groups: [one.get(key) ?? null, other.get(key) ?? null] }));
   const shared = pairs.filter(({ groups }) => groups[0] && groups[1]);
   return [...shared, ...pairs.filter((pair) => !shared.includes(pair))];
+}
+
+/** By sample and how often it came before in the same step. */
+function numbered(groups: readonly CompletionGroup[]): Map<string, CompletionGroup> {
+  const seen = new Map<string, number>();
+  return new Map(
+    groups.map((group) => {
+      const times = seen.get(group.id) ?? 0;
+      seen.set(group.id, times + 1);
+      return [`${times} ${group.id}`, group];
+    }),
+  );
 }

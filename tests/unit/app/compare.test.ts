@@ -89,5 +89,7 @@ describe('two runs beside each other', () => {
     expect(pairs.map(({ id }) => id)).toEqual(['y', 'z', 'x', 'w']);
     expect(pairs[1].groups.map((one) => one?.step)).toEqual([1, 2]);
     expect(pairs.slice(2).map(({ groups }) => groups.map((one) => one?.id ?? null))).toEqual([['x', null], [null, 'w']]);
+    const twice = bothSides([group('x'), group('x')], [group('x', 2)]);
+    expect(twice.map(({ groups }) => groups.map((one) => one?.step ?? null))).toEqual([[1, 2], [1, null]]);
   });
 });
