@@ -2,6 +2,7 @@
 import type { TrainingConfig } from './config.ts';
 import type { ErrorCode, ErrorPlace, ErrorRecord } from './errors.ts';
 import type { BestCheckpoint, RunEnvironment, RunNotice, TrainingLog, TrainRow, ValRow } from './log.ts';
+import type { ScoredPrompt } from './reward-messages.ts';
 import type { Saying, Stage } from './sayings.ts';
 
 /** A file with the path it had in the dropped folder or archive ("images/1.png"); plain drops have just a name. */
@@ -103,6 +104,8 @@ export interface SamplePreview {
   boxes: LabelledBox[];
   /** Preference sets only: the answer that is not preferred; the last turn is the chosen one. */
   rejected?: { text: string; boxes: LabelledBox[] };
+  /** What rewards would be told of it. */
+  scored: ScoredPrompt;
   tokens: { total: number; image: number; label: number } | null;
 }
 
@@ -147,13 +150,11 @@ export interface CompletionRecord {
 }
 
 /** The answers sampled for one prompt at a logged step. */
-export interface CompletionGroup {
+export interface CompletionGroup extends ScoredPrompt {
   step: number;
   /** Position in the training split. */
   sample: number;
   id: string;
-  prompt: string;
-  truth: string;
   truthBoxes: LabelledBox[];
   completions: CompletionRecord[];
 }

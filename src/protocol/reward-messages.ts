@@ -13,6 +13,18 @@ export interface RewardCall {
   extra: Record<string, unknown>;
 }
 
+/** What rewards know of a sample, whatever is answered to it. */
+export interface ScoredPrompt {
+  /** The last question's text. */
+  prompt: string;
+  /** The dataset's answer; '' where it has none. */
+  truth: string;
+  /** Columns of the record that nothing else reads; absent if there are none. */
+  extra?: Readonly<Record<string, unknown>>;
+  /** The first image as the model sees it, in pixels; absent without an image, or before a model has encoded it. */
+  imageSize?: { width: number; height: number };
+}
+
 export interface RewardCallObject {
   category: string;
   status: string;

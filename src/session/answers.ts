@@ -4,7 +4,8 @@ import { categoriesOf, detectionMetrics, extractBoxes } from '../objectives/dete
 import type { DetectionMetrics } from '../objectives/detection.ts';
 import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
-import type { EncodedSample } from '../processing/types.ts';
+import type { EncodedSample, GridTHW } from '../processing/types.ts';
+import type { ScoredPrompt } from '../protocol/reward-messages.ts';
 import type { AnswerReader, RolloutPrompt } from '../training/methods/scorer.ts';
 import type { AnswerTask } from '../training/validation.ts';
 import type { EncodedDataset, EncodingConfig, SampleEncoder } from './encoded-dataset.ts';
@@ -30,22 +31,27 @@ export function answerReader(processor: Processor, dataset: EncodedDataset): Ans
 }
 
 /**
+ * What rewards are told of a sample.
+ * @param grids of its images, in patches of `patchSize` pixels; none before a model has encoded it
+ */
+export function scoredPrompt({ conversation, extra }: DatasetSample, grids: readonly GridTHW[], patchSize: number): ScoredPrompt {
+  const question = promptOf(conversation).findLast((message) => message.role === 'user');
+  const [grid] = grids;
+  return {
+    prompt: question ? messageText(question).trim() : '',
+    truth: answerOf(conversation),
+    ...(extra && { extra }),
+    ...(grid && { imageSize: { width: grid[2] * patchSize, height: grid[1] * patchSize } }),
+  };
+}
+
+/**
  * A sample as a prompt to be answered.
  * @param encoded the prompt alone
  */
-export function rolloutPrompt({ id, conversation, imageFiles, extra = {} }: DatasetSample, index: number, encoded: EncodedSample): RolloutPrompt {
-  const truth = answerOf(conversation);
-  const question = promptOf(conversation).findLast((message) => message.role === 'user');
-  return {
-    index,
-    id,
-    encoded,
-    text: question ? messageText(question).trim() : '',
-    truth,
-    truthBoxes: extractBoxes(truth),
-    image: imageFiles[0]?.file ?? null,
-    extra,
-  };
+export function rolloutPrompt(sample: DatasetSample, index: number, encoded: EncodedSample, { preprocessor }: Processor): RolloutPrompt {
+  const scored = scoredPrompt(sample, encoded.grids, preprocessor.patchSize);
+  return { ...scored, index, id: sample.id, encoded, truthBoxes: extractBoxes(scored.truth), image: sample.imageFiles[0]?.file ?? null };
 }
 
 /** Greedy answers on the validation split, scored with the detection metrics where the ground truth holds detections. */
@@ -55,7 +61,7 @@ export function detectionTask(processor: Processor, encoder: SampleEncoder, data
   return {
     stopIds: reader.stopIds,
     metricNames: Object.keys(reader.metrics(truths.map((truth) => ({ truth, answer: truth })))),
-    prompt: async ({ index }) => rolloutPrompt(dataset.validation[index].source, index, await encoder.encodePrompt(dataset.validation[index], config)),
+    prompt: async ({ index }) => rolloutPrompt(dataset.validation[index].source, index, await encoder.encodePrompt(dataset.validation[index], config), processor),
     decode: (ids) => reader.decode(ids),
     boxes: (answer) => reader.boxes(answer),
     score: (pairs) => reader.metrics(pairs),

@@ -38,14 +38,14 @@ function pairOf({ source, encoded, rejected }: SessionSample): EncodedPair {
 }
 
 /** Prompts by sample index. */
-function prompts(samples: readonly SessionSample[]): (index: number) => RolloutPrompt {
-  return (index) => rolloutPrompt(samples[index].source, index, samples[index].encoded);
+function prompts(samples: readonly SessionSample[], processor: Processor): (index: number) => RolloutPrompt {
+  return (index) => rolloutPrompt(samples[index].source, index, samples[index].encoded, processor);
 }
 
 /** The rewards of a run; null for methods without any. Ends with `close`. */
-export function buildRewards({ config, processor, dataset }: Omit<MethodParts, 'scorer'>): Scorer | null {
+export function buildRewards({ config, dataset }: Pick<MethodParts, 'config' | 'dataset'>): Scorer | null {
   if (config.method !== 'grpo' && config.method !== 'grpo-trl') return null;
-  return buildScorer(config, processor.preprocessor.patchSize, categoriesIn(dataset));
+  return buildScorer(config, categoriesIn(dataset));
 }
 
 function rewardsOf({ scorer }: MethodParts): Scorer {
@@ -72,7 +72,7 @@ export function buildValidator(parts: MethodParts, earlier: readonly AnswerPrevi
     case 'dpo':
       return new DpoValidator(config, indices.map((index) => ({ index, pair: pairOf(dataset.validation[index]) })), pack);
     default: {
-      const chosen = indices.map(prompts(dataset.validation));
+      const chosen = indices.map(prompts(dataset.validation, processor));
       return new GrpoValidator(config, chosen, pack, rewardsOf(parts), answerReader(processor, dataset), earlier);
     }
   }
@@ -113,7 +113,7 @@ export function buildMethod(parts: MethodParts, { model, writer, progress, onFau
         {
           config,
           model,
-          promptOf: prompts(train),
+          promptOf: prompts(train, processor),
           pack,
           scorer: rewardsOf(parts),
           reader: answerReader(processor, dataset),

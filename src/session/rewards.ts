@@ -5,18 +5,16 @@ import { faultText } from '../objectives/rewards/fault-place.ts';
 import { rewardScheme } from '../objectives/rewards/scheme.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import type { GridTHW } from '../processing/types.ts';
 import type { RewardFault, RolloutPrompt, Scorer } from '../training/methods/scorer.ts';
 import { CustomReward } from './custom-reward.ts';
 
 type RewardConfig = Pick<TrainingConfig, 'reward_scheme' | 'reward_weights' | 'custom_rewards' | 'box_convention' | 'seed'>;
 
 /**
- * @param patchSize pixels along one side of a patch: with the grid it gives the size of the resized image
  * @param categories of the whole dataset
  * @throws LorikeetError "config" when the weights do not fit the scheme or two terms share a name
  */
-export function buildScorer(config: RewardConfig, patchSize: number, categories: ReadonlySet<string>): Scorer {
+export function buildScorer(config: RewardConfig, categories: ReadonlySet<string>): Scorer {
   const scheme = config.reward_scheme === 'none' ? null : rewardScheme(config.reward_scheme);
   const own = config.custom_rewards.map(({ name, weight, source }) => ({ name, weight, reward: new CustomReward({ source, seed: config.seed }) }));
   const schemeTerms = scheme?.terms ?? [];
@@ -24,7 +22,7 @@ export function buildScorer(config: RewardConfig, patchSize: number, categories:
   const twice = terms.find((term, i) => terms.indexOf(term) !== i);
   if (twice !== undefined) throw refuse('custom_rewards', `the reward "${twice}" has the name of a term of the scheme`, 'Rename it.');
   const weights = [...schemeWeights(config, schemeTerms, scheme?.defaultWeights ?? {}), ...own.map(({ weight }) => weight)];
-  const optionsOf = ({ encoded }: RolloutPrompt): RewardOptions => ({ boxes: config.box_convention, imageSize: sizeOf(encoded.grids, patchSize), categories });
+  const optionsOf = ({ imageSize }: RolloutPrompt): RewardOptions => ({ boxes: config.box_convention, imageSize, categories });
   return {
     terms,
     weights,
@@ -35,7 +33,7 @@ export function buildScorer(config: RewardConfig, patchSize: number, categories:
       });
       const faults: RewardFault[] = [];
       for (const { name, reward } of own) {
-        const { outcomes } = await reward.score(answers.map(({ prompt, completion }) => rewardCall(completion, prompt.truth, prompt.text, { ...prompt.extra }, optionsOf(prompt))));
+        const { outcomes } = await reward.score(answers.map(({ prompt, completion }) => rewardCall(completion, prompt, config.box_convention)));
         outcomes.forEach((outcome, i) => rewards[i].push(outcome.reward));
         const bad = outcomes.filter((outcome) => outcome.fault !== null);
         if (bad.length > 0) faults.push({ name, count: bad.length, reason: faultText(bad[0]) });
@@ -54,12 +52,6 @@ function schemeWeights({ reward_scheme, reward_weights }: RewardConfig, terms: r
     throw refuse('reward_weights', `there are ${reward_weights.length} weights, but "${reward_scheme}" has the terms ${terms.join(', ') || 'none'}`, 'Give one weight for each term, in this order, or leave them out.');
   }
   return reward_weights;
-}
-
-function sizeOf(grids: readonly GridTHW[], patchSize: number): RewardOptions['imageSize'] {
-  if (grids.length === 0) return undefined;
-  const [, rows, columns] = grids[0];
-  return { width: columns * patchSize, height: rows * patchSize };
 }
 
 function refuse(field: string, message: string, advice: string): LorikeetError {

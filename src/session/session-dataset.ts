@@ -8,6 +8,7 @@ import { imageOrder } from '../processing/conversation.ts';
 import { fingerprintDataset, reopenDataset } from '../storage/sources.ts';
 import type { DatasetReference } from '../storage/sources.ts';
 import { countLabelTokens } from '../training/feeder.ts';
+import { scoredPrompt } from './answers.ts';
 import { demoDataset } from './demo.ts';
 import { countOf, summarizeDataset } from './encoded-dataset.ts';
 import type { EncodedDataset } from './encoded-dataset.ts';
@@ -88,7 +89,8 @@ export class SessionDataset {
       image: countOf(encoded.inputIds, model?.processor.imageTokenId ?? null),
       label: countLabelTokens(encoded),
     };
-    return { split, index, id: source.id, images, ...previewSample(source), tokens };
+    const scored = scoredPrompt(source, encoded?.grids ?? [], model?.processor.preprocessor.patchSize ?? 0);
+    return { split, index, id: source.id, images, ...previewSample(source), scored, tokens };
   }
 
   /**

@@ -247,7 +247,7 @@ export class TrainerSession {
     const model = await loaded.attachAdapter(config);
     this.publish({ ...attaching, done: 1 });
     const { name: modelName, files, processor, encoder } = open;
-    const scorer = buildRewards({ config, processor, encoder, dataset: data });
+    const scorer = buildRewards({ config, dataset: data });
     return { config, modelName, files, processor, encoder, dataset: data, model, scorer };
   }
 

@@ -92,7 +92,7 @@ export class GrpoValidator implements Evaluation {
   }
 
   private previews(texts: readonly string[], step: number): AnswerPreview[] {
-    const answers = this.prompts.map(({ index, id, text: prompt, truth, truthBoxes, image }, i): AnswerPreview => {
+    const answers = this.prompts.map(({ index, id, prompt, truth, truthBoxes, image }, i): AnswerPreview => {
       const answerBoxes = this.reader.boxes(texts[i]);
       const before = step === 0 ? { answer: texts[i], boxes: answerBoxes } : (this.before.get(index) ?? null);
       return { index, id, prompt, truth, answer: texts[i], truthBoxes, answerBoxes, before, image };

@@ -18,7 +18,7 @@ export interface ValidationSample {
 export interface ValidationPrompt {
   /** Everything up to the start of the answer; labels carry no loss. */
   encoded: EncodedSample;
-  text: string;
+  prompt: string;
   truth: string;
   truthBoxes: LabelledBox[];
   image: Blob | null;
@@ -125,7 +125,7 @@ export class Validator implements Evaluation {
       if (!(await goOn(done, this.chosen.length, 'answers'))) return null;
     }
     const answers = this.chosen.map(({ index, sample }, i): AnswerPreview => {
-      const { text: prompt, truth, truthBoxes, image } = prompts[i];
+      const { prompt, truth, truthBoxes, image } = prompts[i];
       const answerBoxes = task.boxes(texts[i]);
       const before = step === 0 ? { answer: texts[i], boxes: answerBoxes } : (this.before.get(index) ?? null);
       return { index, id: sample.id, prompt, truth, answer: texts[i], truthBoxes, answerBoxes, before, image };

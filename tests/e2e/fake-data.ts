@@ -2,6 +2,7 @@
 import { previewSample, readDataset, type Dataset } from '../../src/data/dataset.ts';
 import type { TrainingConfig } from '../../src/protocol/config.ts';
 import type { DatasetSource, MadePairsSummary, PairSettings, PathFile, SamplePreview, SplitName } from '../../src/protocol/messages.ts';
+import { scoredPrompt } from '../../src/session/answers.ts';
 import { pairsFrom } from '../../src/session/made-pairs.ts';
 
 /** Samples of the demo that pairs are made from. */
@@ -33,5 +34,5 @@ export async function readFiles(source: DatasetSource, { method }: TrainingConfi
 
 export function previewOf(dataset: Dataset, split: SplitName, index: number): SamplePreview {
   const sample = dataset[split][index];
-  return { split, index, id: sample.id, images: sample.imageFiles.map(({ file }) => file), ...previewSample(sample), tokens: null };
+  return { split, index, id: sample.id, images: sample.imageFiles.map(({ file }) => file), ...previewSample(sample), scored: scoredPrompt(sample, [], 0), tokens: null };
 }

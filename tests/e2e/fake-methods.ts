@@ -35,6 +35,7 @@ export function fakeCompletions(step: number, config: TrainingConfig, scenes: re
       id: scene.id,
       prompt: scene.prompt,
       truth: scene.answer,
+      extra: { scene: scene.id },
       truthBoxes: scene.boxes,
       completions: answers.map((one, g) => ({ ...one, advantage: (rewards[g] - mean(rewards)) / (width + 1e-4) })),
     };

@@ -138,6 +138,7 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
         { role: 'assistant', text: scene.answer },
       ],
       boxes: scene.boxes,
+      scored: { prompt: scene.prompt, truth: scene.answer, extra: { scene: scene.id }, imageSize: { width: 128, height: 128 } },
       tokens: { total: 118, image: 20, label: 74 },
     } satisfies SamplePreview;
   },

@@ -227,6 +227,10 @@ describe('own rewards', () => {
       expect(await rows.first().innerText()).toContain('1.000');
 
       const code = dialog.getByTestId('reward-code');
+      await code.fill('function reward({ extra, prompt }) { return extra.scene && prompt ? 0.75 : 0; }');
+      await rows.first().getByText('0.750').waitFor();
+      await code.fill('function reward({ objects, truthObjects }) { return objects.length === truthObjects.length ? 1 : 0; }');
+      await rows.first().getByText('1.000').waitFor();
       await code.fill('function reward({ objects }) {\n  return objects.missing.length;\n}');
       await dialog.locator('.gutter .marked').waitFor();
       expect(await dialog.locator('.gutter .marked').innerText()).toBe('2');

@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { rewardCall } from '../../src/objectives/rewards/custom.ts';
 import { CustomReward } from '../../src/session/custom-reward.ts';
 
-const call = rewardCall('abc', '', '', {});
+const call = rewardCall('abc', { prompt: '', truth: '' });
 let open: CustomReward | null = null;
 const score = (body: string, limitMs = 2000, count = 1) => {
   open = new CustomReward({ source: `async function reward({ completion }) { ${body} }`, limitMs });

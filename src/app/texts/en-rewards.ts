@@ -38,6 +38,7 @@ export const enRewards = {
     onRun: (step: string) => `on answers sampled at step ${step}`,
     onData: 'on the dataset: each sample with its own answer, and with another sample’s',
     noSamples: 'Load data, or train a few steps, and the values appear here.',
+    noSize: 'Boxes are in pixels of the resized images. Load a model, so that their sizes are known; samples without an image cannot be tried.',
     running: 'Running',
     sample: 'Sample',
     answer: 'Answer',

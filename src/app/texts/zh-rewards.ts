@@ -36,6 +36,7 @@ export const zhRewards: typeof enRewards = {
     onRun: (step) => `使用第 ${step} 步采样的回答`,
     onData: '使用数据集：每个样本配自己的答案，再配另一个样本的答案',
     noSamples: '载入数据或训练几步之后，数值会显示在这里。',
+    noSize: '框的单位是缩放后图像的像素。请先加载模型以得知图像尺寸；没有图像的样本无法试算。',
     running: '正在运行',
     sample: '样本',
     answer: '回答',

@@ -4,7 +4,7 @@
  * declared under that name or exported as default. Null leaves the completion out for this reward.
  */
 import { LorikeetError } from '../../protocol/errors.ts';
-import type { RewardCall, RewardOutcome, SourcePlace } from '../../protocol/reward-messages.ts';
+import type { RewardCall, RewardOutcome, ScoredPrompt, SourcePlace } from '../../protocol/reward-messages.ts';
 import type { RewardOptions } from './contract.ts';
 import { readPair } from './read-answer.ts';
 
@@ -25,11 +25,15 @@ export function rewardModule(source: string): string {
   throw new LorikeetError('config', 'There is no function "reward" in the source.', 'Declare: function reward({ completion, truth, objects, truthObjects, prompt, extra }) { … }', { field: 'custom_rewards' });
 }
 
-/** What the function is told about a completion; objects are read as the built-in rewards read them. */
-export function rewardCall(completion: string, truth: string, prompt: string, extra: Record<string, unknown>, options: RewardOptions = {}): RewardCall {
-  const { expected, given } = readPair(truth, completion, options, true);
+/**
+ * What the function is told about a completion; objects are read as the built-in rewards read them.
+ * @param boxes unit of the boxes in truth and completion
+ * @throws LorikeetError "config" for boxes in pixels without the size of the image
+ */
+export function rewardCall(completion: string, { prompt, truth, extra = {}, imageSize }: ScoredPrompt, boxes: RewardOptions['boxes'] = 'thousandths'): RewardCall {
+  const { expected, given } = readPair(truth, completion, { boxes, imageSize }, true);
   const plain = (objects: typeof given.objects) => objects.map(({ category, status, box }) => ({ category, status, box }));
-  return { completion, truth, objects: plain(given.objects), truthObjects: plain(expected.objects), prompt, extra };
+  return { completion, truth, objects: plain(given.objects), truthObjects: plain(expected.objects), prompt, extra: { ...extra } };
 }
 
 /** Accepts a finite number or null; names what is wrong with anything else. */

@@ -92,7 +92,7 @@ export class GrpoMethod implements TrainingMethod {
     const groups: CompletionGroup[] = [];
     const images = new Map<number, Blob>();
     for (let first = 0; first < rows.length; first += config.num_generations) {
-      const { index, id, text, truth, truthBoxes, image } = promptOf(rows[first].sample);
+      const { index, id, prompt, truth, extra, imageSize, truthBoxes, image } = promptOf(rows[first].sample);
       if (image) images.set(index, image);
       const completions = rows.slice(first, first + config.num_generations).map((row) => {
         const answer = reader.decode(row.ids);
@@ -106,7 +106,7 @@ export class GrpoMethod implements TrainingMethod {
           advantage: row.advantage,
         };
       });
-      groups.push({ step, sample: index, id, prompt: text, truth, truthBoxes, completions });
+      groups.push({ step, sample: index, id, prompt, truth, ...(extra && { extra }), ...(imageSize && { imageSize }), truthBoxes, completions });
     }
     return { groups, images };
   }

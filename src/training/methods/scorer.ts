@@ -1,21 +1,17 @@
 /** What GRPO asks of the rewards; put together by the session from a scheme and the user's own functions. */
 import type { LabelledBox } from '../../protocol/messages.ts';
+import type { ScoredPrompt } from '../../protocol/reward-messages.ts';
 import type { EncodedSample } from '../../processing/types.ts';
 
 /** A prompt to sample answers for, with what is known about the right one. */
-export interface RolloutPrompt {
+export interface RolloutPrompt extends ScoredPrompt {
   /** Position in its split. */
   index: number;
   id: string;
   /** The prompt alone; labels carry no loss. */
   encoded: EncodedSample;
-  text: string;
-  /** '' where the data has none. */
-  truth: string;
   truthBoxes: LabelledBox[];
   image: Blob | null;
-  /** Columns of the record that nothing else reads, for own rewards. */
-  extra: Readonly<Record<string, unknown>>;
 }
 
 /** A reward that gave nothing usable, and how often. */

@@ -8,7 +8,7 @@ import { zh } from '../../../src/app/texts/zh.ts';
 import { DIAGNOSIS_CODES, type DiagnosisCode } from '../../../src/objectives/diagnosis.ts';
 import { rewardModule } from '../../../src/objectives/rewards/custom.ts';
 import type { SamplePreview } from '../../../src/protocol/messages.ts';
-import { CUSTOM_REWARD_FAULTS } from '../../../src/protocol/reward-messages.ts';
+import { CUSTOM_REWARD_FAULTS, type ScoredPrompt } from '../../../src/protocol/reward-messages.ts';
 
 const own = (...names: string[]) => names.map((name) => ({ name, weight: 1, source: '' }));
 
@@ -62,10 +62,11 @@ describe('the examples', () => {
 });
 
 describe('what a reward is tried on', () => {
-  const preview = (id: string, truth: string): SamplePreview => ({ split: 'train', index: 0, id, images: [], turns: [{ role: 'user', text: 'Find it.' }, { role: 'assistant', text: truth }], boxes: [], tokens: null });
+  const completion = { text: 'said', boxes: [], tokens: 1, truncated: false, rewards: {}, reward: 1, advantage: 0 };
+  const preview = (id: string, truth: string, scored: Partial<ScoredPrompt> = {}): SamplePreview => ({ split: 'train', index: 0, id, images: [], turns: [], boxes: [], scored: { prompt: 'Find it.', truth, ...scored }, tokens: null });
 
   it('is each sample with its own answer and with the next one’s', () => {
-    const samples = samplesOfDataset([preview('a', '1. lamp <box>(1,2),(3,4)</box>'), preview('b', 'nothing')]);
+    const samples = samplesOfDataset([preview('a', '1. lamp <box>(1,2),(3,4)</box>'), preview('b', 'nothing')], 'thousandths');
     expect(samples.map(({ id, answer, call }) => [id, answer, call.completion.slice(0, 7)])).toEqual([
       ['a', 'own', '1. lamp'],
       ['a', 'other', 'nothing'],
@@ -74,14 +75,27 @@ describe('what a reward is tried on', () => {
     ]);
     expect(samples[0].call.truthObjects[0].box).toEqual([1, 2, 3, 4]);
     expect(samples[0].call.prompt).toBe('Find it.');
-    expect(samplesOfDataset([preview('a', 'x')])).toHaveLength(1);
+    expect(samplesOfDataset([preview('a', 'x')], 'thousandths')).toHaveLength(1);
+  });
+
+  it('comes with the sample’s further columns, of the dataset and of a run', () => {
+    const extra = { site: 'north', limits: [1, 2] };
+    expect(samplesOfDataset([preview('a', 'x', { extra })], 'thousandths')[0].call.extra).toEqual(extra);
+    const group = { step: 3, sample: 0, id: 'a', prompt: 'p', truth: 't', extra, truthBoxes: [], completions: [completion] };
+    expect(samplesOfGroups([group], 'thousandths')[0].call.extra).toEqual(extra);
+    expect(samplesOfGroups([{ ...group, extra: undefined }], 'thousandths')[0].call.extra).toEqual({});
+  });
+
+  it('has boxes in pixels turned into thousandths, and leaves out what tells no size', () => {
+    const truth = '[{"bbox_2d": [64, 32, 128, 64], "label": "lamp"}]';
+    const samples = samplesOfDataset([preview('a', truth, { imageSize: { width: 128, height: 64 } }), preview('b', truth)], 'pixels');
+    expect(samples.map(({ id, call }) => [id, call.truthObjects[0].box])).toEqual([['a', [500, 500, 1000, 1000]]]);
   });
 
   it('is the sampled answers of a run, numbered in their groups', () => {
-    const completion = { text: 'said', boxes: [], tokens: 1, truncated: false, rewards: {}, reward: 1, advantage: 0 };
     const group = { step: 3, sample: 0, id: 'a', prompt: 'p', truth: 't', truthBoxes: [], completions: [completion, completion] };
-    expect(samplesOfGroups([group, group]).map(({ answer }) => answer)).toEqual([1, 2, 1, 2]);
-    expect(samplesOfGroups(Array.from({ length: 20 }, () => group))).toHaveLength(12);
+    expect(samplesOfGroups([group, group], 'thousandths').map(({ answer }) => answer)).toEqual([1, 2, 1, 2]);
+    expect(samplesOfGroups(Array.from({ length: 20 }, () => group), 'thousandths')).toHaveLength(12);
   });
 });
 

@@ -5,7 +5,7 @@ import type { FromRewardWorker, RewardOutcome, ToRewardWorker } from '../../../s
 import { CustomReward, type RewardWorkerLike } from '../../../src/session/custom-reward.ts';
 import { closeDoors, lockFunctionConstructors, seededRandom } from '../../../src/session/reward-sandbox.ts';
 
-const call = (completion: string) => rewardCall(completion, '', '', {});
+const call = (completion: string) => rewardCall(completion, { prompt: '', truth: '' });
 
 /** Answers as the real worker does, with what `judge` says; null = never. */
 function workers(judge: (message: Extract<ToRewardWorker, { kind: 'score' }>) => RewardOutcome | null, loadFault: Extract<FromRewardWorker, { kind: 'loaded' }>['fault'] = null) {

@@ -1,12 +1,13 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Processor } from '../../../src/processing/processor.ts';
 import type { TrainingConfig } from '../../../src/protocol/config.ts';
+import { rolloutPrompt } from '../../../src/session/answers.ts';
 import { SampleEncoder } from '../../../src/session/encoded-dataset.ts';
 import { ImageCache } from '../../../src/session/image-cache.ts';
 import { kindOf, SessionDataset } from '../../../src/session/session-dataset.ts';
 import type { OpenModel } from '../../../src/session/session-model.ts';
 import { demoSideFiles } from '../processing/fixtures.ts';
-import { demoConfig, fetchPublic } from './fake-engine.ts';
+import { demoConfig, demoFiles, fetchPublic } from './fake-engine.ts';
 
 beforeEach(() => vi.stubGlobal('fetch', fetchPublic));
 afterEach(() => vi.unstubAllGlobals());
@@ -27,6 +28,22 @@ it('serves the demo’s pairs, with both answers in the preview', async () => {
   expect(preview.turns.map(({ role }) => role)).toEqual(['user', 'assistant']);
   expect(preview.rejected!.text).not.toBe(preview.turns[1].text);
   expect(preview.rejected!.boxes).toHaveLength(2);
+});
+
+it('tells of a sample what rewards are told of it in training', async () => {
+  const [records, image] = demoFiles(1);
+  const [record] = JSON.parse(await records.file.text()) as object[];
+  const files = [{ path: 'prompts.json', file: new Blob([JSON.stringify([{ ...record, site: 'north' }])]) }, image];
+  const dataset = open();
+  const config = withMethod('grpo');
+  await dataset.load({ kind: 'files', train: files, validation: [] }, model, config);
+  const { scored } = dataset.sample('train', 0, model);
+  const { train } = await dataset.encode(model, config);
+  const { prompt, truth, extra, imageSize } = rolloutPrompt(train[0].source, 0, train[0].encoded, processor);
+  expect(scored).toEqual({ prompt, truth, extra, imageSize });
+  const [, rows, columns] = train[0].encoded.grids[0];
+  expect(scored).toMatchObject({ extra: { site: 'north' }, imageSize: { width: columns * 16, height: rows * 16 } });
+  expect(scored.prompt.length * scored.truth.length).toBeGreaterThan(0);
 });
 
 it('reads and fetches again when the method changes', async () => {

@@ -62,11 +62,10 @@ export function toyPrompts(count: number): RolloutPrompt[] {
     index,
     id: `prompt-${index}`,
     encoded: { ...encoded, labels: encoded.labels.map(() => -100) },
-    text: `question ${index}`,
+    prompt: `question ${index}`,
     truth: '',
     truthBoxes: [],
     image: null,
-    extra: {},
   }));
 }
 

@@ -16,7 +16,7 @@ const answerTask: AnswerTask = {
   metricNames: ['eval_share'],
   prompt: async ({ sample }) => ({
     encoded: { ...sample, inputIds: sample.inputIds.slice(0, 2), labels: sample.labels.slice(0, 2), positionIds: Int32Array.of(0, 1, 0, 1, 0, 1) },
-    text: `count on from ${sample.inputIds[1]}`,
+    prompt: `count on from ${sample.inputIds[1]}`,
     truth: [...sample.inputIds.slice(2)].join(' '),
     truthBoxes: [],
     image: null,

@@ -3,7 +3,7 @@ import { judgeReturn, rewardCall, rewardModule, runReward } from '../../../../sr
 import { faultText, placeInStack, withinSource } from '../../../../src/objectives/rewards/fault-place.ts';
 
 const nowhere = () => null;
-const call = rewardCall('1. 路灯\n状态：不亮\n<box>(1,2),(3,4)</box>', '未检测到相关设备', 'p', { id: 7 });
+const call = rewardCall('1. 路灯\n状态：不亮\n<box>(1,2),(3,4)</box>', { prompt: 'p', truth: '未检测到相关设备', extra: { id: 7 } });
 
 describe('rewardModule', () => {
   it('exports a declared function, and leaves a default export alone', () => {
@@ -34,6 +34,13 @@ describe('runReward', () => {
   it('gives the function the objects of both texts', async () => {
     expect(call).toMatchObject({ objects: [{ category: '路灯', status: '不亮', box: [1, 2, 3, 4] }], truthObjects: [], prompt: 'p', extra: { id: 7 } });
     expect(await runReward(({ objects, truthObjects }) => objects.length - truthObjects.length, call, nowhere)).toEqual({ reward: 1, fault: null });
+  });
+
+  it('turns boxes in pixels into thousandths of the image', () => {
+    const prompt = { prompt: 'p', truth: '1. 路灯\n状态：亮\n<box>(20,40),(100,200)</box>', imageSize: { width: 200, height: 400 } };
+    const pixels = rewardCall('1. 路灯\n状态：亮\n<box>(10,40),(200,400)</box>', prompt, 'pixels');
+    expect([pixels.objects[0].box, pixels.truthObjects[0].box]).toEqual([[50, 100, 1000, 1000], [100, 100, 500, 500]]);
+    expect(() => rewardCall('x', { ...prompt, imageSize: undefined }, 'pixels')).toThrowError(expect.objectContaining({ code: 'config' }));
   });
 
   it('waits for promises and survives whatever is thrown', async () => {
