@@ -3,6 +3,8 @@
 const MARKED = /<box>(.{0,200}?)<\/box>|<\|box_start\|>(.{0,200}?)<\|box_end\|>|"bbox_2d"\s{0,8}:\s{0,8}\[([^\]]{0,200})\]/gs;
 const CORNERS = /^\s*\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)\s*,\s*\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)\s*$/;
 const LIST = /^\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*$/;
+/** Qwen's tags may also hold a place without extent. */
+const POINT = /^\(\d{1,4},\d{1,4}\)$/;
 
 export interface BoxFault {
   message: string;
@@ -16,15 +18,16 @@ export function checkBoxes(answer: string): BoxFault[] {
   for (const [whole, tagged, special, json] of answer.matchAll(MARKED)) {
     number++;
     const corners = json === undefined ? CORNERS.exec(tagged ?? special) : LIST.exec(json);
+    const point = special !== undefined && POINT.test(special);
     const name = `Box ${number}, ${whole.slice(0, 80)},`;
-    if (!corners) {
+    if (!corners && !point) {
       faults.push({ message: `${name} is not made of four numbers.`, advice: 'Write it as (x1,y1),(x2,y2).' });
       continue;
     }
-    const [x1, y1, x2, y2] = corners.slice(1).map(Number);
-    if ([x1, y1, x2, y2].some((x) => x < 0 || x > 1000)) {
+    const [x1, y1, x2, y2] = (corners?.slice(1) ?? special.match(/\d+/g)!).map(Number);
+    if ([x1, y1, ...(point ? [] : [x2, y2])].some((x) => x < 0 || x > 1000)) {
       faults.push({ message: `${name} lies outside 0…1000.`, advice: 'Coordinates are thousandths of the image’s width and height, not pixels.' });
-    } else if (x2 <= x1 || y2 <= y1) {
+    } else if (!point && (x2 <= x1 || y2 <= y1)) {
       faults.push({ message: `${name} has no area: x2 must be above x1 and y2 above y1.`, advice: 'Correct or remove the box.' });
     }
   }

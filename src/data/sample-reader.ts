@@ -1,10 +1,13 @@
 /** Records of files -> samples: fields read, images found, boxes checked; whatever is wrong is named and counted. */
+import { readImageSize } from '../processing/decode-image.ts';
 import { type Message, messageText } from '../processing/conversation.ts';
+import type { ImageSize } from '../processing/smart-resize.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { checkBoxes } from './boxes.ts';
 import type { DatasetKind, DatasetOptions, DatasetSample } from './dataset.ts';
 import type { ImageIndex, Lookup } from './file-tree.ts';
+import { type Grounded, placeObjects } from './grounding.ts';
 import { LLAVA_COLUMNS, readLlavaRecord } from './llava.ts';
 import { baseName } from './paths.ts';
 import { isPreferenceRecord, PREFERENCE_COLUMNS, readPreferenceRecord } from './preference.ts';
@@ -34,12 +37,15 @@ interface FileState {
   /** Images found by their name only. */
   byNameOnly: number;
   withoutTruth: number;
+  /** Samples with objects that their text does not place. */
+  unplaced: number;
 }
 
 export class SampleReader {
   /** Samples left out because of an error. */
   rejected = 0;
   readonly usedImages = new Set<PathFile>();
+  private readonly sizes = new WeakMap<PathFile, Promise<ImageSize>>();
   private readonly seenIds = new Map<string, ErrorPlace>();
 
   constructor(
@@ -58,9 +64,9 @@ export class SampleReader {
       if (records.length === 0 && this.problems.count === before) {
         this.problems.error('The file holds no samples.', 'Export the dataset again.', { file: file.path });
       }
-      const state: FileState = { byNameOnly: 0, withoutTruth: 0 };
+      const state: FileState = { byNameOnly: 0, withoutTruth: 0, unplaced: 0 };
       for (const record of records) {
-        const sample = this.readSample(record, file.path, indexes, state);
+        const sample = await this.readSample(record, file.path, indexes, state);
         if (sample) samples.push(sample);
         else this.rejected++;
       }
@@ -84,7 +90,7 @@ export class SampleReader {
     return true;
   }
 
-  private report({ byNameOnly, withoutTruth }: FileState, file: string): void {
+  private report({ byNameOnly, withoutTruth, unplaced }: FileState, file: string): void {
     if (byNameOnly > 0) {
       this.problems.warning(
         `${byNameOnly} images were found by their file name only; their folders differ from the paths in the file.`,
@@ -99,10 +105,17 @@ export class SampleReader {
         { file, field: 'solution' },
       );
     }
+    if (unplaced > 0) {
+      this.problems.warning(
+        `${unplaced} samples list objects that their text does not place.`,
+        'Nothing was put in their place: write <ref-object> and <bbox> where they belong, or remove "objects".',
+        { file, field: 'objects' },
+      );
+    }
   }
 
   /** Null when the sample has an error. */
-  private readSample({ value, line, sample }: RawRecord, file: string, indexes: readonly ImageIndex[], state: FileState): DatasetSample | null {
+  private async readSample({ value, line, sample }: RawRecord, file: string, indexes: readonly ImageIndex[], state: FileState): Promise<DatasetSample | null> {
     const place: ErrorPlace = { file, sample, ...(line !== undefined && { line }) };
     let read: ReadRecord;
     try {
@@ -113,20 +126,35 @@ export class SampleReader {
     }
     const before = this.problems.count;
     const imageFiles = read.imagePaths.map((path) => this.findImage(path, file, indexes, place, state));
+    const files = imageFiles.filter((image) => image !== null);
+    let grounded: Grounded = { ...read, objects: 'none' };
+    try {
+      if (files.length === imageFiles.length) grounded = await placeObjects(value, read, (image) => files[image] && this.sizeOf(files[image]));
+    } catch (error) {
+      this.problems.caught(error, place);
+      return null;
+    }
+    const { conversation, rejected, objects } = grounded;
     // Rejected answers may be wrong on purpose, their boxes too.
-    const answerPlace = read.rejected ? { ...place, field: 'chosen' } : place;
-    for (const message of read.conversation) {
+    const answerPlace = rejected ? { ...place, field: 'chosen' } : place;
+    for (const message of conversation) {
       if (message.role !== 'assistant') continue;
       for (const { message: text, advice } of checkBoxes(messageText(message))) this.problems.error(text, advice, answerPlace);
     }
     if (this.problems.count > before) return null;
     const id = read.id ?? `${baseName(file)}#${sample}`;
     this.checkId(id, place);
-    const files = imageFiles.filter((image) => image !== null);
     files.forEach((image) => this.usedImages.add(image));
     if (read.hasTruth === false) state.withoutTruth++;
-    const extra = otherColumns(value as object, read.columns);
-    return { id, conversation: read.conversation, ...(read.rejected && { rejected: read.rejected }), ...(extra && { extra }), imageFiles: files, place };
+    if (objects === 'unused') state.unplaced++;
+    const extra = otherColumns(value as object, objects === 'placed' ? [...read.columns, 'objects'] : read.columns);
+    return { id, conversation, ...(rejected && { rejected }), ...(extra && { extra }), imageFiles: files, place };
+  }
+
+  private sizeOf(image: PathFile): Promise<ImageSize> {
+    const size = this.sizes.get(image) ?? readImageSize(image.file, image.path);
+    this.sizes.set(image, size);
+    return size;
   }
 
   private findImage(path: string, file: string, indexes: readonly ImageIndex[], place: ErrorPlace, state: FileState): PathFile | null {

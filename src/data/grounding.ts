@@ -1,0 +1,141 @@
+/**
+ * ms-swift's grounding placeholders: `<ref-object>` and `<bbox>` in the text, replaced in order from the record's `objects`.
+ *
+ * Boxes become thousandths of their image, Qwen3-VL's own convention. Where the text is JSON around them
+ * (`"bbox_2d": <bbox>`) they are written as lists and references as plain words; elsewhere in Qwen's tags.
+ * As in ms-swift's docs/source_en/Customization/Custom-dataset.md and its template for Qwen-VL.
+ */
+import * as v from 'valibot';
+import { type Conversation, type Message, messageText } from '../processing/conversation.ts';
+import { type ImageSize, roundHalfToEven } from '../processing/smart-resize.ts';
+import { fault, parseRecord } from './turns.ts';
+
+const list = <S extends v.GenericSchema>(entry: S) => v.optional(v.nullable(v.array(entry)));
+const objectsSchema = v.object({
+  objects: v.object({
+    ref: list(v.string()),
+    bbox: list(v.array(v.pipe(v.number(), v.finite()))),
+    bbox_type: v.optional(v.nullable(v.picklist(['real', 'norm1']))),
+    image_id: list(v.pipe(v.number(), v.integer(), v.minValue(0))),
+  }),
+});
+type Objects = v.InferOutput<typeof objectsSchema>['objects'];
+
+/** A box that is written out between the tags is no place for one. */
+const PLACE = /<ref-object>|<bbox>(?![^<]{0,200}<\/bbox>)/g;
+const IN_JSON = /"\s{0,8}:\s{0,8}\[?\s{0,8}<bbox>/;
+
+export interface Grounded {
+  conversation: Conversation;
+  rejected?: Message;
+  /**
+   * "placed": `objects` was used up. "partly": a question without its answer, which took what it places.
+   * "unused": objects in this form are listed, but the text places none. "none": nothing of the kind.
+   */
+  objects: 'placed' | 'partly' | 'unused' | 'none';
+}
+
+/**
+ * Fills the placeholders of a sample.
+ * @param record as it was read, with or without `objects`
+ * @param sizeOf stored size of the sample's image with this index, from 0; undefined where there is no such image
+ * @throws LorikeetError "dataset" naming the field: counts that differ, a box of an unknown form, outside its image or without area
+ */
+export async function placeObjects(record: unknown, sample: { conversation: Conversation; rejected?: Message }, sizeOf: (image: number) => Promise<ImageSize> | undefined): Promise<Grounded> {
+  const { conversation, rejected } = sample;
+  const texts = [...conversation, ...(rejected ? [rejected] : [])].map(messageText).join('\n');
+  if (texts.search(PLACE) < 0) return { ...sample, objects: listsObjects(record) ? 'unused' : 'none' };
+  if (typeof record !== 'object' || record === null || !Object.hasOwn(record, 'objects')) {
+    throw fault(`The text places ${texts.match(PLACE)!.length} objects, the sample lists none.`, 'Add "objects" with "ref" and "bbox", or write the words and boxes out.', 'objects');
+  }
+  const { objects } = parseRecord(objectsSchema, record);
+  const asJson = IN_JSON.test(texts);
+  const words = (objects.ref ?? []).map((ref) => (asJson ? ref : `<|object_ref_start|>${ref}<|object_ref_end|>`));
+  const boxes: string[] = [];
+  for (const i of (objects.bbox ?? []).keys()) boxes.push(boxText(await inThousandths(objects, i, sizeOf), asJson));
+  const fill = new Filler(words, boxes);
+  const answered = conversation.at(-1)?.role === 'assistant';
+  const prompt = conversation.slice(0, -1).map((message) => fill.message(message));
+  const before = fill.at;
+  const last = fill.message(conversation[conversation.length - 1]);
+  fill.check(answered);
+  const { at } = fill;
+  const partly = at.words < words.length || at.boxes < boxes.length;
+  if (!rejected) return { conversation: [...prompt, last], objects: partly ? 'partly' : 'placed' };
+  fill.at = before;
+  const other = fill.message(rejected);
+  // Wrong on purpose, it may well leave objects out.
+  fill.check(false, 'rejected');
+  return { conversation: [...prompt, last], rejected: other, objects: 'placed' };
+}
+
+/** Whether the record's `objects` are of this kind: such a column may also be anything else. */
+function listsObjects(record: unknown): boolean {
+  const parsed = v.safeParse(objectsSchema, record);
+  return parsed.success && (parsed.output.objects.ref ?? []).length + (parsed.output.objects.bbox ?? []).length > 0;
+}
+
+async function inThousandths({ bbox, bbox_type, image_id }: Objects, i: number, sizeOf: (image: number) => Promise<ImageSize> | undefined): Promise<number[]> {
+  const field = `objects.bbox.${i}`;
+  const box = bbox![i];
+  if (box.length !== 2 && box.length !== 4) throw fault(`Box ${i + 1} has ${box.length} numbers.`, 'Give x1, y1, x2, y2, or x and y of a point.', field);
+  const image = image_id?.[i] ?? 0;
+  const size = bbox_type === 'norm1' ? { width: 1, height: 1 } : await sizeOf(image);
+  if (!size) throw fault(`Box ${i + 1} belongs to image ${image + 1}, which the sample has not.`, 'Correct "objects.image_id", which counts from 0, or add the image.', image_id?.[i] === undefined ? field : `objects.image_id.${i}`);
+  if (box.some((x, at) => x < 0 || x > (at % 2 === 0 ? size.width : size.height))) {
+    throw fault(`Box ${i + 1}, ${box.join(', ')}, lies outside its image of ${size.width} × ${size.height}.`, 'Give pixels of the stored image, or shares of it with "bbox_type": "norm1".', field);
+  }
+  const scaled = box.map((x, at) => roundHalfToEven((x / (at % 2 === 0 ? size.width : size.height)) * 1000));
+  if (scaled.length === 4 && (scaled[2] <= scaled[0] || scaled[3] <= scaled[1])) {
+    throw fault(`Box ${i + 1}, ${box.join(', ')}, has no area in thousandths of its image.`, 'x2 must be above x1 and y2 above y1. Correct or remove the box.', field);
+  }
+  return scaled;
+}
+
+function boxText(box: readonly number[], asJson: boolean): string {
+  if (asJson) return `[${box.join(', ')}]`;
+  const [x1, y1, ...end] = box;
+  return `<|box_start|>(${x1},${y1})${end.length > 0 ? `,(${end.join(',')})` : ''}<|box_end|>`;
+}
+
+/** Goes through the messages and hands out words and boxes in order; asking for more is found out by `check`. */
+class Filler {
+  at = { words: 0, boxes: 0 };
+
+  constructor(
+    private readonly words: readonly string[],
+    private readonly boxes: readonly string[],
+  ) {}
+
+  message({ role, content }: Message): Message {
+    return { role, content: content.map((part) => (part.type === 'text' ? { type: 'text', text: this.text(part.text) } : part)) };
+  }
+
+  private text(text: string): string {
+    const at = { ...this.at };
+    const filled = text.replace(PLACE, (place, offset: number) => {
+      if (place === '<bbox>') return this.boxes[at.boxes++] ?? place;
+      const word = this.words[at.words++] ?? place;
+      // Between quotation marks it is part of JSON, which quotation marks of its own would break.
+      return text[offset - 1] === '"' && text[offset + place.length] === '"' ? JSON.stringify(word).slice(1, -1) : word;
+    });
+    this.at = at;
+    return filled;
+  }
+
+  /** @param all whether everything listed must have been placed */
+  check(all: boolean, side?: 'rejected'): void {
+    const counts = [
+      ['<ref-object>', 'objects.ref', this.at.words, this.words.length],
+      ['<bbox>', 'objects.bbox', this.at.boxes, this.boxes.length],
+    ] as const;
+    for (const [place, field, placed, listed] of counts) {
+      if (placed <= listed && (!all || placed === listed)) continue;
+      throw fault(
+        `${side ? 'The rejected side: the' : 'The'} text has ${placed} ${place}, "${field}" lists ${listed}.`,
+        `Write one ${place} for every entry, in the same order.`,
+        side ?? field,
+      );
+    }
+  }
+}
