@@ -20,16 +20,20 @@ const rowSchema = v.object({
   rewards,
   boxes,
   truth_boxes: boxes,
+  /** The dataset's further columns, for own rewards. */
+  extra: v.optional(v.record(v.string(), v.unknown())),
+  /** Width and height of the first image as the model sees it. */
+  image_size: v.optional(v.strictTuple([count, count])),
 });
 
 type Row = v.InferOutput<typeof rowSchema>;
 
 /** A line for each answer. */
 export function completionLines(groups: readonly CompletionGroup[]): string {
-  const lines = groups.flatMap(({ step, sample, id, prompt, truth, truthBoxes, completions }, group) =>
+  const lines = groups.flatMap(({ step, sample, id, prompt, truth, truthBoxes, extra, imageSize, completions }, group) =>
     completions.map(({ text, boxes, rewards, reward, advantage, tokens, truncated }) => {
       const question = { step, group, sample, id, prompt, completion: text, truth };
-      const row = { ...question, ...rewards, ...question, reward, advantage, tokens, truncated, rewards, boxes, truth_boxes: truthBoxes };
+      const row = { ...question, ...rewards, ...question, reward, advantage, tokens, truncated, rewards, boxes, truth_boxes: truthBoxes, extra, image_size: imageSize && [imageSize.width, imageSize.height] };
       return `${JSON.stringify(row)}\n`;
     }),
   );
@@ -56,13 +60,17 @@ export function parseCompletions(content: string, file: string, step: number): C
   return groups;
 }
 
-function groupOf({ step, sample, id, prompt, truth, truth_boxes }: Row): CompletionGroup {
-  return { step, sample, id, prompt, truth, truthBoxes: truth_boxes, completions: [] };
+function groupOf({ step, sample, id, prompt, truth, truth_boxes, extra, image_size: size }: Row): CompletionGroup {
+  return { step, sample, id, prompt, truth, ...(extra && { extra }), ...(size && { imageSize: { width: size[0], height: size[1] } }), truthBoxes: truth_boxes, completions: [] };
 }
 
 /** The first column in which a row belongs to another prompt than its group. */
 function differenceTo(group: CompletionGroup, row: Row): keyof Row | null {
   const column = (['sample', 'id', 'prompt', 'truth'] as const).find((name) => group[name] !== row[name]);
   if (column !== undefined) return column;
-  return JSON.stringify(group.truthBoxes) === JSON.stringify(row.truth_boxes) ? null : 'truth_boxes';
+  const same = (a: unknown, b: unknown) => JSON.stringify(a) === JSON.stringify(b);
+  const { truthBoxes, extra, imageSize } = groupOf(row);
+  if (!same(group.truthBoxes, truthBoxes)) return 'truth_boxes';
+  if (!same(group.extra, extra)) return 'extra';
+  return same(group.imageSize, imageSize) ? null : 'image_size';
 }

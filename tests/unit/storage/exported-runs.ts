@@ -83,11 +83,13 @@ function group(step: number, sample: number): CompletionGroup {
     tokens: 5 + i,
     truncated: i === 1,
     // A user's own reward may have the name of a column.
-    rewards: { format: i / 3, step: -1, reward: null },
+    rewards: { format: i / 3, step: -1, reward: null, extra: 3 },
     reward: i === 0 ? null : 0.1 * i,
     advantage: i - 0.5,
   });
-  return { step, sample, id: `prompt ${sample}`, prompt: 'p', truth: 't', truthBoxes: [{ box: [0, 0, 1, 1], label: 'x' }], completions: [completion(0), completion(1)] };
+  // Some samples have further columns and an image, others have not.
+  const more = sample % 2 === 0 ? { extra: { site: 'north', limits: [1, null] }, imageSize: { width: 96, height: 64 } } : {};
+  return { step, sample, id: `prompt ${sample}`, prompt: 'p', truth: 't', ...more, truthBoxes: [{ box: [0, 0, 1, 1], label: 'x' }], completions: [completion(0), completion(1)] };
 }
 
 /** A run of GRPO: sampled answers of two steps, a prompt that was drawn twice, pictures of three kinds. */
