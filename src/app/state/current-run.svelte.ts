@@ -23,7 +23,9 @@ class CurrentRun {
     trainer.subscribe((event) => {
       if (event.type === 'progress' || event.type === 'tokens') return;
       this.#queue.push(event);
-      this.#schedule();
+      // What follows a run must find it ended here, also in a hidden tab.
+      if (event.type === 'finished' || event.type === 'failed') this.#flush();
+      else this.#schedule();
     });
     trainer.onGone((error) => this.#lose(error));
   }
