@@ -172,12 +172,12 @@ describe('two runs of this page', () => {
       await page.getByTestId('run-facts').waitFor();
       expect(await page.getByTestId('value-eval_loss').innerText()).toContain('validation');
       faults.run = await axeFaults(page);
-      for (const view of ['train', 'runs', 'data', 'models']) {
+      for (const view of ['train', 'runs', 'try', 'data', 'models']) {
         await page.goto(`${site.url}#/${view}`);
         await page.waitForTimeout(200);
         faults[view] = await axeFaults(page);
       }
-      expect(faults).toEqual({ compare: [], run: [], train: [], runs: [], data: [], models: [] });
+      expect(faults).toEqual({ compare: [], run: [], train: [], runs: [], try: [], data: [], models: [] });
     });
   });
 });

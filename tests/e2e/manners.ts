@@ -21,3 +21,13 @@ export async function axeFaults(page: Page): Promise<string[]> {
 export function overflow(page: Page): Promise<number> {
   return page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
 }
+
+/** The same in the light and in the dark; the page must follow the system's theme. */
+export async function axeFaultsInBothThemes(page: Page): Promise<{ light: string[]; dark: string[] }> {
+  const faults = { light: [] as string[], dark: [] as string[] };
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+    faults[colorScheme] = await axeFaults(page);
+  }
+  return faults;
+}

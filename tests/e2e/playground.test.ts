@@ -6,6 +6,7 @@ import { unzipSync, zipSync } from 'fflate';
 import type { BrowserContextOptions, Page } from 'playwright';
 import { describe, expect, it } from 'vitest';
 import { ROOT } from '../../tools/browser/ensure-build.ts';
+import { axeFaultsInBothThemes } from './manners.ts';
 import { useFakePage } from './visit.ts';
 
 const IMAGE = join(ROOT, 'public/demo/data/images/000001.png');
@@ -71,6 +72,7 @@ describe('the playground', () => {
       expect(copied[0].bbox_2d).toHaveLength(4);
       await right(page).getByTestId('copy-text').click();
       expect(await page.evaluate(() => navigator.clipboard.readText())).toBe(await page.getByTestId('playground-truth').locator('p').innerText());
+      expect(await axeFaultsInBothThemes(page)).toEqual({ light: [], dark: [] });
     });
   });
 
