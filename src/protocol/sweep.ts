@@ -51,8 +51,19 @@ export function planSweep(base: TrainingConfig, definition: SweepDefinition): Pl
     checkAxis(axis);
   }
   const plan = definition.search === 'grid' ? gridOf(axes, maxRuns) : { runs: drawn(axes, maxRuns, definition.seed), gridSize: null };
-  for (const settings of plan.runs) parseTrainingConfig({ ...base, ...settings });
+  for (const [at, settings] of plan.runs.entries()) checkTogether(base, settings, at + 1);
   return plan;
+}
+
+/** Values that are fine one by one may not go together: the error names the run as well. */
+function checkTogether(base: TrainingConfig, settings: SweepSettings, number: number): void {
+  try {
+    sweepConfig(base, settings);
+  } catch (error) {
+    const { code, message, advice, place } = LorikeetError.from(error);
+    const values = Object.entries(settings).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
+    throw new LorikeetError(code, `Run ${number} (${values.join(', ')}): ${message}`, advice, place);
+  }
 }
 
 /** The complete settings of one planned run. */

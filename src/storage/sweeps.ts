@@ -1,5 +1,7 @@
 /** Sweeps in IndexedDB: their plan, and how far they have come. */
 import type { TrainingConfig } from '../protocol/config.ts';
+import type { ErrorRecord } from '../protocol/errors.ts';
+import type { AdapterSource } from '../protocol/messages.ts';
 import type { SweepDefinition, SweepSettings } from '../protocol/sweep.ts';
 import { commit, keysUnder, readAll } from './database.ts';
 import type { RecordKey } from './database.ts';
@@ -10,7 +12,7 @@ export interface SweepRun {
   runId: string | null;
   state: 'waiting' | 'running' | 'done' | 'stopped' | 'failed';
   /** Why it failed. */
-  note: string | null;
+  error: ErrorRecord | null;
 }
 
 export interface SweepRecord {
@@ -22,6 +24,8 @@ export interface SweepRecord {
   /** What has to be loaded to go on; null is the built-in model. */
   model: string | null;
   dataset: 'demo' | 'files';
+  /** What every run starts from. */
+  adapter: AdapterSource | null;
   runs: SweepRun[];
   state: 'running' | 'paused' | 'stopped' | 'finished';
 }

@@ -6,7 +6,7 @@ import type { ErrorCode } from '../../src/protocol/errors.ts';
 
 export interface FakeScenario {
   stepMs?: number;
-  failAt?: { step: number; code: ErrorCode };
+  failAt?: { step: number; code: ErrorCode; /** Only runs with this learning rate fail. */ learningRate?: number };
   crashAt?: number;
   deviceError?: ErrorCode;
   problems?: boolean;

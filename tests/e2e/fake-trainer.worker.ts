@@ -17,7 +17,7 @@ interface Scenario {
   /** Milliseconds per step; small values make tests quick. */
   stepMs: number;
   /** Fails at this step with this code. */
-  failAt?: { step: number; code: ErrorCode };
+  failAt?: { step: number; code: ErrorCode; learningRate?: number };
   /** Throws an uncaught error at this step of a fresh run, as a crash would. */
   crashAt?: number;
   /** Refuses to open the device with this code. */
@@ -240,7 +240,7 @@ async function train(runId: string, config: TrainingConfig, from: number): Promi
       await sleep(scenario.stepMs);
       step += 1;
       if (from === 0 && scenario.crashAt === step) setTimeout(() => { throw new Error('the worker ran out of memory'); });
-      if (scenario.failAt?.step === step) throw new LorikeetError(scenario.failAt.code, `Step ${step} could not be computed.`);
+      if (scenario.failAt?.step === step && config.learning_rate === (scenario.failAt.learningRate ?? config.learning_rate)) throw new LorikeetError(scenario.failAt.code, `Step ${step} could not be computed.`);
       const groups = config.method === 'grpo' || config.method === 'grpo-trl' ? await sample(step, config) : null;
       const row = { ...trainRow(step, total, config), ...(config.method === 'dpo' ? dpoMetrics(step) : groups ? grpoMetrics(step, config, groups) : {}) };
       Object.assign(row, methodColumns(row, config), scenario.cutShare === undefined ? {} : { 'completions/clipped_ratio': scenario.cutShare });

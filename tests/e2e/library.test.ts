@@ -1,4 +1,4 @@
-/** The library of runs and sweeps, with a fake trainer. */
+/** The library of runs, with a fake trainer. */
 import { readFileSync } from 'node:fs';
 import { unzipSync, zipSync } from 'fflate';
 import type { Page } from 'playwright';
@@ -131,52 +131,6 @@ describe('the library of runs', () => {
       await page.getByTestId('nav-runs').click();
       await page.getByTestId('logs-files').setInputFiles({ name: 'as-log.zip', mimeType: 'application/zip', buffer: bytes });
       await page.getByTestId('imported-row').getByText('as-log').waitFor();
-    });
-  });
-});
-
-describe('a sweep', () => {
-  it('trains its runs one after the other, goes on after a reload, and shows table and plot', async () => {
-    await visit(12, async (page) => {
-      await prepare(page, { max_steps: 10, eval_steps: 5, save_steps: 2 });
-      await page.goto(`${site.url}#/runs/sweep`);
-      await page.getByTestId('sweep-name').fill('rates');
-      const values = page.getByTestId('values-learning_rate');
-      await values.fill('1e-4, fast');
-      expect(await page.getByTestId('axis-learning_rate').innerText()).toContain('not a number');
-      expect(await page.getByTestId('sweep-start').isDisabled()).toBe(true);
-      await values.fill('1e-4, 1e-3, 1e-2');
-      await page.getByTestId('sweep-plan').getByText('3 runs, about').waitFor();
-      await page.getByTestId('sweep-start').click();
-      await page.getByTestId('sweep').getByText('1 of 3 runs').waitFor({ timeout: 30_000 });
-      await page.reload();
-
-      await page.getByTestId('nav-runs').click();
-      await page.getByTestId('sweep-continue-note').click();
-      await page.locator('[data-testid="sweep"][data-state="finished"]').waitFor({ timeout: 60_000 });
-      expect(await page.getByTestId('sweep-row').count()).toBe(3);
-      expect(await page.getByTestId('sweep-best').count()).toBe(1);
-      expect(await page.getByTestId('sweep-table').innerText()).not.toContain('failed');
-      await page.getByTestId('sweep-sort-setting-learning_rate').click();
-      await page.getByTestId('sweep-sort-setting-learning_rate').click();
-      expect(await page.getByTestId('sweep-row').first().innerText()).toContain('0.01');
-
-      expect(await page.getByTestId('plot-line').count()).toBe(3);
-      await page.getByTestId('handle-learning_rate-0').focus();
-      for (let i = 0; i < 4; i++) await page.keyboard.press('ArrowUp');
-      expect(await page.getByTestId('plot-kept').innerText()).toBe('2 of 3 runs');
-      await page.keyboard.press('Escape');
-      const box = await page.getByTestId('brush-learning_rate').boundingBox();
-      if (!box) throw new Error('The axis is not on the page.');
-      await page.mouse.move(box.x + box.width / 2, box.y + box.height - 2);
-      await page.mouse.down();
-      await page.mouse.move(box.x + box.width / 2, box.y + box.height * 0.8, { steps: 4 });
-      await page.mouse.up();
-      expect(await page.getByTestId('plot-kept').innerText()).toBe('1 of 3 runs');
-
-      await page.getByTestId('nav-runs').click();
-      await page.getByTestId('tag-filter').getByText('rates').click();
-      expect(await names(page)).toHaveLength(3);
     });
   });
 });

@@ -48,19 +48,25 @@ class Session {
     });
   }
 
-  /** Trains with what is loaded; loads again what the settings have changed since. */
-  async start(name?: string): Promise<void> {
+  /**
+   * Trains with what is loaded; loads again what the settings have changed since.
+   * @returns whether the run is under way; why it is not is in `error`, or with the model or the data
+   */
+  async start(name?: string): Promise<boolean> {
     const config = settings.config;
-    if (!config) return;
-    await this.#guarded(async () => {
-      if (!(await this.#upToDate(config))) return;
+    if (!config) return false;
+    return this.#guarded(async () => {
+      if (!(await this.#upToDate(config))) return false;
       await this.#begin(config, name);
     });
   }
 
-  /** Continues a stored run; the built-in model and data are loaded by themselves. */
-  async resume(summary: RunSummary): Promise<void> {
-    await this.#guarded(async () => {
+  /**
+   * Continues a stored run; the built-in model and data are loaded by themselves.
+   * @returns whether it is under way; why it is not is in `error`
+   */
+  async resume(summary: RunSummary): Promise<boolean> {
+    return this.#guarded(async () => {
       const config = await this.#loadForResume(summary.id);
       const log = await readLog(summary.id);
       const run = RunRecord.fromStorage(summary, log, []);
@@ -143,14 +149,16 @@ class Session {
     return sources.config;
   }
 
-  async #guarded(action: () => Promise<void>): Promise<void> {
-    if (this.starting) return;
+  /** @returns false when the action was refused, or itself returned false */
+  async #guarded(action: () => Promise<void | false>): Promise<boolean> {
+    if (this.starting) return false;
     this.starting = true;
     this.error = null;
     try {
-      await action();
+      return (await action()) !== false;
     } catch (error) {
       this.error = LorikeetError.from(error).toRecord();
+      return false;
     } finally {
       this.starting = false;
       void runs.refresh();

@@ -1,5 +1,5 @@
 /** The trainer worker as the page sees it: its device, its health, and a fresh one when it dies. */
-import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
+import { LorikeetError, type ErrorCode, type ErrorRecord } from '../../protocol/errors.ts';
 import type { DeviceSummary, Replies, Request, TrainerEvent } from '../../protocol/messages.ts';
 import type { Stage } from '../../protocol/sayings.ts';
 import { createTrainerWorker, TrainerClient } from '../trainer-client.ts';
@@ -11,6 +11,9 @@ export interface TaskProgress {
 }
 
 type Task = Extract<TrainerEvent, { type: 'progress' }>['task'];
+
+/** After a run that failed so, only a new worker gives the GPU's memory back for sure. */
+export const NEEDS_RESTART: readonly ErrorCode[] = ['device-lost', 'out-of-memory', 'internal'];
 
 class Trainer {
   device = $state.raw<DeviceSummary | null>(null);

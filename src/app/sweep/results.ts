@@ -4,9 +4,13 @@ import type { SweepKey } from '../../protocol/sweep.ts';
 import { directionOf, type Direction } from '../../reports/metrics.ts';
 import type { SweepRecord, SweepRun } from '../../storage/sweeps.ts';
 
+/** How a planned run stands, its own run's fate included. */
+export type RowState = SweepRun['state'] | 'interrupted' | 'leftOut' | 'deleted';
+
 export interface ResultRow {
   number: number;
   planned: SweepRun;
+  state: RowState;
   /** null before it began, or when it was deleted. */
   run: RunSummary | null;
   /** By metric; the run's best value stands under its own metric. */
@@ -16,13 +20,32 @@ export interface ResultRow {
 /** Last training loss, beside the metrics of the validations. */
 export const LAST_LOSS = 'loss';
 
-/** Rows in the planned order. */
-export function resultRows(sweep: SweepRecord, runs: readonly RunSummary[]): ResultRow[] {
+/** Runs of a sweep that have not come to an end. */
+export function runsLeft(sweep: SweepRecord): number {
+  return sweep.runs.filter(({ state }) => state === 'waiting' || state === 'running').length;
+}
+
+/**
+ * Rows in the planned order.
+ * @param active whether some tab runs the sweep
+ */
+export function resultRows(sweep: SweepRecord, runs: readonly RunSummary[], active: boolean): ResultRow[] {
   const byId = new Map(runs.map((run) => [run.id, run]));
   return sweep.runs.map((planned, i) => {
     const run = (planned.runId !== null && byId.get(planned.runId)) || null;
-    return { number: i + 1, planned, run, metrics: run ? metricsOf(run) : {} };
+    return { number: i + 1, planned, state: rowState(sweep, planned, run, active), run, metrics: run ? metricsOf(run) : {} };
   });
+}
+
+function rowState(sweep: SweepRecord, planned: SweepRun, run: RunSummary | null, active: boolean): RowState {
+  // A run may have been resumed alone after it failed or was stopped or cut off.
+  if (run?.status === 'finished') return 'done';
+  if (planned.state === 'running' || planned.state === 'waiting') {
+    if (active) return planned.state;
+    if (sweep.state === 'stopped') return run ? 'interrupted' : 'leftOut';
+    return run ? 'interrupted' : 'waiting';
+  }
+  return planned.runId !== null && !run ? 'deleted' : planned.state;
 }
 
 function metricsOf(run: RunSummary): Record<string, number> {

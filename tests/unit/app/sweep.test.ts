@@ -47,13 +47,13 @@ const run = (id: string, eval_f1: number | null, lastLoss: number | null): RunSu
   resumable: false, config: parseTrainingConfig({ metric_for_best_model: 'eval_f1', greater_is_better: true }), finalMetrics: { eval_f1: 0.1, eval_loss: 1, train_runtime: 3, note: 'x' }, tags: [], notes: '',
 });
 const sweep: SweepRecord = {
-  id: 'sweep-1', createdAt: '', base: parseTrainingConfig({}), model: null, dataset: 'demo', state: 'finished',
+  id: 'sweep-1', createdAt: '', base: parseTrainingConfig({}), model: null, dataset: 'demo', adapter: null, state: 'finished',
   definition: { name: 's', search: 'grid', seed: 1, maxRuns: 4, axes: [{ key: 'r', kind: 'list', values: [1, 2, 3, 4] }] },
-  runs: [['a', 'done'], ['b', 'done'], [null, 'waiting'], ['gone', 'failed']].map(([runId, state], i) => ({ settings: { r: i + 1 }, runId, state: state as 'done', note: null })),
+  runs: [['a', 'done'], ['b', 'done'], [null, 'waiting'], ['gone', 'failed']].map(([runId, state], i) => ({ settings: { r: i + 1 }, runId, state: state as 'done', error: null })),
 };
 
 describe('the results of a sweep', () => {
-  const rows = resultRows(sweep, [run('a', 0.5, 0.2), run('b', 0.7, null)]);
+  const rows = resultRows(sweep, [run('a', 0.5, 0.2), run('b', 0.7, null)], false);
 
   it('keep the planned order and show the best value under the run’s own metric', () => {
     expect(rows.map(({ number, run: stored }) => [number, stored?.id ?? null])).toEqual([[1, 'a'], [2, 'b'], [3, null], [4, null]]);

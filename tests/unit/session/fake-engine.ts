@@ -55,8 +55,11 @@ export interface FakeSession {
   next<T extends TrainerEvent['type']>(type: T): Promise<Extract<TrainerEvent, { type: T }>>;
 }
 
-/** A session as a fresh worker would have it. */
-export function fakeSession(prepare: (model: ToyModel) => void = () => undefined): FakeSession {
+/**
+ * A session as a fresh worker would have it.
+ * @param hear takes the news as the page would
+ */
+export function fakeSession(prepare: (model: ToyModel) => void = () => undefined, hear: (event: TrainerEvent) => void = () => undefined): FakeSession {
   const events: TrainerEvent[] = [];
   const models: ToyModel[] = [];
   const loads: { kinds: string[] }[] = [];
@@ -85,6 +88,7 @@ export function fakeSession(prepare: (model: ToyModel) => void = () => undefined
   };
   const session = new TrainerSession(() => Promise.resolve(engine), DEMO_URL, (event) => {
     events.push(event);
+    hear(event);
     for (const entry of waiting.splice(0)) {
       if (entry.type === event.type) entry.resolve(event as never);
       else waiting.push(entry);
