@@ -138,14 +138,29 @@ function namePattern(names: CategoryNames): RegExp {
   return new RegExp(alternatives.join('|'), 'g');
 }
 
-/** Every box of a text with the words that belong to it, for drawing; boxes without area or outside the image are left out. */
-export function extractBoxes(text: string): LabelledBox[] {
+/**
+ * Every box of a text with the words that belong to it, for drawing; boxes without area or outside the image are left out.
+ * @param pixelsOf size of the image whose pixels the text's boxes count; without it they are thousandths
+ */
+export function extractBoxes(text: string, pixelsOf?: { width: number; height: number }): LabelledBox[] {
   const parsed = parseAnswer(text);
   const labelled =
     parsed.format === null
       ? looseLabels(text)
       : parsed.objects.map(({ category, status, box }) => ({ box, label: status ? `${category}（${status}）` : category }));
-  return labelled.filter(({ box }) => isProperBox(box));
+  const scaled = pixelsOf ? labelled.map(({ box, label }) => ({ box: pixelsToThousandths(box, pixelsOf), label })) : labelled;
+  return scaled.filter(({ box }) => isProperBox(box));
+}
+
+/** `image_size` of a stored prediction, [width, height]: there where the boxes of its texts are in pixels. */
+export function imageSizeOf(value: unknown): { width: number; height: number } | undefined {
+  if (!Array.isArray(value) || value.length !== 2 || !value.every((side) => typeof side === 'number' && side > 0)) return undefined;
+  return { width: value[0] as number, height: value[1] as number };
+}
+
+/** A box in pixels of an image of this size, in thousandths of its sides. */
+export function pixelsToThousandths([x1, y1, x2, y2]: Box, { width, height }: { width: number; height: number }): Box {
+  return [(x1 * 1000) / width, (y1 * 1000) / height, (x2 * 1000) / width, (y2 * 1000) / height];
 }
 
 /** Words between the previous box and this one, reduced to what names the object. */

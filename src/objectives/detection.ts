@@ -1,7 +1,7 @@
 /** Detection metrics of validation answers against the ground truth. */
 import { type Box, type CategoryNames, type DetectedObject, parseAnswer, type ParsedAnswer } from './detection-answer.ts';
 
-export { extractBoxes, parseAnswer } from './detection-answer.ts';
+export { extractBoxes, imageSizeOf, parseAnswer } from './detection-answer.ts';
 
 /** Shares between 0 and 1. A metric without anything to measure is left out. */
 export interface DetectionMetrics {

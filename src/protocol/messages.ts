@@ -211,6 +211,8 @@ export interface DecodingSettings {
 /** An answer of the playground, as far as it is written. */
 export interface WrittenAnswer {
   text: string;
+  /** In thousandths of the first image, whatever their unit in the text. */
+  boxes: LabelledBox[];
   tokens: number;
   /** Since the request was taken up, reading the images and the prompt included. */
   seconds: number;

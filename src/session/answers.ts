@@ -5,24 +5,36 @@ import type { DetectionMetrics } from '../objectives/detection.ts';
 import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { EncodedSample, GridTHW } from '../processing/types.ts';
+import type { TrainingConfig } from '../protocol/config.ts';
+import type { LabelledBox } from '../protocol/messages.ts';
 import type { ScoredPrompt } from '../protocol/reward-messages.ts';
 import type { AnswerReader, RolloutPrompt } from '../training/methods/scorer.ts';
 import type { AnswerTask } from '../training/validation.ts';
 import type { EncodedDataset, EncodingConfig, SampleEncoder } from './encoded-dataset.ts';
+
+type BoxConfig = Pick<TrainingConfig, 'box_convention'>;
+/** Supervised training knows no other unit. */
+const THOUSANDTHS: BoxConfig = { box_convention: 'thousandths' };
 
 /** Categories that occur in the dataset's answers. */
 export function categoriesIn({ train, validation }: EncodedDataset): Set<string> {
   return categoriesOf([...train, ...validation].map(({ source }) => answerOf(source.conversation)));
 }
 
+/** Boxes of a text for drawing; none where they are in pixels of an image of unknown size. */
+export function drawnBoxes(text: string, { box_convention }: BoxConfig, { imageSize }: Pick<ScoredPrompt, 'imageSize'>): LabelledBox[] {
+  if (box_convention === 'thousandths') return extractBoxes(text);
+  return imageSize ? extractBoxes(text, imageSize) : [];
+}
+
 /** Reads answers; detections are scored with the categories that occur anywhere in the dataset. */
-export function answerReader(processor: Processor, dataset: EncodedDataset): AnswerReader {
+export function answerReader(processor: Processor, dataset: EncodedDataset, config: BoxConfig): AnswerReader {
   const categories = categoriesIn(dataset);
   return {
     stopIds: processor.stopIds,
     imageTokenId: processor.imageTokenId,
     decode: (ids) => processor.decode(ids),
-    boxes: extractBoxes,
+    boxes: (answer, prompt) => drawnBoxes(answer, config, prompt),
     metrics(pairs) {
       const metrics = detectionMetrics(pairs, { categories });
       return metrics ? logNames(metrics) : {};
@@ -34,7 +46,7 @@ export function answerReader(processor: Processor, dataset: EncodedDataset): Ans
  * What rewards are told of a sample.
  * @param grids of its images, in patches of `patchSize` pixels; none before a model has encoded it
  */
-export function scoredPrompt({ conversation, extra }: DatasetSample, grids: readonly GridTHW[], patchSize: number): ScoredPrompt {
+export function scoredPrompt({ conversation, extra }: Pick<DatasetSample, 'conversation' | 'extra'>, grids: readonly GridTHW[], patchSize: number): ScoredPrompt {
   const question = promptOf(conversation).findLast((message) => message.role === 'user');
   const [grid] = grids;
   return {
@@ -49,21 +61,21 @@ export function scoredPrompt({ conversation, extra }: DatasetSample, grids: read
  * A sample as a prompt to be answered.
  * @param encoded the prompt alone
  */
-export function rolloutPrompt(sample: DatasetSample, index: number, encoded: EncodedSample, { preprocessor }: Processor): RolloutPrompt {
+export function rolloutPrompt(sample: DatasetSample, index: number, encoded: EncodedSample, { preprocessor }: Processor, config: BoxConfig): RolloutPrompt {
   const scored = scoredPrompt(sample, encoded.grids, preprocessor.patchSize);
-  return { ...scored, index, id: sample.id, encoded, truthBoxes: extractBoxes(scored.truth), image: sample.imageFiles[0]?.file ?? null };
+  return { ...scored, index, id: sample.id, encoded, truthBoxes: drawnBoxes(scored.truth, config, scored), image: sample.imageFiles[0]?.file ?? null };
 }
 
 /** Greedy answers on the validation split, scored with the detection metrics where the ground truth holds detections. */
 export function detectionTask(processor: Processor, encoder: SampleEncoder, dataset: EncodedDataset, config: EncodingConfig): AnswerTask {
-  const reader = answerReader(processor, dataset);
+  const reader = answerReader(processor, dataset, THOUSANDTHS);
   const truths = dataset.validation.map(({ source }) => answerOf(source.conversation));
   return {
     stopIds: reader.stopIds,
     metricNames: Object.keys(reader.metrics(truths.map((truth) => ({ truth, answer: truth })))),
-    prompt: async ({ index }) => rolloutPrompt(dataset.validation[index].source, index, await encoder.encodePrompt(dataset.validation[index], config), processor),
+    prompt: async ({ index }) => rolloutPrompt(dataset.validation[index].source, index, await encoder.encodePrompt(dataset.validation[index], config), processor, THOUSANDTHS),
     decode: (ids) => reader.decode(ids),
-    boxes: (answer) => reader.boxes(answer),
+    boxes: extractBoxes,
     score: (pairs) => reader.metrics(pairs),
   };
 }

@@ -38,8 +38,8 @@ function pairOf({ source, encoded, rejected }: SessionSample): EncodedPair {
 }
 
 /** Prompts by sample index. */
-function prompts(samples: readonly SessionSample[], processor: Processor): (index: number) => RolloutPrompt {
-  return (index) => rolloutPrompt(samples[index].source, index, samples[index].encoded, processor);
+function prompts(samples: readonly SessionSample[], processor: Processor, config: TrainingConfig): (index: number) => RolloutPrompt {
+  return (index) => rolloutPrompt(samples[index].source, index, samples[index].encoded, processor, config);
 }
 
 /** The rewards of a run; null for methods without any. Ends with `close`. */
@@ -72,8 +72,8 @@ export function buildValidator(parts: MethodParts, earlier: readonly AnswerPrevi
     case 'dpo':
       return new DpoValidator(config, indices.map((index) => ({ index, pair: pairOf(dataset.validation[index]) })), pack);
     default: {
-      const chosen = indices.map(prompts(dataset.validation, processor));
-      return new GrpoValidator(config, chosen, pack, rewardsOf(parts), answerReader(processor, dataset), earlier);
+      const chosen = indices.map(prompts(dataset.validation, processor, config));
+      return new GrpoValidator(config, chosen, pack, rewardsOf(parts), answerReader(processor, dataset, config), earlier);
     }
   }
 }
@@ -113,10 +113,10 @@ export function buildMethod(parts: MethodParts, { model, writer, progress, onFau
         {
           config,
           model,
-          promptOf: prompts(train, processor),
+          promptOf: prompts(train, processor, config),
           pack,
           scorer: rewardsOf(parts),
-          reader: answerReader(processor, dataset),
+          reader: answerReader(processor, dataset, config),
           onProgress: (stage, done, total) => report[stage](done, total),
           onFault,
           clock: () => performance.now(),

@@ -1,12 +1,14 @@
 /** Answers to any prompt and images, outside of runs: by the base model, or with an adapter. */
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import type { Replies, Request, TrainerEvent, WrittenAnswer } from '../protocol/messages.ts';
+import type { LabelledBox, Replies, Request, TrainerEvent, WrittenAnswer } from '../protocol/messages.ts';
 import type { Conversation } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { EncodedSample } from '../processing/types.ts';
 import type { GenerationOptions, TrainableModel } from '../training/model-contract.ts';
+import { drawnBoxes, scoredPrompt } from './answers.ts';
 import type { LoadedModel } from './engine.ts';
+import { boxesOf } from './session-dataset.ts';
 import type { OpenModel, SessionModel } from './session-model.ts';
 import type { StartingAdapter } from './starting-adapter.ts';
 
@@ -39,7 +41,8 @@ export class Playground {
       const open = this.model.require();
       const encoded = await encodeQuestion(open, prompt, images, config);
       const model = await attach(await this.model.quantized(config), config, adapter);
-      const writing = new Writing(open.processor, start);
+      const { imageSize } = scoredPrompt({ conversation: [] }, encoded.grids, open.processor.preprocessor.patchSize);
+      const writing = new Writing(open.processor, start, (text) => drawnBoxes(text, boxesOf(config), { imageSize }));
       const [answer] = await model.generate(await open.processor.pack([encoded]), [encoded.ropeDelta], {
         maxNewTokens: decoding.max_new_tokens,
         stopIds: open.processor.stopIds,
@@ -92,6 +95,7 @@ class Writing {
   constructor(
     private readonly processor: Processor,
     private readonly start: number,
+    private readonly boxes: (text: string) => LabelledBox[],
   ) {}
 
   add(fresh: readonly number[]): void {
@@ -104,11 +108,13 @@ class Writing {
 
   answer(ended: WrittenAnswer['ended']): WrittenAnswer {
     const { ids, first, last } = this;
-    const text = this.processor.decode(ids);
+    const written = this.processor.decode(ids);
+    // The bytes of one character may lie in two tokens.
+    const text = ended === null ? written.replace(/\uFFFD+$/, '') : written;
     const seconds = first && last > first.at ? (last - first.at) / 1000 : null;
     return {
-      // The bytes of one character may lie in two tokens.
-      text: ended === null ? text.replace(/\uFFFD+$/, '') : text,
+      text,
+      boxes: this.boxes(text),
       tokens: ids.length,
       seconds: (performance.now() - this.start) / 1000,
       tokensPerSecond: first && seconds ? (ids.length - first.tokens) / seconds : null,

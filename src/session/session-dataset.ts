@@ -8,7 +8,7 @@ import { imageOrder } from '../processing/conversation.ts';
 import { fingerprintDataset, reopenDataset } from '../storage/sources.ts';
 import type { DatasetReference } from '../storage/sources.ts';
 import { countLabelTokens } from '../training/feeder.ts';
-import { scoredPrompt } from './answers.ts';
+import { drawnBoxes, scoredPrompt } from './answers.ts';
 import { demoDataset } from './demo.ts';
 import { countOf, summarizeDataset } from './encoded-dataset.ts';
 import type { EncodedDataset } from './encoded-dataset.ts';
@@ -23,6 +23,8 @@ interface ReadDataset {
   filesKind: DatasetKind;
   /** The settings that decide what the samples are and how they are split. */
   readKey: string;
+  /** Unit of the boxes in answers, as the settings had it last; only rewards know another than thousandths. */
+  boxes: Pick<TrainingConfig, 'box_convention'>;
   encoded: { key: string; encoder: OpenModel['encoder']; data: EncodedDataset } | null;
 }
 
@@ -42,7 +44,7 @@ export class SessionDataset {
   /** Reads a dataset, and encodes it where there is a model. */
   async load(source: DatasetSource, model: OpenModel | null, config: TrainingConfig): Promise<DatasetSummary> {
     const files = await this.filesOf(source, kindOf(config));
-    this.current = { source, files, filesKind: kindOf(config), ...(await readFiles(source, files, config)), encoded: null };
+    this.current = { source, files, filesKind: kindOf(config), ...(await readFiles(source, files, config)), boxes: boxesOf(config), encoded: null };
     const encoded = model ? await this.encode(model, config) : null;
     return summarizeDataset(this.current.dataset, encoded, model?.processor.imageTokenId ?? null);
   }
@@ -50,6 +52,7 @@ export class SessionDataset {
   /** The dataset as these settings and this model see it. */
   async encode({ encoder }: OpenModel, config: TrainingConfig): Promise<EncodedDataset> {
     const current = this.require();
+    current.boxes = boxesOf(config);
     if (current.readKey !== readKey(config)) {
       const filesKind = kindOf(config);
       const files = current.filesKind === filesKind ? current.files : await this.filesOf(current.source, filesKind);
@@ -90,7 +93,7 @@ export class SessionDataset {
       label: countLabelTokens(encoded),
     };
     const scored = scoredPrompt(source, encoded?.grids ?? [], model?.processor.preprocessor.patchSize ?? 0);
-    return { split, index, id: source.id, images, ...previewSample(source), scored, tokens };
+    return { split, index, id: source.id, images, ...previewSample(source), boxes: drawnBoxes(scored.truth, current.boxes, scored), scored, tokens };
   }
 
   /**
@@ -122,6 +125,11 @@ const KINDS: Readonly<Record<TrainingConfig['method'], DatasetKind>> = { sft: 'c
 /** What a method needs its samples to be. */
 export function kindOf({ method }: Pick<TrainingConfig, 'method'>): DatasetKind {
   return KINDS[method];
+}
+
+/** Unit of the boxes in answers: only rewards know another than thousandths. */
+export function boxesOf(config: TrainingConfig): Pick<TrainingConfig, 'box_convention'> {
+  return { box_convention: kindOf(config) === 'prompts' ? config.box_convention : 'thousandths' };
 }
 
 function readKey(config: TrainingConfig): string {

@@ -1,6 +1,6 @@
 /** Validation answers of an exported run: all of them in val_predictions.jsonl, the last ones as the page shows them in val_answers.jsonl. */
 import * as v from 'valibot';
-import { extractBoxes } from '../objectives/detection.ts';
+import { extractBoxes, imageSizeOf } from '../objectives/detection.ts';
 import type { AnswerPreview } from '../protocol/messages.ts';
 import { boxes, corrupt, count, number, parseLines, rewards } from './exported-rows.ts';
 import type { Line } from './exported-rows.ts';
@@ -8,7 +8,7 @@ import type { Line } from './exported-rows.ts';
 const words = { index: count, id: v.string(), prompt: v.string(), truth: v.string(), answer: v.string() };
 
 /** Columns in the order in which the trainer writes them; rewards are GRPO's. */
-const predictionSchema = v.object({ step: count, ...words, reward: v.optional(v.nullable(number)), rewards: v.optional(rewards) });
+const predictionSchema = v.object({ step: count, ...words, reward: v.optional(v.nullable(number)), rewards: v.optional(rewards), /** There where boxes are in pixels of the image as the model sees it. */ image_size: v.optional(v.strictTuple([count, count])) });
 
 const answerSchema = v.object({
   ...words,
@@ -73,7 +73,8 @@ export function previewOf({ index, id, prompt, truth, answer, truth_boxes, answe
 export function previewsOf(steps: ReadonlyMap<number, readonly Prediction[]>): AnswerPreview[] {
   const last = steps.get(Math.max(...steps.keys())) ?? [];
   const first = new Map((steps.get(0) ?? []).map((prediction) => [prediction.index, prediction.answer]));
-  return last.map(({ index, id, prompt, truth, answer }) => {
+  return last.map(({ index, id, prompt, truth, answer, image_size }) => {
+    const size = imageSizeOf(image_size);
     const before = first.get(index);
     return {
       index,
@@ -81,9 +82,9 @@ export function previewsOf(steps: ReadonlyMap<number, readonly Prediction[]>): A
       prompt,
       truth,
       answer,
-      truthBoxes: extractBoxes(truth),
-      answerBoxes: extractBoxes(answer),
-      before: before === undefined ? null : { answer: before, boxes: extractBoxes(before) },
+      truthBoxes: extractBoxes(truth, size),
+      answerBoxes: extractBoxes(answer, size),
+      before: before === undefined ? null : { answer: before, boxes: extractBoxes(before, size) },
       image: null,
     };
   });

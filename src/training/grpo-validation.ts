@@ -68,7 +68,7 @@ export class GrpoValidator implements Evaluation {
     const answers = this.previews(texts, at.step);
     const predictions = answers.map(
       ({ index, id, prompt, truth, answer }, i) =>
-        `${JSON.stringify({ step: at.step, index, id, prompt, truth, answer, reward: totals[i], rewards: Object.fromEntries(scorer.terms.map((term, t) => [term, rewards[i][t]])) })}\n`,
+        `${JSON.stringify({ step: at.step, index, id, prompt, truth, answer, ...this.pixels(i), reward: totals[i], rewards: Object.fromEntries(scorer.terms.map((term, t) => [term, rewards[i][t]])) })}\n`,
     );
     return { row, answers, predictions: predictions.join('') };
   }
@@ -91,9 +91,15 @@ export class GrpoValidator implements Evaluation {
     return { [original ? 'val_reward' : 'eval_reward']: total, ...Object.fromEntries(named.filter(([, value]) => Number.isFinite(value))) };
   }
 
+  /** Boxes in pixels mean something only beside the size of their image: it is stored with the answer. */
+  private pixels(i: number): { image_size?: [width: number, height: number] } {
+    const { imageSize } = this.prompts[i];
+    return this.config.box_convention === 'pixels' && imageSize ? { image_size: [imageSize.width, imageSize.height] } : {};
+  }
+
   private previews(texts: readonly string[], step: number): AnswerPreview[] {
-    const answers = this.prompts.map(({ index, id, prompt, truth, truthBoxes, image }, i): AnswerPreview => {
-      const answerBoxes = this.reader.boxes(texts[i]);
+    const answers = this.prompts.map(({ index, id, prompt, truth, imageSize, truthBoxes, image }, i): AnswerPreview => {
+      const answerBoxes = this.reader.boxes(texts[i], { imageSize });
       const before = step === 0 ? { answer: texts[i], boxes: answerBoxes } : (this.before.get(index) ?? null);
       return { index, id, prompt, truth, answer: texts[i], truthBoxes, answerBoxes, before, image };
     });

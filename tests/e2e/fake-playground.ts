@@ -1,4 +1,5 @@
 /** What the fake trainer says in the playground, and of adapters. */
+import { extractBoxes } from '../../src/objectives/detection-answer.ts';
 import { LorikeetError } from '../../src/protocol/errors.ts';
 import type { AdapterSource, AdapterSummary, Request, WrittenAnswer } from '../../src/protocol/messages.ts';
 import type { Scene } from './fake-scenes.ts';
@@ -31,6 +32,7 @@ export class FakePlayground {
     let tokens = 0;
     const answer = (ended: WrittenAnswer['ended']): WrittenAnswer => ({
       text: parts.slice(0, tokens).join(''),
+      boxes: extractBoxes(parts.slice(0, tokens).join('')),
       tokens,
       seconds: 0.4 + tokens * 0.025,
       tokensPerSecond: tokens > 4 ? 40 : null,

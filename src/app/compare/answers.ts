@@ -1,5 +1,5 @@
 /** Validation answers of a run, from stored previews and from val_predictions.jsonl. Pure. */
-import { extractBoxes } from '../../objectives/detection.ts';
+import { extractBoxes, imageSizeOf } from '../../objectives/detection.ts';
 import type { AnswerPreview, LabelledBox } from '../../protocol/messages.ts';
 import { readJson } from '../../reports/json-reader.ts';
 
@@ -42,7 +42,8 @@ export function answersOf(text: string, previews: readonly AnswerPreview[], last
     if (steps.get(step)?.has(id)) continue;
     const truth = String(fields.truth ?? fields.label ?? fields.reference ?? '');
     const answer = String(fields.answer ?? fields.prediction ?? fields.predict ?? fields.completion ?? '');
-    put(step, { id, prompt: String(fields.prompt ?? ''), truth, answer, truthBoxes: extractBoxes(truth), answerBoxes: extractBoxes(answer), image: images.get(id) ?? null });
+    const size = imageSizeOf(fields.image_size);
+    put(step, { id, prompt: String(fields.prompt ?? ''), truth, answer, truthBoxes: extractBoxes(truth, size), answerBoxes: extractBoxes(answer, size), image: images.get(id) ?? null });
   }
   return new Map([...steps].sort(([a], [b]) => a - b));
 }

@@ -1,6 +1,6 @@
 /** Answers as the rewards see them: objects, and which parts of the format are there. */
 import { LorikeetError } from '../../protocol/errors.ts';
-import { type Box, parseAnswer } from '../detection-answer.ts';
+import { type Box, parseAnswer, pixelsToThousandths } from '../detection-answer.ts';
 import type { RewardOptions } from './contract.ts';
 import { readNumbered } from './numbered.ts';
 import { readPoints } from './points.ts';
@@ -42,6 +42,5 @@ function readJson(text: string): Omit<RewardAnswer, 'saysNone'> {
 function inThousandths(box: Box, { boxes = 'thousandths', imageSize }: RewardOptions): Box {
   if (boxes === 'thousandths') return box;
   if (!imageSize) throw new LorikeetError('config', 'Boxes in pixels need the size of the resized image.', 'Give the width and height, or use thousandths.', { field: 'boxes' });
-  const [x, y] = [1000 / imageSize.width, 1000 / imageSize.height];
-  return [box[0] * x, box[1] * y, box[2] * x, box[3] * y];
+  return pixelsToThousandths(box, imageSize);
 }

@@ -98,7 +98,7 @@ export class GrpoMethod implements TrainingMethod {
         const answer = reader.decode(row.ids);
         return {
           text: answer,
-          boxes: reader.boxes(answer),
+          boxes: reader.boxes(answer, { imageSize }),
           tokens: row.ids.length,
           truncated: row.truncated,
           rewards: Object.fromEntries(scorer.terms.map((term, t) => [term, row.rewards[t]])),

@@ -37,7 +37,8 @@ export interface AnswerReader {
   readonly stopIds: readonly number[];
   readonly imageTokenId: number;
   decode(ids: readonly number[]): string;
-  boxes(answer: string): LabelledBox[];
+  /** Boxes of an answer to this prompt, in thousandths whatever their unit in the text. */
+  boxes(answer: string, prompt: Pick<ScoredPrompt, 'imageSize'>): LabelledBox[];
   /** Detection metrics under their names in the log. */
   metrics(pairs: readonly { truth: string; answer: string }[]): Record<string, number>;
 }

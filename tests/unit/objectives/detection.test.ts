@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { boxIou, categoriesOf, detectionMetrics, extractBoxes, parseAnswer } from '../../../src/objectives/detection.ts';
+import { boxIou, categoriesOf, detectionMetrics, extractBoxes, imageSizeOf, parseAnswer } from '../../../src/objectives/detection.ts';
 
 const LAMP = '检测到1个设备：\n1. 路灯\n   状态：不亮\n   <box>(0,0),(100,100)</box>';
 const LAMP_AND_SIGN = '检测到2个设备：\n1. 路灯\n   状态：正常\n   <box>(0,0),(100,100)</box>\n2. 交通标志\n   状态：倾斜\n   <box>(500,500),(600,700)</box>';
@@ -191,5 +191,20 @@ describe('detectionMetrics', () => {
 
   it('finds the categories of a dataset', () => {
     expect(categoriesOf([LAMP_AND_SIGN, NONE, 'text'])).toEqual(new Set(['路灯', '交通标志']));
+  });
+});
+
+describe('boxes in pixels', () => {
+  const size = { width: 640, height: 320 };
+
+  it('are drawn in thousandths of their image, beyond 1000 too, and left out where they reach over its edge', () => {
+    const text = '[{"bbox_2d": [64, 32, 640, 320], "label": "lamp"}, {"bbox_2d": [0, 0, 641, 10], "label": "sign"}]';
+    expect(extractBoxes(text, size)).toEqual([{ box: [100, 100, 1000, 1000], label: 'lamp' }]);
+    expect(extractBoxes('lamp <box>(1000,500),(1500,1000)</box>', { width: 2000, height: 1000 })).toEqual([{ box: [500, 500, 750, 1000], label: 'lamp' }]);
+  });
+
+  it('know the size that a stored answer tells', () => {
+    expect(imageSizeOf([640, 320])).toEqual(size);
+    for (const value of [undefined, [640], [640, 0], ['640', '320'], size]) expect(imageSizeOf(value)).toBeUndefined();
   });
 });

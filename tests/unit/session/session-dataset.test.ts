@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import { Processor } from '../../../src/processing/processor.ts';
 import type { TrainingConfig } from '../../../src/protocol/config.ts';
-import { rolloutPrompt } from '../../../src/session/answers.ts';
+import { answerReader, rolloutPrompt } from '../../../src/session/answers.ts';
 import { SampleEncoder } from '../../../src/session/encoded-dataset.ts';
 import { ImageCache } from '../../../src/session/image-cache.ts';
 import { kindOf, SessionDataset } from '../../../src/session/session-dataset.ts';
@@ -39,11 +39,33 @@ it('tells of a sample what rewards are told of it in training', async () => {
   await dataset.load({ kind: 'files', train: files, validation: [] }, model, config);
   const { scored } = dataset.sample('train', 0, model);
   const { train } = await dataset.encode(model, config);
-  const { prompt, truth, extra, imageSize } = rolloutPrompt(train[0].source, 0, train[0].encoded, processor);
+  const { prompt, truth, extra, imageSize } = rolloutPrompt(train[0].source, 0, train[0].encoded, processor, config);
   expect(scored).toEqual({ prompt, truth, extra, imageSize });
   const [, rows, columns] = train[0].encoded.grids[0];
   expect(scored).toMatchObject({ extra: { site: 'north' }, imageSize: { width: columns * 16, height: rows * 16 } });
   expect(scored.prompt.length * scored.truth.length).toBeGreaterThan(0);
+});
+
+it('draws boxes in pixels of the resized image where they belong, and none before its size is known', async () => {
+  const [records, image] = demoFiles(1);
+  const [record] = JSON.parse(await records.file.text()) as { conversations: { from: string; value: string }[] }[];
+  const answer = '[{"bbox_2d": [24, 12, 48, 96], "label": "lamp"}]';
+  const sample = { ...record, conversations: [record.conversations[0], { from: 'gpt', value: answer }] };
+  const files = [{ path: 'prompts.json', file: new Blob([JSON.stringify([sample])]) }, image];
+  const dataset = open();
+  const config = { ...withMethod('grpo'), box_convention: 'pixels' as const };
+  await dataset.load({ kind: 'files', train: files, validation: [] }, null, config);
+  expect(dataset.sample('train', 0, null).boxes).toEqual([]);
+  const { train } = await dataset.encode(model, config);
+  const { width, height } = dataset.sample('train', 0, model).scored.imageSize!;
+  const drawn = [{ box: [24000 / width, 12000 / height, 48000 / width, 96000 / height], label: 'lamp' }];
+  expect(dataset.sample('train', 0, model).boxes).toEqual(drawn);
+  const prompt = rolloutPrompt(train[0].source, 0, train[0].encoded, processor, config);
+  expect(prompt.truthBoxes).toEqual(drawn);
+  expect(answerReader(processor, { train, validation: [], problems: [], problemCount: 0, rejected: 0 }, config).boxes(answer, prompt)).toEqual(drawn);
+  // Supervised training knows no other unit than thousandths.
+  await dataset.encode(model, withMethod('sft'));
+  expect(dataset.sample('train', 0, model).boxes).toEqual([{ box: [24, 12, 48, 96], label: 'lamp' }]);
 });
 
 it('reads and fetches again when the method changes', async () => {
