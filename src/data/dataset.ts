@@ -46,6 +46,8 @@ export interface DatasetOptions {
   kind: DatasetKind;
   /** As in TurnOptions: for models whose prompts begin with the line break after the image. */
   keepImageNewline?: boolean;
+  /** Unit of the boxes in answers; thousandths when left out. */
+  boxes?: 'thousandths' | 'pixels';
   /** Part of the training samples kept aside when there is no validation file; 0 = none. */
   validationSplit: number;
   seed: number;

@@ -50,7 +50,7 @@ export class SampleReader {
 
   constructor(
     private readonly problems: ProblemList,
-    private readonly options: Pick<DatasetOptions, 'kind' | 'keepImageNewline'>,
+    private readonly options: Pick<DatasetOptions, 'kind' | 'keepImageNewline' | 'boxes'>,
   ) {}
 
   /** @param indexes where to look for images, in this order */
@@ -135,6 +135,10 @@ export class SampleReader {
       return null;
     }
     const { conversation, rejected, objects } = grounded;
+    if (this.options.boxes === 'pixels' && (objects === 'placed' || objects === 'partly')) {
+      this.problems.error('Placeholders are filled with thousandths, but answers are to count pixels.', 'Set box_convention to thousandths, or write the boxes out in pixels.', { ...place, field: 'objects' });
+      return null;
+    }
     // Rejected answers may be wrong on purpose, their boxes too.
     const answerPlace = rejected ? { ...place, field: 'chosen' } : place;
     for (const message of conversation) {

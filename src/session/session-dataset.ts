@@ -133,11 +133,11 @@ export function boxesOf(config: TrainingConfig): Pick<TrainingConfig, 'box_conve
 }
 
 function readKey(config: TrainingConfig): string {
-  return JSON.stringify([kindOf(config), config.validation_split, config.seed]);
+  return JSON.stringify([kindOf(config), boxesOf(config), config.validation_split, config.seed]);
 }
 
 /** The demo model was taught prompts that begin with the line break after the image. */
 async function readFiles(source: DatasetSource, files: ReadDataset['files'], config: TrainingConfig): Promise<Pick<ReadDataset, 'dataset' | 'readKey'>> {
-  const options = { kind: kindOf(config), validationSplit: config.validation_split, seed: config.seed, keepImageNewline: source.kind === 'demo' };
+  const options = { kind: kindOf(config), boxes: boxesOf(config).box_convention, validationSplit: config.validation_split, seed: config.seed, keepImageNewline: source.kind === 'demo' };
   return { dataset: await readDataset(files, options), readKey: readKey(config) };
 }

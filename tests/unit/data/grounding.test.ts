@@ -125,3 +125,18 @@ describe('faults', () => {
     expect(dataset.train.map(({ extra }) => extra?.objects)).toEqual([objects, objects, { count: 3 }, 'lamps']);
   });
 });
+
+describe('a run that counts boxes in pixels', () => {
+  it('refuses samples whose places would be filled with thousandths, and keeps the others', async () => {
+    const records = [
+      { messages: turns('<image>Find the dog', '<bbox>'), images: ['a.png'], objects: { ref: [], bbox: [[0, 0, 200, 100]] } },
+      { messages: turns('<image>Find the dog', '<box>(0,0),(200,100)</box>'), images: ['a.png'] },
+    ];
+    const files = [{ path: 'train.json', file: new Blob([JSON.stringify(records)]) }, ...IMAGES];
+    const dataset = await readDataset({ train: files, validation: [] }, { kind: 'prompts', boxes: 'pixels', validationSplit: 0, seed: 1 });
+    expect(dataset.train).toHaveLength(1);
+    expect(dataset.rejected).toBe(1);
+    expect(dataset.problems.map(({ field, message }) => [field, message])).toEqual([['objects', expect.stringContaining('thousandths')]]);
+    expect((await read('prompts', ...records)).train).toHaveLength(2);
+  });
+});
