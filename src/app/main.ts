@@ -5,6 +5,7 @@ import './styles/charts.css';
 import './styles/figures.css';
 import './styles/run-lines.css';
 import './styles/side-by-side.css';
+import './styles/unfinished.css';
 
 const target = document.getElementById('app');
 if (target) mount(App, { target });
