@@ -1,7 +1,6 @@
 /** The built-in model and a batch of its dataset, as a training step sees them. */
 import { UrlFileSource } from '../src/checkpoint/file-source.ts';
 import { ModelFiles } from '../src/checkpoint/model-files.ts';
-import { linearModules } from '../src/checkpoint/tensor-names.ts';
 import type { Gpu } from '../src/gpu/gpu.ts';
 import { loadQwen3VL } from '../src/model/load.ts';
 import type { Qwen3VL } from '../src/model/qwen3-vl.ts';
@@ -63,6 +62,6 @@ export const ADAPTER = { r: 16, loraAlpha: 32, loraDropout: 0, useRslora: false,
 
 /** The demo's adapter: on the language model's linear layers. */
 export function demoAdapter(model: Qwen3VL, gradientCheckpointing = true): TrainableQwen3VL {
-  const modules = linearModules(model.config).filter(({ part }) => part === 'language_model');
+  const modules = model.architecture.linearModules.filter(({ part }) => part === 'language_model');
   return new TrainableQwen3VL(model, modules, { ...ADAPTER, gradientCheckpointing });
 }

@@ -1,8 +1,8 @@
 /** One decoder layer with adapters, forward and backward: ours on NF4 weights, and stock tfjs operations on the same values in float32. */
 import * as tf from '@tensorflow/tfjs';
-import { parseModelConfig, type Qwen3VLConfig } from '../src/checkpoint/model-config.ts';
-import type { LinearModule } from '../src/checkpoint/tensor-names.ts';
-import { expectedTensors, linearModules } from '../src/checkpoint/tensor-names.ts';
+import { readArchitecture } from '../src/checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../src/families/qwen3-vl/config.ts';
+import type { Architecture, LinearModule } from '../src/families/architecture.ts';
 import type { Gpu } from '../src/gpu/gpu.ts';
 import { uploadWeight } from '../src/kernels/matmul.ts';
 import { AdapterArena } from '../src/model/adapter-arena.ts';
@@ -23,20 +23,20 @@ const TOLERANCE = 1e-4;
 const PATH = 'model.language_model.layers.0';
 
 /** One layer of the demo's sizes or of others, with everything else as in the demo. */
-async function configOf(demoUrl: string, sizes: Record<string, number>): Promise<Qwen3VLConfig> {
+async function configOf(demoUrl: string, sizes: Record<string, number>): Promise<Architecture<Qwen3VLConfig>> {
   const json = (await (await fetch(`${demoUrl}model/config.json`)).json()) as { text_config: Record<string, unknown> & { hidden_size: number; head_dim: number; rope_scaling: object }; vision_config: object };
   const text = { ...json.text_config, ...sizes, num_hidden_layers: 1 };
   const part = text.head_dim / 16;
   const rope_scaling = { ...text.rope_scaling, mrope_section: [text.head_dim / 2 - 4 * part, 2 * part, 2 * part] };
-  return parseModelConfig(JSON.stringify({ ...json, text_config: { ...text, rope_scaling }, vision_config: { ...json.vision_config, out_hidden_size: text.hidden_size } }));
+  return readArchitecture(JSON.stringify({ ...json, text_config: { ...text, rope_scaling }, vision_config: { ...json.vision_config, out_hidden_size: text.hidden_size } })) as Architecture<Qwen3VLConfig>;
 }
 
 /** The layer's tensors of usual size by name; matrices as NF4 leaves them. */
-function layerWeights(config: Qwen3VLConfig, modules: readonly LinearModule[]) {
+function layerWeights({ otherTensors }: Architecture, modules: readonly LinearModule[]) {
   const weights = new Map<string, Float32Array>();
   const packed = new Map(modules.map(({ path, outFeatures, inFeatures }, i) => [path, packNf4(values(outFeatures * inFeatures, i + 1).map((value) => value / Math.sqrt(inFeatures)), outFeatures, inFeatures)]));
   for (const [path, weight] of packed) weights.set(`${path}.weight`, unpack(weight));
-  for (const { name, shape } of expectedTensors(config)) {
+  for (const { name, shape } of otherTensors) {
     if (name.startsWith(PATH) && shape.length === 1) weights.set(name, values(shape[0], shape[0]).map((value) => 1 + 0.2 * value));
   }
   return { weights, packed };
@@ -68,9 +68,10 @@ function ourLayer(gpu: Gpu, config: Qwen3VLConfig, { weights, packed }: ReturnTy
 
 /** One sequence of `rows` tokens: outputs, input gradient and adapter gradients must agree before anything is timed. */
 async function measure({ gpu, options, report }: BenchContext, rows: number, sizes: Record<string, number>): Promise<void> {
-  const config = await configOf(options.demoUrl, sizes);
-  const modules = linearModules(config).filter(({ part }) => part === 'language_model');
-  const made = layerWeights(config, modules);
+  const architecture = await configOf(options.demoUrl, sizes);
+  const { config } = architecture;
+  const modules = architecture.linearModules.filter(({ part }) => part === 'language_model');
+  const made = layerWeights(architecture, modules);
   const of = (...names: string[]) => modules.filter(({ path }) => names.some((name) => path.endsWith(name)));
   const arena = new AdapterArena(gpu, [of('q_proj', 'k_proj', 'v_proj'), of('o_proj'), of('gate_proj', 'up_proj'), of('down_proj')], ADAPTER);
   arena.initialize();

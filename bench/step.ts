@@ -53,7 +53,7 @@ async function measureOurs({ gpu, report }: BenchContext, { files, model, sample
   report({ group, name: `${title}: dispatches`, shape: '', ms: null, value: perStep.dispatches, unit: '', ratio: null });
   report({ group, name: `${title}: submits`, shape: '', ms: null, value: perStep.submits, unit: '', ratio: null });
   const config = parseTrainingConfig({ per_device_train_batch_size: BATCH, gradient_accumulation_steps: 1, gradient_checkpointing: checkpointing });
-  const { memory } = planRun(files.config, config, sizesOf(samples), null);
+  const { memory } = planRun(files.architecture, config, sizesOf(samples), null);
   report({ group, name: `${title}: GPU memory now`, shape: '', ms: null, value: gpu.bytes() / MIB, unit: 'MiB', ratio: null });
   report({ group, name: `${title}: GPU memory at its peak`, shape: '', ms: null, value: gpu.peakBytes() / MIB, unit: 'MiB', ratio: null });
   report({ group, name: `${title}: GPU memory as planned`, shape: '', ms: null, value: memory.total / MIB, unit: 'MiB', ratio: null });

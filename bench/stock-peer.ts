@@ -1,7 +1,8 @@
 /** The demo as a program of stock tfjs operations: the same quantised values in float32, the same batch, the same update. */
 import * as tf from '@tensorflow/tfjs';
 import type { ModelFiles } from '../src/checkpoint/model-files.ts';
-import { expectedTensors, linearModules } from '../src/checkpoint/tensor-names.ts';
+import type { Qwen3VLConfig } from '../src/families/qwen3-vl/config.ts';
+import { expectedTensors } from '../src/families/architecture.ts';
 import { toFloat32 } from '../src/checkpoint/tensor-values.ts';
 import type { EncodedSample } from '../src/processing/types.ts';
 import type { Processor } from '../src/processing/processor.ts';
@@ -12,9 +13,9 @@ import type { OracleFactors, OracleSample } from '../tests/reference/qwen3-vl-tf
 
 /** Every tensor of the checkpoint as float32; linear layers with the values that NF4 leaves of them. */
 async function dequantizedWeights(files: ModelFiles): Promise<Map<string, Float32Array>> {
-  const linear = new Map(linearModules(files.config).map((module) => [`${module.path}.weight`, module]));
+  const linear = new Map(files.architecture.linearModules.map((module) => [`${module.path}.weight`, module]));
   const weights = new Map<string, Float32Array>();
-  for (const { name } of expectedTensors(files.config)) {
+  for (const { name } of expectedTensors(files.architecture)) {
     const module = linear.get(name);
     weights.set(name, module ? unpack(packNf4(await files.readWeights(name), module.outFeatures, module.inFeatures)) : toFloat32(await files.readTensor(name), { file: '', field: name }));
   }
@@ -44,7 +45,7 @@ export class StockPeer {
 
   /** @param adapter factors in PEFT's names, A before B */
   static async create(files: ModelFiles, processor: Processor, samples: readonly EncodedSample[], adapter: readonly AdapterTensor[], scale: number): Promise<StockPeer> {
-    const oracle = new Qwen3VLOracle(files.config, await dequantizedWeights(files));
+    const oracle = new Qwen3VLOracle(files.config as Qwen3VLConfig, await dequantizedWeights(files));
     const variables = adapter.map(({ name, shape, data }) => tf.variable(tf.tensor2d(data, shape), true, `stock.${name}`));
     const modules = adapter.filter(({ name }) => name.endsWith('.lora_A.weight')).map(({ name }) => name.slice(0, -'.lora_A.weight'.length));
     return new StockPeer(oracle, await Promise.all(samples.map((sample) => oracleSample(processor, sample))), variables, modules, scale);

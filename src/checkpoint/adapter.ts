@@ -4,7 +4,8 @@ import type { AdapterTensor } from '../training/model-contract.ts';
 import { parseAdapterConfig, writeAdapterConfig, type AdapterConfig } from './adapter-config.ts';
 import { listNames } from './name-list.ts';
 import { SafetensorsFile, writeSafetensors } from './safetensors.ts';
-import { canonicalName, type LinearModule } from './tensor-names.ts';
+import type { LinearModule } from '../families/architecture.ts';
+import { canonicalName } from '../families/tensor-names.ts';
 import { toFloat32, WEIGHT_DTYPES } from './tensor-values.ts';
 
 export const ADAPTER_CONFIG_FILE = 'adapter_config.json';

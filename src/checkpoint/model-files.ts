@@ -1,9 +1,10 @@
 /** A model's folder in the layout of the Hugging Face Hub: found, checked and ready to be read tensor by tensor. */
+import type { Architecture, ModelConfig } from '../families/architecture.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import type { WeightSource } from '../quantization/weight-source.ts';
 import { BlobFileSource, type FileSource } from './file-source.ts';
-import { parseModelConfig, type Qwen3VLConfig } from './model-config.ts';
+import { readArchitecture } from './model-config.ts';
 import { SafetensorsFile, type TensorChunk, type TensorData, type TensorInfo } from './safetensors.ts';
 import { checkShards, chooseShards, INDEX_FILE, parseWeightMap } from './shard-index.ts';
 import { matchTensors, type TensorMatch } from './tensor-match.ts';
@@ -12,7 +13,7 @@ import { toWeightSource } from './tensor-values.ts';
 /** Opened model: configuration and checked headers; texts and weights stay in their files. */
 export class ModelFiles {
   private constructor(
-    readonly config: Qwen3VLConfig,
+    readonly architecture: Architecture,
     /** Text of a file beside the weights, such as tokenizer.json; null when the model has none of that name. */
     readonly readText: (name: string) => Promise<string | null>,
     /** Weight files in name order. */
@@ -30,7 +31,7 @@ export class ModelFiles {
     const folder = findFolder(files.names());
     const names = namesIn(folder, files.names());
     const readText = (name: string) => files.text(folder + name);
-    const config = parseModelConfig((await readText('config.json'))!);
+    const architecture = readArchitecture((await readText('config.json'))!);
     if (!names.includes('tokenizer.json')) {
       throw new LorikeetError('file-missing', 'tokenizer.json is missing; it turns text into tokens.', 'Choose the whole folder of the model.', { file: 'tokenizer.json' });
     }
@@ -41,7 +42,11 @@ export class ModelFiles {
       shards.push(await SafetensorsFile.open(await files.blob(folder + name), name));
     }
     checkShards(shards, index);
-    return new ModelFiles(config, readText, shards, matchTensors(config, shards));
+    return new ModelFiles(architecture, readText, shards, matchTensors(architecture, shards));
+  }
+
+  get config(): ModelConfig {
+    return this.architecture.config;
   }
 
   /** Things worth telling that are no error, such as tensors nobody asked for. */

@@ -1,9 +1,8 @@
 /** Compares the headers of weight files with what the configuration asks for, before anything is loaded. */
+import { expectedTensors, type Architecture } from '../families/architecture.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import type { Qwen3VLConfig } from './model-config.ts';
 import { listNames } from './name-list.ts';
 import type { SafetensorsFile } from './safetensors.ts';
-import { canonicalName, expectedTensors } from './tensor-names.ts';
 import { WEIGHT_DTYPES } from './tensor-values.ts';
 
 export interface TensorMatch {
@@ -17,11 +16,12 @@ export interface TensorMatch {
  * Finds every expected tensor, under its published or an older name.
  * @throws LorikeetError "tensor-missing", "tensor-shape" (wrong shape or dtype), "file-corrupt" (one tensor under two names)
  */
-export function matchTensors(config: Qwen3VLConfig, shards: readonly SafetensorsFile[]): TensorMatch {
+export function matchTensors(architecture: Architecture, shards: readonly SafetensorsFile[]): TensorMatch {
   const found = new Map<string, { file: SafetensorsFile; name: string }>();
   for (const file of shards) {
     for (const name of file.tensors.keys()) {
-      const published = canonicalName(name);
+      if (architecture.ignored(name)) continue;
+      const published = architecture.canonicalName(name);
       const other = found.get(published);
       if (other) {
         throw new LorikeetError('file-corrupt', `${other.name} in ${other.file.name} and ${name} in ${file.name} are the same tensor.`, 'Choose a folder with one model only.', { file: file.name, field: name });
@@ -29,7 +29,7 @@ export function matchTensors(config: Qwen3VLConfig, shards: readonly Safetensors
       found.set(published, { file, name });
     }
   }
-  const expected = expectedTensors(config);
+  const expected = expectedTensors(architecture);
   const missing = expected.filter(({ name }) => !found.has(name)).map(({ name }) => name);
   if (missing.length) {
     const advice = missing.includes('lm_head.weight') && missing.length === 1
@@ -55,7 +55,7 @@ export function matchTensors(config: Qwen3VLConfig, shards: readonly Safetensors
     found.delete(published);
   }
   const notes: string[] = [];
-  if (config.tieWordEmbeddings && found.delete('lm_head.weight')) {
+  if (architecture.config.tieWordEmbeddings && found.delete('lm_head.weight')) {
     notes.push('lm_head.weight is ignored: config.json ties it to the embedding table.');
   }
   if (found.size) notes.push(`${found.size} tensors are not part of the model and are ignored: ${listNames([...found.values()].map(({ name }) => name))}.`);

@@ -1,5 +1,5 @@
 /** How a generation is split so that its cache stays small: groups of prompts, and waves of completions of a group. */
-import type { Qwen3VLConfig } from '../checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../families/qwen3-vl/config.ts';
 
 /** A cache may take this much: answering should not need more memory than training. */
 const MAX_CACHE_BYTES = 512 * 2 ** 20;

@@ -1,7 +1,7 @@
 /** Reads a checkpoint tensor by tensor, quantises each matrix as it comes and puts it on the GPU. */
-import type { Qwen3VLConfig } from '../checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../families/qwen3-vl/config.ts';
 import type { ModelFiles } from '../checkpoint/model-files.ts';
-import { linearModules, type LinearModule } from '../checkpoint/tensor-names.ts';
+import type { Architecture, LinearModule } from '../families/architecture.ts';
 import { toFloat32, toWeightSource } from '../checkpoint/tensor-values.ts';
 import { guardMemory } from '../gpu/device.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -35,7 +35,8 @@ const TABLE_PART_BYTES = 96 * 2 ** 20;
 export async function loadQwen3VL(gpu: Gpu, files: ModelFiles, options: LoadOptions): Promise<Qwen3VL> {
   const reader = new WeightReader(gpu, files, options);
   try {
-    return new Qwen3VL(gpu, files.config, await loadWeights(reader, files.config), reader.buffers);
+    const architecture = files.architecture as Architecture<Qwen3VLConfig>;
+    return new Qwen3VL(gpu, architecture, await loadWeights(reader, architecture.config), reader.buffers);
   } catch (error) {
     for (const buffer of reader.buffers) gpu.destroyBuffer(buffer);
     throw error;
@@ -122,7 +123,7 @@ class WeightReader {
     private readonly files: ModelFiles,
     private readonly options: LoadOptions,
   ) {
-    this.modules = new Map(linearModules(files.config).map((module) => [module.path, module]));
+    this.modules = new Map(files.architecture.linearModules.map((module) => [module.path, module]));
   }
 
   async group(paths: readonly string[]): Promise<LinearGroup> {

@@ -1,5 +1,5 @@
 /** Rotary tables and interpolated position indices, computed on the CPU: shader sin and cos may be far less exact than float32. */
-import type { Qwen3VLConfig } from '../checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../families/qwen3-vl/config.ts';
 import type { GridTHW } from '../processing/types.ts';
 
 /** cos and sin, [rows, headDim / 2] each. */

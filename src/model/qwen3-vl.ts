@@ -1,6 +1,7 @@
 /** Qwen3-VL on the GPU: forward passes and the block-by-block backward pass. */
 import type * as tf from '@tensorflow/tfjs';
-import type { Qwen3VLConfig } from '../checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../families/qwen3-vl/config.ts';
+import type { Architecture } from '../families/architecture.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { embeddingLookup, type GpuTable } from '../kernels/embedding.ts';
 import { tokenLogProbs, weightedSum, type LogProbOptions } from '../kernels/log-probs.ts';
@@ -67,11 +68,15 @@ export type KeyValueSink = (layer: number, keys: tf.Tensor, values: tf.Tensor) =
 export class Qwen3VL {
   constructor(
     readonly gpu: Gpu,
-    readonly config: Qwen3VLConfig,
+    readonly architecture: Architecture<Qwen3VLConfig>,
     readonly weights: Qwen3VLWeights,
     /** Everything `weights` lies in. */
     private readonly buffers: readonly GPUBuffer[],
   ) {}
+
+  get config(): Qwen3VLConfig {
+    return this.architecture.config;
+  }
 
   /** Gives the weights' memory back. */
   dispose(): void {

@@ -1,6 +1,6 @@
 /** The vision tower: patches to language-model tokens, with deepstack features from inner blocks. */
 import type * as tf from '@tensorflow/tfjs';
-import type { Qwen3VLConfig } from '../checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../families/qwen3-vl/config.ts';
 import { addInterpolatedRows } from '../kernels/embedding.ts';
 import { matmulForward, viewOf, type GpuWeight } from '../kernels/matmul.ts';
 import type { GridTHW } from '../processing/types.ts';

@@ -1,8 +1,9 @@
 /** Conversation + images -> token ids, labels and positions. */
+import { stillOf } from '../families/media.ts';
+import { ropePositions } from '../families/positions.ts';
 import { LorikeetError, type ErrorPlace } from '../protocol/errors.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import type { Conversation } from './conversation.ts';
-import { ropePositions } from './positions.ts';
 import type { PreparedImage } from './prepare-image.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { IGNORE_INDEX, type EncodedSample, type GridTHW } from './types.ts';
@@ -108,6 +109,6 @@ function expandImages(context: EncodingContext, input: EncodeInput, ids: readonl
     expandedLabels.fill(labels[t], at, at + copies);
     at += copies;
   }
-  const { positionIds, ropeDelta } = ropePositions(inputIds, grids, imageTokenId, mergeSize);
+  const { positionIds, ropeDelta } = ropePositions(inputIds, grids.map(stillOf), imageTokenId, mergeSize);
   return { id: input.id, inputIds, labels: expandedLabels, positionIds, ropeDelta, grids, image: (i) => input.images[i].load() };
 }

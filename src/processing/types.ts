@@ -1,4 +1,5 @@
 /** What the processing steps hand to each other and to the model. Pure data. */
+import type { GridTHW } from '../families/media.ts';
 
 /** Image resized for the model: 8-bit RGB, row by row. */
 export interface ResizedImage {
@@ -8,8 +9,7 @@ export interface ResizedImage {
   width: number;
 }
 
-/** Patches of one image in units of `patch_size`: frames (always 1 for stills), rows, columns. */
-export type GridTHW = readonly [t: number, h: number, w: number];
+export type { GridTHW };
 
 /** Label value that carries no loss, as in PyTorch. */
 export const IGNORE_INDEX = -100;

@@ -1,6 +1,6 @@
 /** What a session needs of the GPU; the real one is put in by the worker, tests put in a small one. */
 import type { ModelFiles } from '../checkpoint/model-files.ts';
-import type { LinearModule } from '../checkpoint/tensor-names.ts';
+import type { LinearModule } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import type { LorikeetError } from '../protocol/errors.ts';
 import type { DeviceSummary } from '../protocol/messages.ts';

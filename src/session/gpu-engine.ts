@@ -1,5 +1,4 @@
 /** The session's engine on WebGPU. */
-import { linearModules } from '../checkpoint/tensor-names.ts';
 import { matchTargetModules } from '../checkpoint/target-modules.ts';
 import { guardMemory, openGpu } from '../gpu/device.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -39,7 +38,7 @@ export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
     lost,
     async load(files, kindOf, onProgress): Promise<LoadedModel> {
       const model = await loadQwen3VL(gpu, files, { kindOf, onProgress });
-      const modules = linearModules(model.config);
+      const modules = files.architecture.linearModules;
       let trainable: TrainableQwen3VL | null = null;
       return {
         async attachAdapter(config) {

@@ -1,5 +1,4 @@
 /** Puts a training run together from a model, a dataset and settings. */
-import { linearModules } from '../checkpoint/tensor-names.ts';
 import type { ModelFiles } from '../checkpoint/model-files.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import type { RunEnvironment, RunNotice } from '../protocol/log.ts';
@@ -38,7 +37,7 @@ export interface RunIngredients {
 
 function adapterFormat({ config, modelName, files }: Pick<RunIngredients, 'config' | 'modelName' | 'files'>): AdapterFormat {
   const { r, lora_alpha, lora_dropout, target_modules, use_rslora } = config;
-  return peftFormat({ base_model_name_or_path: modelName, r, lora_alpha, lora_dropout, target_modules, use_rslora }, linearModules(files.config));
+  return peftFormat({ base_model_name_or_path: modelName, r, lora_alpha, lora_dropout, target_modules, use_rslora }, files.architecture.linearModules);
 }
 
 /** Where a run writes, and whom it tells. */

@@ -1,6 +1,6 @@
 /** The model of a session: its files, its processor, and its weights on the GPU in the form the settings ask for. */
 import { ModelFiles } from '../checkpoint/model-files.ts';
-import { parameterCount } from '../checkpoint/tensor-names.ts';
+import { parameterCount } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { ModelSource, ModelSummary } from '../protocol/messages.ts';
@@ -96,7 +96,7 @@ function summarize({ name, files }: OpenModel): ModelSummary {
   return {
     name,
     modelType: config.modelType,
-    parameters: parameterCount(config),
+    parameters: parameterCount(files.architecture),
     hiddenSize: config.hiddenSize,
     layers: config.numHiddenLayers,
     visionLayers: config.visionDepth,

@@ -1,5 +1,5 @@
 /** The trainer behind the protocol: holds device, model, dataset and at most one run, and answers the page's requests. */
-import { linearModules, type LinearModule } from '../checkpoint/tensor-names.ts';
+import type { LinearModule } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { RunNotice } from '../protocol/log.ts';
@@ -123,8 +123,8 @@ export class TrainerSession {
     return openAdapter(source, this.demoUrl, this.linearModules());
   }
 
-  private linearModules(): LinearModule[] {
-    return linearModules(this.model.require().files.config);
+  private linearModules(): readonly LinearModule[] {
+    return this.model.require().files.architecture.linearModules;
   }
 
   private activeRun(): TrainingRun {
@@ -166,7 +166,7 @@ export class TrainerSession {
     const data = await this.dataset.encode(model, config);
     requireSamples(data);
     const engine = await this.device();
-    return planRun(model.files.config, config, sampleSizes(data.train, config), engine.flopsPerSecond, data.validation.length);
+    return planRun(model.files.architecture, config, sampleSizes(data.train, config), engine.flopsPerSecond, data.validation.length);
   }
 
   private async start({ runId, name, config, adapter }: Extract<Request, { type: 'start' }>): Promise<{ runId: string }> {

@@ -2,7 +2,7 @@
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, type Adapter } from '../checkpoint/adapter.ts';
 import { UrlFileSource } from '../checkpoint/file-source.ts';
 import { matchTargetModules } from '../checkpoint/target-modules.ts';
-import type { LinearModule } from '../checkpoint/tensor-names.ts';
+import type { LinearModule } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { AdapterSource, AdapterSummary, PathFile } from '../protocol/messages.ts';

@@ -1,7 +1,7 @@
 /** The adapter files of a run's directories, in PEFT's layout. */
 import type { AdapterConfig } from '../checkpoint/adapter-config.ts';
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, writeAdapter } from '../checkpoint/adapter.ts';
-import type { LinearModule } from '../checkpoint/tensor-names.ts';
+import type { LinearModule } from '../families/architecture.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { AdapterFormat } from './checkpoints.ts';
 

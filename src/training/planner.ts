@@ -14,10 +14,8 @@
  * Time: 2 floating-point operations per weight and row forward; backward as much again, recomputation as much again;
  * attention 4 · S · (rows of the own sample) · Q per layer and pass.
  */
-import type { Qwen3VLConfig } from '../checkpoint/model-config.ts';
 import { matchTargetModules } from '../checkpoint/target-modules.ts';
-import { expectedTensors, linearModules } from '../checkpoint/tensor-names.ts';
-import type { LinearModule } from '../checkpoint/tensor-names.ts';
+import type { Architecture, LayerShape, LinearModule, ModelConfig, ModelShapes } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import type { RunPlan } from '../protocol/messages.ts';
 import { say, type Saying } from '../protocol/sayings.ts';
@@ -51,18 +49,18 @@ export function weightKind(module: LinearModule, config: Pick<TrainingConfig, 'l
  * @param flopsPerSecond what the device has been measured to do, or null
  * @throws LorikeetError "config" when target_modules match nothing
  */
-export function planRun(model: Qwen3VLConfig, config: TrainingConfig, sizes: readonly SampleSize[], flopsPerSecond: number | null, validationSamples = 0): RunPlan {
+export function planRun(model: Architecture, config: TrainingConfig, sizes: readonly SampleSize[], flopsPerSecond: number | null, validationSamples = 0): RunPlan {
   const steps = stepShape(config, sizes.length);
-  const modules = linearModules(model);
+  const modules = model.linearModules;
   const targets = new Set(matchTargetModules(config.target_modules, modules.map(({ path }) => path)));
   const adapted = modules.filter(({ path }) => targets.has(path));
   const trainableParameters = adapted.reduce((sum, { inFeatures, outFeatures }) => sum + config.r * (inFeatures + outFeatures), 0);
   const visionAdapted = adapted.some(({ part }) => part === 'visual');
   const largest = largestBatch(sizes, steps.perMicroBatch);
-  const weights = weightBytes(model, modules, config);
+  const weights = weightBytes(model, config);
   const adapterAndOptimizer = 4 * FLOAT * trainableParameters;
   const activations = activationBytes(model, config, largest, visionAdapted);
-  const stepSeconds = flopsPerSecond === null ? null : stepFlops(model, config, modules, sizes, visionAdapted, steps.perStep) / flopsPerSecond;
+  const stepSeconds = flopsPerSecond === null ? null : stepFlops(model, config, sizes, visionAdapted, steps.perStep) / flopsPerSecond;
   return {
     totalSteps: steps.totalSteps,
     stepsPerEpoch: steps.stepsPerEpoch,
@@ -110,25 +108,17 @@ export function largestBatch(sizes: readonly SampleSize[], batchSize: number): S
   return { tokens: top('tokens'), patches: top('patches'), labelTokens: top('labelTokens') };
 }
 
-function weightBytes(model: Qwen3VLConfig, modules: readonly LinearModule[], config: TrainingConfig): number {
-  const linear = new Set(modules.map(({ path }) => `${path}.weight`));
-  const packed = modules.reduce((sum, module) => sum + memoryBytes(weightKind(module, config), module.outFeatures, module.inFeatures), 0);
-  const others = expectedTensors(model).filter(({ name }) => !linear.has(name));
-  return packed + others.reduce((sum, { shape }) => sum + 2 * shape.reduce((product, side) => product * side, 1), 0);
+function weightBytes(model: Architecture, config: TrainingConfig): number {
+  const packed = model.linearModules.reduce((sum, module) => sum + memoryBytes(weightKind(module, config), module.outFeatures, module.inFeatures), 0);
+  const biases = model.linearModules.reduce((sum, { bias, outFeatures }) => sum + (bias ? 2 * outFeatures : 0), 0);
+  return packed + biases + model.otherTensors.reduce((sum, { shape }) => sum + 2 * shape.reduce((product, side) => product * side, 1), 0);
 }
 
-function activationBytes(model: Qwen3VLConfig, config: TrainingConfig, batch: SampleSize, visionAdapted: boolean): number {
+function activationBytes({ config: model, shapes }: Architecture, config: TrainingConfig, batch: SampleSize, visionAdapted: boolean): number {
   const rows = Math.ceil(batch.tokens / ROW_BUCKET) * ROW_BUCKET;
-  const text = stackNumbers(rows, config, {
-    hidden: model.hiddenSize,
-    inner: model.intermediateSize,
-    innerTensors: 3,
-    queries: model.numAttentionHeads * model.headDim,
-    keys: model.numKeyValueHeads * model.headDim,
-    layers: model.numHiddenLayers,
-  });
+  const text = stackNumbers(rows, config, shapes.text);
   const head = batch.labelTokens * 3 * model.hiddenSize + Math.min(MAX_LOGITS, batch.labelTokens * model.vocabSize);
-  const images = imageNumbers(model, config, batch.patches, visionAdapted);
+  const images = imageNumbers(model, shapes, config, batch.patches, visionAdapted);
   return POOL_SLACK * FLOAT * (text.held + images.held + Math.max(text.passing, head, images.passing));
 }
 
@@ -138,59 +128,41 @@ interface Demand {
   passing: number;
 }
 
-function imageNumbers(model: Qwen3VLConfig, config: TrainingConfig, patches: number, adapted: boolean): Demand {
+function imageNumbers(model: ModelConfig, { vision, visionHidden: width, mergers }: ModelShapes, config: TrainingConfig, patches: number, adapted: boolean): Demand {
   if (patches === 0) return { held: 0, passing: 0 };
-  const width = model.visionHiddenSize;
-  const stack = { hidden: width, inner: model.visionIntermediateSize, innerTensors: 2, queries: width, keys: width, layers: model.visionDepth };
   const pixels = model.inChannels * model.temporalPatchSize * model.patchSize ** 2;
-  const mergers = model.deepstackVisualIndexes.length + 1;
   const features = (patches / model.spatialMergeSize ** 2) * model.hiddenSize * mergers;
   const embedding = patches * (pixels + width);
-  if (!adapted) return { held: features, passing: Math.max(embedding, patches * (2 * width + layerNumbers(config, stack).kept)) };
-  const tower = stackNumbers(patches, config, stack);
+  const block = Math.max(...vision.map((layer) => layerNumbers(config, layer).kept));
+  if (!adapted) return { held: features, passing: Math.max(embedding, patches * (2 * width + block)) };
+  const tower = stackNumbers(patches, config, vision);
   return { held: features + tower.held + patches * 3 * width * mergers, passing: Math.max(embedding, tower.passing) };
 }
 
-interface LayerShape {
-  hidden: number;
-  inner: number;
-  /** Tensors of the MLP's width that backward needs: gate, up and their product, or the product and its input. */
-  innerTensors: number;
-  queries: number;
-  keys: number;
-}
-
 /** Numbers per row. */
-function layerNumbers({ r }: Pick<TrainingConfig, 'r'>, { hidden, inner, innerTensors, queries, keys }: LayerShape): { kept: number; gradients: number } {
-  return { kept: 3 * hidden + 3 * queries + 3 * keys + innerTensors * inner + 7 * r, gradients: hidden + innerTensors * inner };
+function layerNumbers({ r }: Pick<TrainingConfig, 'r'>, { hidden, inner, innerTensors, queries, keys, extra }: LayerShape): { kept: number; gradients: number } {
+  return { kept: 3 * hidden + 3 * queries + 3 * keys + innerTensors * inner + 7 * r + extra, gradients: hidden + innerTensors * inner };
 }
 
-function stackNumbers(rows: number, config: TrainingConfig, stack: LayerShape & { layers: number }): Demand {
-  const { kept, gradients } = layerNumbers(config, stack);
-  const inputs = rows * stack.hidden * (stack.layers + 1);
-  if (config.gradient_checkpointing) return { held: inputs, passing: rows * (kept + gradients) };
-  return { held: inputs + rows * stack.layers * kept, passing: rows * gradients };
+function stackNumbers(rows: number, config: TrainingConfig, stack: readonly LayerShape[]): Demand {
+  const layers = stack.map((layer) => layerNumbers(config, layer));
+  const inputs = rows * stack[0].hidden * (stack.length + 1);
+  if (config.gradient_checkpointing) return { held: inputs, passing: rows * Math.max(...layers.map(({ kept, gradients }) => kept + gradients)) };
+  return { held: inputs + rows * layers.reduce((sum, { kept }) => sum + kept, 0), passing: rows * Math.max(...layers.map(({ gradients }) => gradients)) };
 }
 
 /** Operations of an average optimizer step. */
-function stepFlops(
-  model: Qwen3VLConfig,
-  config: TrainingConfig,
-  modules: readonly LinearModule[],
-  sizes: readonly SampleSize[],
-  visionAdapted: boolean,
-  perStep: number,
-): number {
+function stepFlops({ config: model, shapes, linearModules }: Architecture, config: TrainingConfig, sizes: readonly SampleSize[], visionAdapted: boolean, perStep: number): number {
   const mean = (of: (size: SampleSize) => number) => sizes.reduce((sum, size) => sum + of(size), 0) / sizes.length;
   const weightsOf = (part: LinearModule['part'], merger = false) =>
-    modules
+    linearModules
       .filter((module) => module.part === part && module.path.includes('merger') === merger)
       .reduce((sum, { inFeatures, outFeatures }) => sum + inFeatures * outFeatures, 0);
+  const attended = (stack: readonly LayerShape[]) => stack.reduce((sum, { attends, queries }) => sum + (attends ? queries : 0), 0);
   const visionWeights = weightsOf('visual') + weightsOf('visual', true) / model.spatialMergeSize ** 2;
   const passes = config.gradient_checkpointing ? 3 : 2;
-  const queries = model.numAttentionHeads * model.headDim;
-  const text = mean(({ tokens }) => 2 * weightsOf('language_model') * tokens + (4 * tokens * tokens * queries * model.numHiddenLayers) / 2);
-  const vision = mean(({ patches }) => 2 * visionWeights * patches + 4 * patches * patches * model.visionHiddenSize * model.visionDepth);
+  const text = mean(({ tokens }) => 2 * weightsOf('language_model') * tokens + (4 * tokens * tokens * attended(shapes.text)) / 2);
+  const vision = mean(({ patches }) => 2 * visionWeights * patches + 4 * patches * patches * attended(shapes.vision));
   const head = mean(({ labelTokens }) => 2 * model.hiddenSize * model.vocabSize * labelTokens);
   // Sampling computes every token once; a reference that is not known beforehand is one more forward pass.
   const sampling = config.method === 'grpo' || config.method === 'grpo-trl' ? 1 : 0;

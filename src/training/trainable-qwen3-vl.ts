@@ -1,5 +1,5 @@
 /** Qwen3-VL with a LoRA adapter as the training loop sees it. */
-import type { LinearModule } from '../checkpoint/tensor-names.ts';
+import type { LinearModule } from '../families/architecture.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { generate } from '../generation/generate.ts';
 import { promptsThatFit, roomFor } from '../generation/plan.ts';

@@ -1,7 +1,7 @@
 /** The engine against the oracle on a random model: packed samples, several images, adapters on every part. */
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { linearModules, type LinearModule } from '../../src/checkpoint/tensor-names.ts';
+import type { LinearModule } from '../../src/families/architecture.ts';
 import { loadQwen3VL } from '../../src/model/load.ts';
 import type { Qwen3VL } from '../../src/model/qwen3-vl.ts';
 import { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
@@ -65,7 +65,7 @@ describe('loss and adapter gradients', () => {
   ])(
     'with adapters on %s: as the oracle, recomputing layers or keeping them',
     async (_, chosen) => {
-      const modules = linearModules(random.config).filter(chosen);
+      const modules = random.files.architecture.linearModules.filter(chosen);
       const expected = await oracleGradients(modules);
       const batch = packed(randomSamples(random.config), 48);
       const weights = new Float32Array(batch.targetRows.length).fill(1 / batch.targetRows.length);
@@ -88,7 +88,7 @@ describe('loss and adapter gradients', () => {
   it(
     'with dropout: recomputed layers draw the same masks, and the gradient is the slope of the loss',
     async () => {
-      const modules = linearModules(random.config).filter(({ part }) => part !== 'lm_head');
+      const modules = random.files.architecture.linearModules.filter(({ part }) => part !== 'lm_head');
       const batch = packed(randomSamples(random.config), 48);
       const weights = new Float32Array(batch.targetRows.length).fill(1 / batch.targetRows.length);
       const start = factorsOf(modules);

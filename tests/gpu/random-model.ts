@@ -1,10 +1,12 @@
 /** A small Qwen3-VL with random weights, unlike the fixtures wherever it can be: for the engine and for the oracle. */
 import { BlobFileSource } from '../../src/checkpoint/file-source.ts';
 import { ModelFiles } from '../../src/checkpoint/model-files.ts';
-import { parseModelConfig, type Qwen3VLConfig } from '../../src/checkpoint/model-config.ts';
+import { readArchitecture } from '../../src/checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../../src/families/qwen3-vl/config.ts';
 import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
-import { expectedTensors } from '../../src/checkpoint/tensor-names.ts';
-import { ropePositions } from '../../src/processing/positions.ts';
+import { expectedTensors, type Architecture } from '../../src/families/architecture.ts';
+import { stillOf } from '../../src/families/media.ts';
+import { ropePositions } from '../../src/families/positions.ts';
 import type { GridTHW, PackedBatch } from '../../src/processing/types.ts';
 import type { OracleSample } from '../reference/qwen3-vl-tfjs.ts';
 import { noise } from './open.ts';
@@ -56,9 +58,9 @@ export interface RandomModel {
 /** Weights of usual size: gains near 1, matrices near 1 / √inputs. */
 export async function randomModel(): Promise<RandomModel> {
   const text = JSON.stringify(CONFIG);
-  const config = parseModelConfig(text);
+  const architecture = readArchitecture(text) as Architecture<Qwen3VLConfig>;
   const weights = new Map<string, Float32Array>();
-  const tensors = expectedTensors(config).map(({ name, shape }, i) => {
+  const tensors = expectedTensors(architecture).map(({ name, shape }, i) => {
     const size = shape.reduce((product, n) => product * n, 1);
     const isGain = shape.length === 1 && name.endsWith('.weight');
     const scale = shape.length === 1 ? 0.2 : 2 / Math.sqrt(size / shape[0]);
@@ -71,7 +73,7 @@ export async function randomModel(): Promise<RandomModel> {
     { path: 'tokenizer.json', file: new Blob(['{}']) },
     { path: 'model.safetensors', file: new Blob([writeSafetensors(tensors)]) },
   ]);
-  return { config, weights, files: await ModelFiles.open(source) };
+  return { config: architecture.config, weights, files: await ModelFiles.open(source) };
 }
 
 /** Conversations of random tokens; images as runs of image tokens. */
@@ -92,7 +94,7 @@ export function randomSamples(config: Qwen3VLConfig): OracleSample[] {
       }
     }
     const length = inputIds.length;
-    const { positionIds } = ropePositions(inputIds, grids, IMAGE, config.spatialMergeSize);
+    const { positionIds } = ropePositions(inputIds, grids.map(stillOf), IMAGE, config.spatialMergeSize);
     const patches = grids.reduce((sum, [t, h, w]) => sum + t * h * w, 0);
     return {
       inputIds,

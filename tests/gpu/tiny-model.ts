@@ -1,7 +1,6 @@
 /** The fixtures' tiny checkpoint on the GPU, and batches of any shape for it. */
 import { UrlFileSource } from '../../src/checkpoint/file-source.ts';
 import { ModelFiles } from '../../src/checkpoint/model-files.ts';
-import { linearModules } from '../../src/checkpoint/tensor-names.ts';
 import { matchTargetModules } from '../../src/checkpoint/target-modules.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { loadQwen3VL } from '../../src/model/load.ts';
@@ -19,7 +18,7 @@ export async function loadTiny(gpu: Gpu, kind: WeightKind = 'nf4'): Promise<Qwen
 }
 
 export function attach(model: Qwen3VL, targets: string[], options: { dropout?: number; checkpointing?: boolean; seed?: number } = {}): TrainableQwen3VL {
-  const modules = linearModules(model.config);
+  const modules = model.architecture.linearModules;
   const paths = new Set(matchTargetModules(targets, modules.map(({ path }) => path)));
   return new TrainableQwen3VL(model, modules.filter(({ path }) => paths.has(path)), {
     r: 4,

@@ -1,5 +1,5 @@
 /** Rotary angles and interpolated positions of Qwen3-VL, in doubles and without tensors. */
-import type { Qwen3VLConfig } from '../../src/checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../../src/families/qwen3-vl/config.ts';
 
 /** Patches: frames, rows, columns. */
 export type Grid = readonly [t: number, h: number, w: number];

@@ -4,7 +4,7 @@
  * whole logits, one gradient tape. It shares no code with src/model.
  */
 import * as tf from '@tensorflow/tfjs';
-import type { Qwen3VLConfig } from '../../src/checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../../src/families/qwen3-vl/config.ts';
 import { interpolation, mergeOrder, textAngles, visionAngles, type Grid } from './qwen3-vl-positions.ts';
 
 /** A [r, in] and B [out, r] of one adapted Linear: y += scale · (x Aᵀ) Bᵀ. */

@@ -2,7 +2,7 @@
 import { readAdapter, type Adapter } from '../../src/checkpoint/adapter.ts';
 import type { FileSource } from '../../src/checkpoint/file-source.ts';
 import { ModelFiles } from '../../src/checkpoint/model-files.ts';
-import { linearModules, type LinearModule } from '../../src/checkpoint/tensor-names.ts';
+import type { LinearModule } from '../../src/families/architecture.ts';
 import { openGpu } from '../../src/gpu/device.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { headPieces, pieceLogits } from '../../src/kernels/log-probs.ts';
@@ -40,13 +40,13 @@ export async function loadModel(folder: Folder, checkpoint: string, kindOf: (mod
 
 export async function openAdapter(folder: Folder, path: string, model: Qwen3VL): Promise<Adapter> {
   const config = await folder.text(`${path}/adapter_config.json`);
-  return readAdapter(config ?? '', await folder.blob(`${path}/adapter_model.safetensors`), linearModules(model.config));
+  return readAdapter(config ?? '', await folder.blob(`${path}/adapter_model.safetensors`), model.architecture.linearModules);
 }
 
 /** The model with the stored adapter attached. */
 export async function withAdapter(model: Qwen3VL, adapter: Adapter, gradientCheckpointing = true): Promise<TrainableQwen3VL> {
   const { config } = adapter;
-  const modules = linearModules(model.config).filter(({ path }) => adapter.modules.includes(path));
+  const modules = model.architecture.linearModules.filter(({ path }) => adapter.modules.includes(path));
   const trainable = new TrainableQwen3VL(model, modules, {
     r: config.r,
     loraAlpha: config.lora_alpha,

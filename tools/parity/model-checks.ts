@@ -1,5 +1,5 @@
 /** Forward passes, adapters, training steps, NF4 models and generation against transformers and PEFT. */
-import type { LinearModule } from '../../src/checkpoint/tensor-names.ts';
+import type { LinearModule } from '../../src/families/architecture.ts';
 import { generate } from '../../src/generation/generate.ts';
 import type { PackedBatch } from '../../src/processing/types.ts';
 import type { WeightKind } from '../../src/quantization/packed-weight.ts';

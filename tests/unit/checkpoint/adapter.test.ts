@@ -1,9 +1,8 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { loraScaling, parseAdapterConfig, writeAdapterConfig, type AdapterConfig } from '../../../src/checkpoint/adapter-config.ts';
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, writeAdapter } from '../../../src/checkpoint/adapter.ts';
-import { parseModelConfig } from '../../../src/checkpoint/model-config.ts';
+import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
 import { SafetensorsFile, writeSafetensors, type NamedTensor } from '../../../src/checkpoint/safetensors.ts';
-import { linearModules } from '../../../src/checkpoint/tensor-names.ts';
 import { float32ToBf16 } from '../../../src/quantization/bf16.ts';
 import { expectError } from './expect-error.ts';
 import { fileBlob, fileText, openTensors } from './fixture-files.ts';
@@ -11,7 +10,7 @@ import { fileBlob, fileText, openTensors } from './fixture-files.ts';
 const LORA = 'tests/fixtures/qwen3_vl/lora';
 const configText = fileText(`${LORA}/${ADAPTER_CONFIG_FILE}`);
 const weights = fileBlob(`${LORA}/${ADAPTER_WEIGHTS_FILE}`);
-const modules = linearModules(parseModelConfig(fileText('tests/fixtures/qwen3_vl/checkpoint/config.json')));
+const modules = readArchitecture(fileText('tests/fixtures/qwen3_vl/checkpoint/config.json')).linearModules;
 const FIRST = 'base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight';
 
 let stored: NamedTensor[];

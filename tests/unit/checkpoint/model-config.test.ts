@@ -1,9 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { parseModelConfig } from '../../../src/checkpoint/model-config.ts';
+import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../../../src/families/qwen3-vl/config.ts';
 import { expectError } from './expect-error.ts';
 import { fileText } from './fixture-files.ts';
 
 type Json = { [key: string]: unknown; text_config: Record<string, unknown>; vision_config: Record<string, unknown> };
+
+const parse = (text: string) => readArchitecture(text).config as Qwen3VLConfig;
 
 /** The fixture's config.json after a change. */
 function changed(change: (config: Json) => void): string {
@@ -13,7 +16,7 @@ function changed(change: (config: Json) => void): string {
 }
 
 test('the fixture flattens to these values', () => {
-  expect(parseModelConfig(fileText('tests/fixtures/qwen3_vl/checkpoint/config.json'))).toEqual({
+  expect(parse(fileText('tests/fixtures/qwen3_vl/checkpoint/config.json'))).toEqual({
     modelType: 'qwen3_vl',
     hiddenSize: 64,
     intermediateSize: 128,
@@ -49,7 +52,7 @@ test('the fixture flattens to these values', () => {
 });
 
 test('the demo model is read', () => {
-  expect(parseModelConfig(fileText('public/demo/model/config.json'))).toMatchObject({ hiddenSize: 128, numHiddenLayers: 5, deepstackVisualIndexes: [1] });
+  expect(parse(fileText('public/demo/model/config.json'))).toMatchObject({ hiddenSize: 128, numHiddenLayers: 5, deepstackVisualIndexes: [1] });
 });
 
 describe('variants that mean the same', () => {
@@ -59,7 +62,7 @@ describe('variants that mean the same', () => {
       delete text_config.rope_scaling;
       delete text_config.rope_theta;
     });
-    expect(parseModelConfig(text)).toMatchObject({ ropeTheta: 1000, mropeSection: [6, 5, 5] });
+    expect(parse(text)).toMatchObject({ ropeTheta: 1000, mropeSection: [6, 5, 5] });
   });
 
   test('head_dim defaults to hidden size over heads', () => {
@@ -67,12 +70,12 @@ describe('variants that mean the same', () => {
       delete text_config.head_dim;
       text_config.rope_scaling = { mrope_section: [4, 2, 2], rope_type: 'default' };
     });
-    expect(parseModelConfig(text).headDim).toBe(16);
+    expect(parse(text).headDim).toBe(16);
   });
 
   test('the outer tie_word_embeddings counts, then the inner one', () => {
-    expect(parseModelConfig(changed((config) => (config.tie_word_embeddings = false))).tieWordEmbeddings).toBe(false);
-    expect(parseModelConfig(changed((config) => delete config.tie_word_embeddings)).tieWordEmbeddings).toBe(true);
+    expect(parse(changed((config) => (config.tie_word_embeddings = false))).tieWordEmbeddings).toBe(false);
+    expect(parse(changed((config) => delete config.tie_word_embeddings)).tieWordEmbeddings).toBe(true);
   });
 });
 
@@ -88,7 +91,7 @@ describe('models that are not supported', () => {
     ['contiguous axes', (c) => (c.text_config.rope_scaling = { mrope_interleaved: false, mrope_section: [6, 5, 5] }), /interleaves/, 'text_config.rope_scaling.mrope_interleaved'],
   ];
   test.each(cases)('%s', async (_, change, message, field) => {
-    const error = await expectError(() => parseModelConfig(changed(change)), 'unsupported-model', message);
+    const error = await expectError(() => parse(changed(change)), 'unsupported-model', message);
     expect(error.place).toEqual({ file: 'config.json', field });
   });
 });
@@ -117,11 +120,11 @@ describe('values that cannot be', () => {
     ['token outside the vocabulary', (c) => (c.image_token_id = 608), /token 608 lies outside the vocabulary of 608/],
   ];
   test.each(cases)('%s', async (_, change, message) => {
-    await expectError(() => parseModelConfig(changed(change)), 'file-corrupt', message);
+    await expectError(() => parse(changed(change)), 'file-corrupt', message);
   });
 
   test('no JSON, repeated keys', async () => {
-    await expectError(() => parseModelConfig('<!doctype html>'), 'file-corrupt', /config\.json is not valid JSON/);
-    await expectError(() => parseModelConfig('{"model_type":"qwen3_vl","model_type":"x"}'), 'file-corrupt', /"model_type" twice/);
+    await expectError(() => parse('<!doctype html>'), 'file-corrupt', /config\.json is not valid JSON/);
+    await expectError(() => parse('{"model_type":"qwen3_vl","model_type":"x"}'), 'file-corrupt', /"model_type" twice/);
   });
 });

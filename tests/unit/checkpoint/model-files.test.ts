@@ -1,8 +1,10 @@
 import { afterEach, describe, expect, test, vi } from 'vitest';
 import { BlobFileSource, MAX_TEXT_BYTES, UrlFileSource } from '../../../src/checkpoint/file-source.ts';
+import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
 import { ModelFiles } from '../../../src/checkpoint/model-files.ts';
 import { writeSafetensors, type NamedTensor } from '../../../src/checkpoint/safetensors.ts';
-import { canonicalName, expectedTensors, linearModules, parameterCount } from '../../../src/checkpoint/tensor-names.ts';
+import { expectedTensors, parameterCount } from '../../../src/families/architecture.ts';
+import { canonicalName } from '../../../src/families/tensor-names.ts';
 import type { PathFile } from '../../../src/protocol/messages.ts';
 import { expectError } from './expect-error.ts';
 import { fileBlob, fileText, folderFiles, openTensors } from './fixture-files.ts';
@@ -36,11 +38,11 @@ describe('good folders', () => {
     expect(model.notes).toEqual([]);
     expect(await model.readText('tokenizer.json')).toBe(fileText(`${folder}/tokenizer.json`));
     expect(await model.readText('chat_template.jinja')).toBeNull();
-    const names = expectedTensors(model.config).map(({ name }) => name);
+    const names = expectedTensors(model.architecture).map(({ name }) => name);
     const inFiles = model.shards.flatMap((shard) => [...shard.tensors.keys()]);
     expect(names.sort()).toEqual(inFiles.sort());
     const elements = inFiles.reduce((sum, name) => sum + model.info(name).shape.reduce((a, b) => a * b, 1), 0);
-    expect(parameterCount(model.config)).toBe(elements);
+    expect(parameterCount(model.architecture)).toBe(elements);
   });
 
   test('shards give the same weights as the single file', async () => {
@@ -169,12 +171,12 @@ describe('sources', () => {
 });
 
 test('linear modules carry PEFT paths and spare lm_head from quantisation', async () => {
-  const { config } = await ModelFiles.open(folderFiles(SINGLE));
-  const modules = linearModules({ ...config, tieWordEmbeddings: false });
+  const config = JSON.parse(fileText(`${SINGLE}/config.json`)) as Record<string, unknown>;
+  const modules = readArchitecture(JSON.stringify({ ...config, tie_word_embeddings: false })).linearModules;
   expect(modules.length).toBe(4 * 4 + 4 * 2 + 4 * 7 + 1);
   expect(modules.filter(({ quantizable }) => !quantizable).map(({ path }) => path)).toEqual(['lm_head']);
   expect(modules.find(({ path }) => path === 'model.visual.deepstack_merger_list.0.linear_fc2')).toEqual({
-    path: 'model.visual.deepstack_merger_list.0.linear_fc2', outFeatures: 64, inFeatures: 192, bias: true, part: 'visual', quantizable: true,
+    path: 'model.visual.deepstack_merger_list.0.linear_fc2', outFeatures: 64, inFeatures: 192, bias: true, part: 'visual', quantizable: true, layer: null, inputGroup: 'model.visual.deepstack_merger_list.0.linear_fc2',
   });
 });
 

@@ -1,14 +1,13 @@
 import { describe, expect, test } from 'vitest';
-import { parseModelConfig } from '../../../src/checkpoint/model-config.ts';
+import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
 import { matchTargetModules } from '../../../src/checkpoint/target-modules.ts';
-import { linearModules } from '../../../src/checkpoint/tensor-names.ts';
 import { LANGUAGE_MODEL_TARGETS } from '../../../src/protocol/config.ts';
 import { presetSettings } from '../../../src/protocol/presets.ts';
 import { expectError } from './expect-error.ts';
 import { fileText } from './fixture-files.ts';
 
-const config = parseModelConfig(fileText('tests/fixtures/qwen3_vl/checkpoint/config.json'));
-const paths = linearModules({ ...config, tieWordEmbeddings: false }).map(({ path }) => path);
+const config = JSON.parse(fileText('tests/fixtures/qwen3_vl/checkpoint/config.json')) as Record<string, unknown>;
+const paths = readArchitecture(JSON.stringify({ ...config, tie_word_embeddings: false })).linearModules.map(({ path }) => path);
 const adapted = JSON.parse(fileText('tests/fixtures/qwen3_vl/lora/adapter_config.json')) as { target_modules: string[] };
 
 describe('what matches', () => {

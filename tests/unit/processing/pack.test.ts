@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { packSamples, type PackSettings } from '../../../src/processing/pack.ts';
-import { ropePositions } from '../../../src/processing/positions.ts';
+import { stillOf } from '../../../src/families/media.ts';
+import { ropePositions } from '../../../src/families/positions.ts';
 import { type EncodedSample, type GridTHW, IGNORE_INDEX } from '../../../src/processing/types.ts';
 
 const IMAGE = 9;
@@ -16,7 +17,7 @@ function sample(ids: number[], labels: number[], grids: GridTHW[] = [], level = 
     id: 'x',
     inputIds: Int32Array.from(ids),
     labels: Int32Array.from(labels),
-    ...ropePositions(ids, grids, IMAGE, 2),
+    ...ropePositions(ids, grids.map(stillOf), IMAGE, 2),
     grids,
     image: async (i) => ({ pixels: new Uint8Array(grids[i][1] * grids[i][2] * 4 * 3).fill(level), height: grids[i][1] * 2, width: grids[i][2] * 2 }),
   };

@@ -1,13 +1,14 @@
 /** The oracle against PyTorch's numbers, on tfjs's own CPU backend. */
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { parseModelConfig } from '../../../src/checkpoint/model-config.ts';
+import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
+import type { Qwen3VLConfig } from '../../../src/families/qwen3-vl/config.ts';
 import { packNf4, unpack } from '../../../src/quantization/packed-weight.ts';
 import { Qwen3VLOracle, type OracleAdapter, type OracleFactors, type OracleSample } from '../../reference/qwen3-vl-tfjs.ts';
 import { readJson, readTensors, type Tensor } from '../processing/fixtures.ts';
 
 const FAMILY = 'qwen3_vl';
-const config = parseModelConfig(JSON.stringify(readJson(`${FAMILY}/checkpoint/config.json`)));
+const config = readArchitecture(JSON.stringify(readJson(`${FAMILY}/checkpoint/config.json`))).config as Qwen3VLConfig;
 const checkpoint = readTensors(`${FAMILY}/checkpoint/model.safetensors`);
 const weights = new Map(Object.entries(checkpoint).map(([name, tensor]) => [name, tensor.data as Float32Array]));
 const pixels = readTensors(`${FAMILY}/images/pixel_values.safetensors`);

@@ -1,6 +1,5 @@
 /** A session on the toy model: real files, tokenizer, images and storage, but no GPU. */
 import { readFileSync } from 'node:fs';
-import { linearModules } from '../../../src/checkpoint/tensor-names.ts';
 import { parseTrainingConfig } from '../../../src/protocol/config.ts';
 import type { TrainingConfig, TrainingConfigInput } from '../../../src/protocol/config.ts';
 import type { LorikeetError } from '../../../src/protocol/errors.ts';
@@ -70,7 +69,7 @@ export function fakeSession(prepare: (model: ToyModel) => void = () => undefined
     flopsPerSecond: 1e9,
     lost: new Promise((resolve) => (loseDevice = resolve)),
     async load(files, kindOf, onProgress) {
-      const modules = linearModules(files.config);
+      const modules = files.architecture.linearModules;
       loads.push({ kinds: [...new Set(modules.map(kindOf))] });
       onProgress(files.fileBytes, files.fileBytes);
       const query = modules.find(({ path }) => path.endsWith('layers.0.self_attn.q_proj'))!;

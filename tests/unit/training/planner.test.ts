@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { parseModelConfig } from '../../../src/checkpoint/model-config.ts';
-import { expectedTensors, parameterCount } from '../../../src/checkpoint/tensor-names.ts';
+import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
+import { expectedTensors, parameterCount } from '../../../src/families/architecture.ts';
 import { parseTrainingConfig } from '../../../src/protocol/config.ts';
 import type { TrainingConfigInput } from '../../../src/protocol/config.ts';
 import { planRun } from '../../../src/training/planner.ts';
 
-const model = parseModelConfig(readFileSync(new URL('../../../public/demo/model/config.json', import.meta.url), 'utf8'));
+const model = readArchitecture(readFileSync(new URL('../../../public/demo/model/config.json', import.meta.url), 'utf8'));
 const sizes = [
   { tokens: 100, patches: 160, labelTokens: 30 },
   { tokens: 200, patches: 240, labelTokens: 90 },

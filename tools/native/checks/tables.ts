@@ -2,7 +2,7 @@
 import { BlobFileSource, UrlFileSource } from '../../../src/checkpoint/file-source.ts';
 import { ModelFiles } from '../../../src/checkpoint/model-files.ts';
 import { writeSafetensors, type NamedTensor } from '../../../src/checkpoint/safetensors.ts';
-import { expectedTensors } from '../../../src/checkpoint/tensor-names.ts';
+import { expectedTensors } from '../../../src/families/architecture.ts';
 import { embeddingLookup } from '../../../src/kernels/embedding.ts';
 import { tokenLogProbs } from '../../../src/kernels/log-probs.ts';
 import { loadQwen3VL } from '../../../src/model/load.ts';
@@ -25,7 +25,7 @@ async function withLargeVocabulary(demoUrl: string): Promise<{ files: ModelFiles
   const table = new Uint16Array(VOCABULARY * width);
   for (let at = 0; at < table.length; at += run.length) table.set(run.subarray(0, Math.min(run.length, table.length - at)), at);
   const tensors: NamedTensor[] = [];
-  for (const { name } of expectedTensors(demo.config)) {
+  for (const { name } of expectedTensors(demo.architecture)) {
     const { dtype, shape } = demo.info(name);
     tensors.push(name === TABLE ? { name, dtype: 'BF16', shape: [VOCABULARY, width], data: table } : { name, dtype, shape, data: (await demo.readTensor(name)).bytes });
   }

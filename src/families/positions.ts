@@ -1,6 +1,6 @@
 /** Three-axis rotary positions (temporal, height, width) of a tokenised sample. */
 import { invariant } from '../protocol/errors.ts';
-import type { GridTHW } from './types.ts';
+import type { VisionMedia } from './media.ts';
 
 export interface RopePositions {
   /** 3 × S, axis by axis. */
@@ -11,12 +11,12 @@ export interface RopePositions {
 
 /**
  * Text counts up on all axes alike. An image keeps the temporal position of its first token and spreads over its merged
- * grid on the other two axes; text continues at that position + max(rows, columns). As `get_rope_index` of Qwen3-VL
- * does for still images.
+ * grid on the other two axes; text continues at that position + max(rows, columns). As `get_rope_index` of all
+ * Qwen-VL families does for still images.
  * @param inputIds S token ids with each image expanded to rows × columns image tokens
- * @param grids one grid per image, in order
+ * @param media one entry per image, in order
  */
-export function ropePositions(inputIds: ArrayLike<number>, grids: readonly GridTHW[], imageTokenId: number, mergeSize: number): RopePositions {
+export function ropePositions(inputIds: ArrayLike<number>, media: readonly VisionMedia[], imageTokenId: number, mergeSize: number): RopePositions {
   const length = inputIds.length;
   const positionIds = new Int32Array(3 * length);
   let next = 0;
@@ -27,8 +27,8 @@ export function ropePositions(inputIds: ArrayLike<number>, grids: readonly GridT
       t++;
       continue;
     }
-    invariant(image < grids.length, 'ropePositions: more images in the ids than grids');
-    const [frames, gridHeight, gridWidth] = grids[image++];
+    invariant(image < media.length, 'ropePositions: more images in the ids than grids');
+    const [frames, gridHeight, gridWidth] = media[image++].grid;
     invariant(frames === 1, 'ropePositions: only still images');
     const rows = gridHeight / mergeSize;
     const columns = gridWidth / mergeSize;
@@ -40,6 +40,6 @@ export function ropePositions(inputIds: ArrayLike<number>, grids: readonly GridT
     }
     next += Math.max(rows, columns);
   }
-  invariant(image === grids.length, 'ropePositions: fewer images in the ids than grids');
+  invariant(image === media.length, 'ropePositions: fewer images in the ids than grids');
   return { positionIds, ropeDelta: next - length };
 }
