@@ -46,15 +46,15 @@ export interface SourcePlace {
 }
 
 /** A reward of null without fault is the function's own: this completion does not count for it. */
-export type RewardOutcome = { reward: number | null; fault: null } | { reward: null; fault: CustomRewardFault; message: string; /** Where the browser tells it. */ place?: SourcePlace };
+export type RewardOutcome = { reward: number | null; fault: null } | { reward: null; fault: CustomRewardFault; message: string; /** Where the interpreter tells it. */ place?: SourcePlace };
 
 export type ToRewardWorker =
-  | { kind: 'load'; source: string }
+  | { kind: 'load'; source: string; /** Time for what the source does when it is loaded, and for each call. */ limitMs: number }
   /** `seed` decides what Math.random gives during the call. */
   | { kind: 'score'; id: number; seed: number; call: RewardCall };
 
 export type FromRewardWorker =
-  /** The worker is up and its doors are closed. */
+  /** The worker is up. */
   | { kind: 'ready' }
   | { kind: 'loaded'; /** Null when it went well. */ fault: { message: string; place?: SourcePlace } | null }
-  | { kind: 'scored'; id: number; outcome: RewardOutcome };
+  | { kind: 'scored'; id: number; outcome: RewardOutcome; /** The interpreter is not to be trusted with another call: the worker is to be ended. */ spent?: boolean };

@@ -1,11 +1,13 @@
 /** Where a fault lies in the text that the user wrote. Lines and columns count from 1, as browsers tell them. */
 import type { SourcePlace } from '../../protocol/reward-messages.ts';
 
-/** The first frame of an error's stack that lies in the script of this address; null where there is none. */
-export function placeInStack(error: unknown, address: string): SourcePlace | null {
-  if (!(error instanceof Error) || typeof error.stack !== 'string') return null;
-  const start = error.stack.indexOf(`${address}:`);
-  const found = start < 0 ? null : /^:(\d{1,9}):(\d{1,9})/.exec(error.stack.slice(start + address.length));
+/**
+ * The first frame of an error's stack that lies in the file of this name; null where there is none.
+ * @param stack as QuickJS writes it: "at reward (reward.js:2:14)", or "at reward.js:2:14" for a syntax error
+ */
+export function placeInStack(stack: string, file: string): SourcePlace | null {
+  const start = stack.indexOf(`${file}:`);
+  const found = start < 0 ? null : /^:(\d{1,9}):(\d{1,9})/.exec(stack.slice(start + file.length));
   return found ? { line: Number(found[1]), column: Number(found[2]) } : null;
 }
 

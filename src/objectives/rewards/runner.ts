@@ -26,6 +26,8 @@ export interface CustomRewardBatch {
   faults: Partial<Record<CustomRewardFault, number>>;
 }
 
+/** The interpreter ends a call by itself; a worker that says nothing for this much longer hangs in one long operation and is ended. */
+const GRACE_MS = 500;
 const OUT_OF_TURN = 'The worker answered out of turn.';
 
 type Fault = Extract<RewardOutcome, { message: string }>;
@@ -65,7 +67,7 @@ export class RewardRunner {
 
   /** @returns what kept the source from being loaded */
   async #start(): Promise<Fault | null> {
-    const { source, loadLimitMs } = this.#settings;
+    const { source, limitMs, loadLimitMs } = this.#settings;
     const worker = this.#createWorker();
     this.#worker = worker;
     // A worker that was ended may have had an answer under way: only the present one is heard.
@@ -73,7 +75,7 @@ export class RewardRunner {
     worker.addEventListener('message', ({ data }) => settle(data));
     worker.addEventListener('error', ({ message }) => settle(fault('threw', message)));
     const ready = await this.#answer(loadLimitMs);
-    const loaded = 'kind' in ready && ready.kind === 'ready' ? await this.#ask({ kind: 'load', source }, loadLimitMs) : ready;
+    const loaded = 'kind' in ready && ready.kind === 'ready' ? await this.#ask({ kind: 'load', source, limitMs }, loadLimitMs) : ready;
     const bad = 'kind' in loaded ? (loaded.kind === 'loaded' ? loaded.fault : { message: OUT_OF_TURN }) : loaded;
     if (bad === null) return null;
     this.close();
@@ -83,26 +85,27 @@ export class RewardRunner {
   async #run(call: RewardCall): Promise<RewardOutcome> {
     const { limitMs, seed } = this.#settings;
     const id = ++this.#scored;
-    const answer = await this.#ask({ kind: 'score', id, seed: (seed + Math.imul(id, 0x9e3779b1)) >>> 0, call }, limitMs);
-    if ('kind' in answer && answer.kind === 'scored' && answer.id === id) return answer.outcome;
-    this.close();
+    const answer = await this.#ask({ kind: 'score', id, seed: (seed + Math.imul(id, 0x9e3779b1)) >>> 0, call }, limitMs, GRACE_MS);
+    const scored = 'kind' in answer && answer.kind === 'scored' && answer.id === id ? answer : null;
+    if (!scored || scored.spent) this.close();
+    if (scored) return scored.outcome;
     return 'fault' in answer && 'message' in answer ? answer : fault('threw', OUT_OF_TURN);
   }
 
-  #ask(message: ToRewardWorker, limitMs: number): Promise<FromRewardWorker | Fault> {
-    const answer = this.#answer(limitMs);
+  #ask(message: ToRewardWorker, limitMs: number, graceMs = 0): Promise<FromRewardWorker | Fault> {
+    const answer = this.#answer(limitMs, graceMs);
     this.#worker!.postMessage(message);
     return answer;
   }
 
-  #answer(limitMs: number): Promise<FromRewardWorker | Fault> {
+  #answer(limitMs: number, graceMs = 0): Promise<FromRewardWorker | Fault> {
     return new Promise((resolve) => {
       const finish = (message: FromRewardWorker | Fault) => {
         clearTimeout(timer);
         this.#waiting = null;
         resolve(message);
       };
-      const timer = setTimeout(() => finish(fault('slow', `No answer within ${limitMs} ms.`)), limitMs);
+      const timer = setTimeout(() => finish(fault('slow', `No answer within ${limitMs} ms.`)), limitMs + graceMs);
       this.#waiting = finish;
     });
   }
