@@ -1,4 +1,5 @@
 /** What the device can do at best: multiply-adds on registers, and copying memory. */
+import { defineKernel } from '../src/gpu/kernel.ts';
 import type { BenchContext, BenchGroup } from './page.ts';
 import { timeMedian } from './result.ts';
 
@@ -6,10 +7,11 @@ const THREADS = 64;
 /** Independent vec4 chains per thread hide the latency of one multiply-add. */
 const CHAINS = 4;
 
-const FMA_WGSL = (steps: number) => `
-@group(0) @binding(0) var<storage, read_write> result: array<f32>;
-struct Params { seed: u32 }
-@group(1) @binding(0) var<uniform> params: Params;
+const FMA = defineKernel({
+  name: 'multiply-adds',
+  bindings: { result: 'write array<f32>' },
+  params: { seed: 'u32' },
+  wgsl: ({ steps }: { steps: number }) => `
 @compute @workgroup_size(${THREADS})
 fn main(@builtin(global_invocation_id) id: vec3u) {
   let x = vec4f(f32(id.x + params.seed) * 1e-6, 0.1, 0.2, 0.3);
@@ -19,16 +21,16 @@ fn main(@builtin(global_invocation_id) id: vec3u) {
   }
   let sum = ${Array.from({ length: CHAINS }, (_, c) => `a[${c}]`).join(' + ')};
   result[id.x] = sum.x + sum.y + sum.z + sum.w;
-}`;
+}`,
+});
 
 async function measureFma({ gpu, report }: BenchContext): Promise<void> {
   const rasterizer = gpu.profile === 'rasterizer';
   const threads = rasterizer ? 4096 : 262_144;
   const steps = rasterizer ? 512 : 4096;
-  const kernel = gpu.kernel({ name: `bench_fma_${steps}`, wgsl: () => FMA_WGSL(steps), access: ['write'] });
   const result = gpu.empty([threads]);
   const ms = await timeMedian(async () => {
-    gpu.run(kernel, [result], [1], [threads / THREADS]);
+    gpu.run(FMA, { constants: { steps }, bindings: { result }, params: { seed: 1 }, groups: [threads / THREADS] });
     await gpu.finish();
   });
   const [first] = await gpu.readFloats(result);

@@ -1,54 +1,25 @@
-/** Kernels on the tfjs command stream: pipelines, uniforms, bind groups, tensors. */
+/** An open device: dispatches, tensors and buffers on the tfjs command stream. */
 import * as tf from '@tensorflow/tfjs';
 import { invariant, LorikeetError } from '../protocol/errors.ts';
+import type { Binding, BindingTypes, Kernel, Launch } from './kernel.ts';
+import { writeParams, type ParamTypes } from './kernel-params.ts';
+import { Pipelines } from './pipelines.ts';
 import type { TfjsBackend } from './tfjs-backend.ts';
-
-/** What a kernel reads or writes: a tensor or a raw buffer. */
-export type Binding = tf.Tensor | GPUBuffer;
+import { UniformRing } from './uniform-ring.ts';
 
 /** How matmul tiles and reductions are shaped: a GPU, or a CPU that plays one. */
 export type DeviceProfile = 'gpu' | 'rasterizer';
 
-/** A compiled kernel. `access` lists its storage bindings of group 0 in order; uniforms are group 1 binding 0. */
-export interface Kernel {
-  readonly name: string;
-  readonly pipeline: GPUComputePipeline;
-  readonly layout: GPUBindGroupLayout;
-}
-
-export interface KernelSource {
-  /** Unique for this text; names the pipeline. */
-  name: string;
-  /** Asked for once. */
-  wgsl: () => string;
-  access: readonly ('read' | 'write')[];
-  entryPoint?: string;
-}
-
-const UNIFORM_SLOT_BYTES = 256;
-const UNIFORM_SLOTS = 1024;
-const MAX_CACHED_BIND_GROUPS = 8192;
 const STORAGE_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
 /** An open device with its kernels. All work goes through the tfjs backend's encoder, so order is program order. */
 export class Gpu {
   /** Kernel dispatches since the start. */
   dispatches = 0;
-  /** Bound where a kernel's optional input is absent. */
-  readonly unusedBuffer: GPUBuffer;
-  /** Bound where an optional output is absent; a buffer may not be read and written in one dispatch. */
-  readonly unusedOutput: GPUBuffer;
   /** Forward products compute their tiles in f16; only where the device has shader-f16. */
   halfTiles = false;
-  private readonly kernels = new Map<string, Kernel>();
-  private readonly bindGroups = new Map<string, GPUBindGroup>();
-  private readonly bufferIds = new WeakMap<GPUBuffer, number>();
-  private nextBufferId = 0;
-  private readonly uniformLayout: GPUBindGroupLayout;
-  private readonly uniformGroup: GPUBindGroup;
-  private readonly uniformBuffer: GPUBuffer;
-  private readonly uniformStaging = new Uint8Array(UNIFORM_SLOT_BYTES * UNIFORM_SLOTS);
-  private uniformSlot = 0;
+  private readonly pipelines: Pipelines;
+  private readonly uniforms: UniformRing;
   private dispatchesSinceSubmit = 0;
   private ownedBytes = 0;
   /** First error that no scope caught; everything computed after it is worthless. */
@@ -61,21 +32,11 @@ export class Gpu {
     /** Dispatches per queue submit. */
     private readonly submitEvery: number,
   ) {
-    this.unusedBuffer = device.createBuffer({ size: 16, usage: STORAGE_USAGE });
-    this.unusedOutput = device.createBuffer({ size: 16, usage: STORAGE_USAGE });
-    this.uniformLayout = device.createBindGroupLayout({
-      entries: [{ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform', hasDynamicOffset: true } }],
-    });
-    this.uniformBuffer = device.createBuffer({ size: this.uniformStaging.byteLength, usage: GPUBufferUsage.UNIFORM | GPUBufferUsage.COPY_DST });
-    this.uniformGroup = device.createBindGroup({
-      layout: this.uniformLayout,
-      entries: [{ binding: 0, resource: { buffer: this.uniformBuffer, size: UNIFORM_SLOT_BYTES } }],
-    });
+    this.uniforms = new UniformRing(device);
+    this.pipelines = new Pipelines(device, this.uniforms.layout);
     device.addEventListener('uncapturederror', ({ error }) => (this.fault ??= error));
-    // Slots of the pending encoder are written right before its submit: writeBuffer would overtake unsubmitted work, never submitted work.
     backend.onBeforeSubmit(() => {
-      if (this.uniformSlot > 0) device.queue.writeBuffer(this.uniformBuffer, 0, this.uniformStaging, 0, this.uniformSlot * UNIFORM_SLOT_BYTES);
-      this.uniformSlot = 0;
+      this.uniforms.flush();
       this.dispatchesSinceSubmit = 0;
     });
   }
@@ -84,43 +45,23 @@ export class Gpu {
     return this.device.features.has('shader-f16');
   }
 
-  /** Compiles once per name. */
-  kernel(source: KernelSource): Kernel {
-    const known = this.kernels.get(source.name);
-    if (known) return known;
-    const layout = this.device.createBindGroupLayout({
-      entries: source.access.map((access, binding) => ({
-        binding,
-        visibility: GPUShaderStage.COMPUTE,
-        buffer: { type: access === 'read' ? ('read-only-storage' as const) : ('storage' as const) },
-      })),
-    });
-    const pipeline = this.device.createComputePipeline({
-      label: source.name,
-      layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout, this.uniformLayout] }),
-      compute: { module: this.device.createShaderModule({ label: source.name, code: source.wgsl() }), entryPoint: source.entryPoint ?? 'main' },
-    });
-    const kernel = { name: source.name, pipeline, layout };
-    this.kernels.set(source.name, kernel);
-    return kernel;
-  }
-
   /**
-   * Records one dispatch.
-   * @param params uniform words in the order of the kernel's struct; floats go through `f32`
-   * @param groups workgroup counts; a first count over 65,535 must be folded by the caller
+   * Records one dispatch; nothing when a workgroup count is 0. Compiles the kernel when its constants are new.
+   * @throws Error "Invariant violation" naming a binding or parameter that is missing, unknown or out of its type's range
    */
-  run(kernel: Kernel, bindings: readonly Binding[], params: readonly number[], groups: readonly [number, number?, number?]): void {
+  run<B extends BindingTypes, P extends ParamTypes, C>(kernel: Kernel<B, P, C>, { bindings, params, groups, constants }: Launch<B, P, C>): void {
     if (groups[0] === 0 || groups[1] === 0 || groups[2] === 0) return;
-    invariant(params.length * 4 <= UNIFORM_SLOT_BYTES, `${kernel.name}: too many uniform words`);
-    if (this.uniformSlot === UNIFORM_SLOTS) this.backend.submit();
-    const buffers = bindings.map((binding) => this.bufferOf(binding));
-    const slot = this.uniformSlot++;
-    new Uint32Array(this.uniformStaging.buffer, slot * UNIFORM_SLOT_BYTES, params.length).set(params);
+    if (this.uniforms.full) this.backend.submit();
+    const buffers: Record<string, GPUBuffer | undefined> = {};
+    for (const [name, binding] of Object.entries<Binding | undefined>(bindings)) buffers[name] = binding && this.bufferOf(binding);
+    const pipeline = this.pipelines.pipeline(kernel, constants ?? ({} as C));
+    const bindGroup = this.pipelines.bindGroup(kernel, pipeline, buffers);
+    const slot = this.uniforms.take();
+    writeParams(kernel.name, kernel.params, params, slot.bytes);
     const pass = this.backend.computePass();
-    pass.setPipeline(kernel.pipeline);
-    pass.setBindGroup(0, this.bindGroup(kernel, buffers));
-    pass.setBindGroup(1, this.uniformGroup, [slot * UNIFORM_SLOT_BYTES]);
+    pass.setPipeline(pipeline.pipeline);
+    pass.setBindGroup(0, bindGroup);
+    pass.setBindGroup(1, this.uniforms.group, [slot.offset]);
     pass.dispatchWorkgroups(groups[0], groups[1] ?? 1, groups[2] ?? 1);
     this.dispatches++;
     if (++this.dispatchesSinceSubmit >= this.submitEvery) this.backend.submit();
@@ -223,46 +164,4 @@ export class Gpu {
     }
     invariant(false, `the GPU refused a command: ${this.fault.message}`);
   }
-
-  private bindGroup(kernel: Kernel, buffers: readonly GPUBuffer[]): GPUBindGroup {
-    let key = kernel.name;
-    for (const buffer of buffers) {
-      let id = this.bufferIds.get(buffer);
-      if (id === undefined) this.bufferIds.set(buffer, (id = this.nextBufferId++));
-      key += `,${id}`;
-    }
-    let group = this.bindGroups.get(key);
-    if (!group) {
-      if (this.bindGroups.size >= MAX_CACHED_BIND_GROUPS) this.bindGroups.clear();
-      group = this.device.createBindGroup({ layout: kernel.layout, entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer } })) });
-      this.bindGroups.set(key, group);
-    }
-    return group;
-  }
-}
-
-const scratchFloat = new Float32Array(1);
-const scratchWord = new Uint32Array(scratchFloat.buffer);
-
-/** Bits of a float as a uniform word. */
-export function f32(value: number): number {
-  scratchFloat[0] = value;
-  return scratchWord[0];
-}
-
-/** Most workgroups along one axis on every device; shaders of folded grids count `id.x + id.y * 65535 * workgroup size`. */
-const MAX_GROUPS = 65535;
-
-/** A row of workgroups folded into a grid that every device accepts. */
-export function foldGroups(groups: number): [number, number] {
-  return [Math.min(groups, MAX_GROUPS), Math.ceil(groups / MAX_GROUPS)];
-}
-
-/** WGSL constants put before a kernel's text. Integers become u32, the rest stays as written. */
-export function withConstants(constants: Readonly<Record<string, number | boolean | string>>, wgsl: string): string {
-  const lines = Object.entries(constants).map(([name, value]) => {
-    if (typeof value === 'number') return `const ${name} = ${value}u;`;
-    return `const ${name} = ${value};`;
-  });
-  return `${lines.join('\n')}\n${wgsl}`;
 }

@@ -1,13 +1,4 @@
-// Elementwise activations over `count` floats.
-struct Params { count: u32 }
-@group(0) @binding(0) var<storage, read> a: array<f32>;
-@group(0) @binding(1) var<storage, read> b: array<f32>;
-@group(0) @binding(2) var<storage, read> dy: array<f32>;
-@group(0) @binding(3) var<storage, read_write> out0: array<f32>;
-@group(0) @binding(4) var<storage, read_write> out1: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
-
-fn indexOf(id: vec3<u32>) -> u32 { return id.x + id.y * 65535u * 64u; }
+// Activations and their slopes.
 fn sigmoid(x: f32) -> f32 { return 1.0 / (1.0 + exp(-x)); }
 
 // Abramowitz and Stegun 7.1.26, absolute error below 1.5e-7.
@@ -30,43 +21,9 @@ fn geluExact(x: f32) -> f32 { return 0.5 * x * (1.0 + erf(x * 0.7071067811865476
 fn geluExactSlope(x: f32) -> f32 {
   return 0.5 * (1.0 + erf(x * 0.7071067811865476)) + x * 0.3989422804014327 * exp(-0.5 * x * x);
 }
-
-// silu(a) · b
-@compute @workgroup_size(64)
-fn swigluForward(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = indexOf(id);
-  if (i >= params.count) { return; }
-  out0[i] = a[i] * sigmoid(a[i]) * b[i];
-}
-@compute @workgroup_size(64)
-fn swigluBackward(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = indexOf(id);
-  if (i >= params.count) { return; }
-  let s = sigmoid(a[i]);
-  out0[i] = dy[i] * b[i] * s * (1.0 + a[i] * (1.0 - s));
-  out1[i] = dy[i] * a[i] * s;
-}
-@compute @workgroup_size(64)
-fn geluTanhForward(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = indexOf(id);
-  if (i >= params.count) { return; }
-  out0[i] = geluTanh(a[i]);
-}
-@compute @workgroup_size(64)
-fn geluTanhBackward(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = indexOf(id);
-  if (i >= params.count) { return; }
-  out0[i] = dy[i] * geluTanhSlope(a[i]);
-}
-@compute @workgroup_size(64)
-fn geluExactForward(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = indexOf(id);
-  if (i >= params.count) { return; }
-  out0[i] = geluExact(a[i]);
-}
-@compute @workgroup_size(64)
-fn geluExactBackward(@builtin(global_invocation_id) id: vec3<u32>) {
-  let i = indexOf(id);
-  if (i >= params.count) { return; }
-  out0[i] = dy[i] * geluExactSlope(a[i]);
+const QUICK = 1.702;
+fn geluQuick(x: f32) -> f32 { return x * sigmoid(QUICK * x); }
+fn geluQuickSlope(x: f32) -> f32 {
+  let s = sigmoid(QUICK * x);
+  return s * (1.0 + QUICK * x * (1.0 - s));
 }

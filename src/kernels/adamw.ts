@@ -1,6 +1,8 @@
 /** One packed AdamW for all trainable values: norm, clipping, update and clearing in three dispatches. */
 import type * as tf from '@tensorflow/tfjs';
-import { f32, foldGroups, type Gpu } from '../gpu/gpu.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { foldGroups } from '../gpu/grid.ts';
+import { defineKernel } from '../gpu/kernel.ts';
 import type { AdamWSettings } from '../training/model-contract.ts';
 import wgsl from './adamw.wgsl?raw';
 
@@ -20,27 +22,46 @@ export interface AdamWStep extends AdamWSettings {
 
 const NORM_GROUPS = 256;
 
+const step = (entryPoint: 'squares' | 'finishNorm' | 'update') =>
+  defineKernel({
+    name: `AdamW ${entryPoint}`,
+    bindings: {
+      weights: 'write array<f32>', gradients: 'write array<f32>', m: 'write array<f32>', v: 'write array<f32>',
+      partial: 'write array<f32>', norm: 'write array<f32>',
+    },
+    params: {
+      count: 'u32', groups: 'u32',
+      learningRate: 'f32', beta1: 'f32', beta2: 'f32', epsilon: 'f32', maxNorm: 'f32',
+      // Differences from 1 come from the CPU: in float32, 1 − 0.999 is off by 5e-5 of itself.
+      newShare1: 'f32', newShare2: 'f32', decay: 'f32',
+      correction1: 'f32', correction2: 'f32',
+    },
+    wgsl: () => wgsl,
+    entryPoint,
+  });
+const SQUARES = step('squares');
+const FINISH_NORM = step('finishNorm');
+const UPDATE = step('update');
+
 /** Decoupled weight decay as in PyTorch's AdamW. Clears the gradients; returns their norm before clipping as a tensor of one number. */
-export function adamWStep(gpu: Gpu, buffers: AdamWBuffers, options: AdamWStep): tf.Tensor {
-  const { count } = buffers;
+export function adamWStep(gpu: Gpu, { count, ...buffers }: AdamWBuffers, options: AdamWStep): tf.Tensor {
+  const { learningRate, beta1, beta2, epsilon } = options;
   const groups = Math.min(NORM_GROUPS, Math.ceil(count / 64));
   const partial = gpu.empty([groups]);
   const norm = gpu.empty([1]);
-  const params = [
-    count, groups, f32(options.learningRate), f32(options.beta1), f32(options.beta2), f32(options.epsilon), f32(options.maxGradNorm),
-    f32(1 - options.beta1), f32(1 - options.beta2), f32(1 - options.learningRate * options.weightDecay),
-    f32(1 - options.beta1 ** options.step), f32(1 - options.beta2 ** options.step),
-  ];
-  const run = (entryPoint: string, x: number, y = 1) =>
-    gpu.run(
-      gpu.kernel({ name: `adamw_${entryPoint}`, wgsl: () => wgsl, access: ['write', 'write', 'write', 'write', 'write', 'write'], entryPoint }),
-      [buffers.weights, buffers.gradients, buffers.m, buffers.v, partial, norm],
-      params,
-      [x, y],
-    );
-  run('squares', groups);
-  run('finishNorm', 1);
-  run('update', ...foldGroups(Math.ceil(count / 64)));
+  const bindings = { ...buffers, partial, norm };
+  const params = {
+    count, groups, learningRate, beta1, beta2, epsilon,
+    maxNorm: options.maxGradNorm,
+    newShare1: 1 - beta1,
+    newShare2: 1 - beta2,
+    decay: 1 - learningRate * options.weightDecay,
+    correction1: 1 - beta1 ** options.step,
+    correction2: 1 - beta2 ** options.step,
+  };
+  gpu.run(SQUARES, { bindings, params, groups: [groups] });
+  gpu.run(FINISH_NORM, { bindings, params, groups: [1] });
+  gpu.run(UPDATE, { bindings, params, groups: foldGroups(Math.ceil(count / 64)) });
   partial.dispose();
   return norm;
 }

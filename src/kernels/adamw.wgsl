@@ -1,18 +1,4 @@
 // AdamW over one flat buffer, after clipping by the global norm.
-struct Params {
-  count: u32, groups: u32,
-  learningRate: f32, beta1: f32, beta2: f32, epsilon: f32, maxNorm: f32,
-  // Differences from 1 come from the CPU: in float32, 1 − 0.999 is off by 5e-5 of itself.
-  newShare1: f32, newShare2: f32, decay: f32,
-  correction1: f32, correction2: f32,
-}
-@group(0) @binding(0) var<storage, read_write> weights: array<f32>;
-@group(0) @binding(1) var<storage, read_write> gradients: array<f32>;
-@group(0) @binding(2) var<storage, read_write> m: array<f32>;
-@group(0) @binding(3) var<storage, read_write> v: array<f32>;
-@group(0) @binding(4) var<storage, read_write> partial: array<f32>;
-@group(0) @binding(5) var<storage, read_write> norm: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
 var<workgroup> sums: array<f32, 64>;
 
 fn total(lid: u32, value: f32) -> f32 {

@@ -1,9 +1,4 @@
 // Highest logit per row over a vocabulary that comes in pieces; the lowest id wins ties.
-struct Params { columns: u32, firstColumn: u32 }
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-@group(0) @binding(1) var<storage, read_write> best: array<f32>;
-@group(0) @binding(2) var<storage, read_write> ids: array<i32>;
-@group(1) @binding(0) var<uniform> params: Params;
 var<workgroup> highs: array<f32, THREADS>;
 var<workgroup> columns: array<u32, THREADS>;
 

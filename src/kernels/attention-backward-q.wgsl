@@ -1,9 +1,4 @@
-@group(0) @binding(4) var<storage, read> o: array<vec4<f32>>;
-// log Σ exp of the scores; this pass adds Σ dO · O, which the key/value pass needs
-@group(0) @binding(5) var<storage, read_write> stats: array<vec2<f32>>;
-@group(0) @binding(6) var<storage, read> dO: array<vec4<f32>>;
-@group(0) @binding(7) var<storage, read_write> dq: array<vec4<f32>>;
-
+// dq, one thread a row and head; adds Σ dO · O to `stats`, which the key/value pass needs. Needs attention.wgsl.
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = id.x;

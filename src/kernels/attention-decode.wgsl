@@ -1,16 +1,5 @@
 // One query per sequence against the keys of its prompt and its own; the workgroup's threads share the keys and merge their sums.
-struct Params { scale: f32 }
-@group(0) @binding(0) var<storage, read> q: array<vec4<f32>>;
-// [rows, KV_HEADS · D]: prompts, which several sequences may share
-@group(0) @binding(1) var<storage, read> promptK: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> promptV: array<vec4<f32>>;
-// [rows, KV_HEADS · D]: what each sequence added
-@group(0) @binding(3) var<storage, read> ownK: array<vec4<f32>>;
-@group(0) @binding(4) var<storage, read> ownV: array<vec4<f32>>;
-// per sequence: first row and number of rows of its prompt, then of its own
-@group(0) @binding(5) var<storage, read> spans: array<vec4<u32>>;
-@group(0) @binding(6) var<storage, read_write> o: array<vec4<f32>>;
-@group(1) @binding(0) var<uniform> params: Params;
+// Keys and values are [rows, KV_HEADS · D].
 const D4 = D / 4u;
 var<workgroup> highs: array<f32, THREADS>;
 var<workgroup> totals: array<f32, THREADS>;

@@ -1,6 +1,4 @@
-@group(0) @binding(4) var<storage, read_write> o: array<vec4<f32>>;
-@group(0) @binding(5) var<storage, read_write> stats: array<vec2<f32>>;
-
+// Output and log Σ exp of the scores, one thread a row and head. Needs attention.wgsl.
 @compute @workgroup_size(THREADS)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let row = id.x;

@@ -1,6 +1,7 @@
 /** Grouped-query attention over packed segments, causal or bidirectional, without a score matrix in memory. */
 import type * as tf from '@tensorflow/tfjs';
-import { f32, withConstants, type Gpu } from '../gpu/gpu.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { defineKernel, withConstants } from '../gpu/kernel.ts';
 import { invariant } from '../protocol/errors.ts';
 import commonWgsl from './attention.wgsl?raw';
 import backwardKvWgsl from './attention-backward-kv.wgsl?raw';
@@ -34,16 +35,49 @@ export interface AttentionResult {
   stats: tf.Tensor;
 }
 
-function kernelOf(gpu: Gpu, part: string, body: string, shape: AttentionShape, extra: readonly ('read' | 'write')[]) {
-  const threads = gpu.profile === 'rasterizer' ? 8 : 64;
-  invariant(shape.headDim % 4 === 0, `attention: head dimension ${shape.headDim} is not a multiple of 4`);
-  const { heads, kvHeads, headDim } = shape;
-  const kernel = gpu.kernel({
-    name: `attention_${part}_${headDim}_${heads}_${kvHeads}_${threads}`,
-    wgsl: () => withConstants({ D: headDim, HEADS: heads, KV_HEADS: kvHeads, GROUP: heads / kvHeads, THREADS: threads }, commonWgsl + body),
-    access: ['read', 'read', 'read', 'read', ...extra],
-  });
-  return { kernel, groups: Math.ceil(shape.rows / threads) };
+const INPUTS = {
+  q: 'read array<vec4<f32>>', k: 'read array<vec4<f32>>', v: 'read array<vec4<f32>>',
+  // first and one-past-last row of each row's segment
+  bounds: 'read array<vec2<u32>>',
+} as const;
+const PARAMS = {
+  rows: 'u32', scale: 'f32', causal: 'flag',
+  qStride: 'u32', qOffset: 'u32', kStride: 'u32', kOffset: 'u32', vStride: 'u32', vOffset: 'u32',
+} as const;
+
+interface Constants {
+  D: number;
+  HEADS: number;
+  KV_HEADS: number;
+  GROUP: number;
+  THREADS: number;
+}
+
+const FORWARD = defineKernel({
+  name: 'attention forward',
+  bindings: { ...INPUTS, o: 'write array<vec4<f32>>', stats: 'write array<vec2<f32>>' },
+  params: PARAMS,
+  wgsl: (constants: Constants) => withConstants(constants, commonWgsl + forwardWgsl),
+});
+
+const BACKWARD_Q = defineKernel({
+  name: 'attention backward q',
+  bindings: { ...INPUTS, o: 'read array<vec4<f32>>', stats: 'write array<vec2<f32>>', dO: 'read array<vec4<f32>>', dq: 'write array<vec4<f32>>' },
+  params: PARAMS,
+  wgsl: (constants: Constants) => withConstants(constants, commonWgsl + backwardQWgsl),
+});
+
+const BACKWARD_KV = defineKernel({
+  name: 'attention backward kv',
+  bindings: { ...INPUTS, stats: 'read array<vec2<f32>>', dO: 'read array<vec4<f32>>', dk: 'write array<vec4<f32>>', dv: 'write array<vec4<f32>>' },
+  params: { ...PARAMS, dvStride: 'u32', dvOffset: 'u32' },
+  wgsl: (constants: Constants) => withConstants(constants, commonWgsl + backwardKvWgsl),
+});
+
+function constantsOf(gpu: Gpu, { heads, kvHeads, headDim }: AttentionShape): Constants {
+  invariant(headDim % 4 === 0, `attention: head dimension ${headDim} is not a multiple of 4`);
+  invariant(heads % kvHeads === 0, `attention: ${heads} heads share ${kvHeads} key/value heads`);
+  return { D: headDim, HEADS: heads, KV_HEADS: kvHeads, GROUP: heads / kvHeads, THREADS: gpu.profile === 'rasterizer' ? 8 : 64 };
 }
 
 /** The kernels read and write four values at a time. */
@@ -51,17 +85,27 @@ function checkAligned(...views: MatrixView[]): void {
   for (const { stride, offset } of views) invariant(stride % 4 === 0 && offset % 4 === 0, `attention: stride ${stride} and offset ${offset} must be multiples of 4`);
 }
 
-function paramsOf({ q, k, v }: AttentionInputs, shape: AttentionShape): number[] {
+function paramsOf({ q, k, v }: AttentionInputs, { rows, headDim, causal }: AttentionShape) {
   checkAligned(q, k, v);
-  return [shape.rows, f32(1 / Math.sqrt(shape.headDim)), q.stride, q.offset, k.stride, k.offset, v.stride, v.offset, shape.causal ? 1 : 0];
+  return {
+    rows, scale: 1 / Math.sqrt(headDim), causal,
+    qStride: q.stride, qOffset: q.offset, kStride: k.stride, kOffset: k.offset, vStride: v.stride, vOffset: v.offset,
+  };
 }
 
 /** softmax(q kᵀ / √headDim) v within each segment; row t sees rows up to t when causal. */
 export function attentionForward(gpu: Gpu, inputs: AttentionInputs, shape: AttentionShape): AttentionResult {
-  const { kernel, groups } = kernelOf(gpu, 'forward', forwardWgsl, shape, ['write', 'write']);
-  const output = gpu.empty([shape.rows, shape.heads * shape.headDim]);
-  const stats = gpu.empty([shape.rows, shape.heads, 2]);
-  gpu.run(kernel, [inputs.q.data, inputs.k.data, inputs.v.data, inputs.bounds, output, stats], paramsOf(inputs, shape), [groups, shape.heads]);
+  const { q, k, v, bounds } = inputs;
+  const { rows, heads, headDim } = shape;
+  const constants = constantsOf(gpu, shape);
+  const params = paramsOf(inputs, shape);
+  const output = gpu.empty([rows, heads * headDim]);
+  const stats = gpu.empty([rows, heads, 2]);
+  gpu.run(FORWARD, {
+    constants, params,
+    bindings: { q: q.data, k: k.data, v: v.data, bounds, o: output, stats },
+    groups: [Math.ceil(rows / constants.THREADS), heads],
+  });
   return { output, stats };
 }
 
@@ -73,11 +117,18 @@ export function attentionBackward(gpu: Gpu, inputs: AttentionInputs, shape: Atte
   const { q, k, v, bounds } = inputs;
   const { rows, heads, kvHeads, headDim } = shape;
   checkAligned(dv);
+  const constants = constantsOf(gpu, shape);
+  const params = paramsOf(inputs, shape);
+  const shared = { q: q.data, k: k.data, v: v.data, bounds, stats: result.stats, dO: dOutput };
+  const groups = Math.ceil(rows / constants.THREADS);
   const dq = gpu.empty([rows, heads * headDim]);
-  const queries = kernelOf(gpu, 'backward_q', backwardQWgsl, shape, ['read', 'write', 'read', 'write']);
-  gpu.run(queries.kernel, [q.data, k.data, v.data, bounds, result.output, result.stats, dOutput, dq], paramsOf(inputs, shape), [queries.groups, heads]);
+  gpu.run(BACKWARD_Q, { constants, params, bindings: { ...shared, o: result.output, dq }, groups: [groups, heads] });
   const dk = gpu.empty([rows, kvHeads * headDim]);
-  const keys = kernelOf(gpu, 'backward_kv', backwardKvWgsl, shape, ['read', 'read', 'write', 'write']);
-  gpu.run(keys.kernel, [q.data, k.data, v.data, bounds, result.stats, dOutput, dk, dv.data], [...paramsOf(inputs, shape), dv.stride, dv.offset], [keys.groups, kvHeads]);
+  gpu.run(BACKWARD_KV, {
+    constants,
+    params: { ...params, dvStride: dv.stride, dvOffset: dv.offset },
+    bindings: { ...shared, dk, dv: dv.data },
+    groups: [groups, kvHeads],
+  });
   return { dq, dk };
 }

@@ -1,15 +1,11 @@
 // Inverted dropout whose mask is a function of (seed, step, module, element): the same again when a layer is recomputed.
 // Needs philox.wgsl.
-struct Params { count: u32, key0: u32, key1: u32, moduleId: u32, keep: f32, addToOutput: u32, scale: f32 }
-@group(0) @binding(0) var<storage, read> x: array<f32>;
-@group(0) @binding(1) var<storage, read_write> y: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
 
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let quad = id.x + id.y * 65535u * 64u;
   if (quad * 4u >= params.count) { return; }
-  let random = philox(vec4<u32>(quad, params.moduleId, 0u, 0u), vec2<u32>(params.key0, params.key1));
+  let random = philox(vec4<u32>(quad, params.moduleId, 0u, 0u), vec2<u32>(params.seed, params.step));
   for (var c = 0u; c < 4u; c++) {
     let i = quad * 4u + c;
     if (i < params.count) {

@@ -1,10 +1,12 @@
 /** Rows of a packed table by token id, and weighted sums of rows for interpolated positions. */
 import type * as tf from '@tensorflow/tfjs';
-import { foldGroups, type Gpu } from '../gpu/gpu.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { foldGroups } from '../gpu/grid.ts';
+import { defineKernel } from '../gpu/kernel.ts';
 import { invariant } from '../protocol/errors.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
 import type { GpuWeight } from './matmul.ts';
-import { weightFunctions, WEIGHT_PARAMS } from './weight-wgsl.ts';
+import { WEIGHT_PARAMS, weightFunctions, weightValues } from './weight-wgsl.ts';
 
 /** A table cut into row ranges, each small enough for one binding. */
 export interface GpuTable {
@@ -13,13 +15,11 @@ export interface GpuTable {
   parts: { firstRow: number; weight: GpuWeight }[];
 }
 
-const lookupWgsl = (kind: WeightKind) => `
-struct Params { count: u32, size: u32, firstRow: u32, lastRow: u32, ${WEIGHT_PARAMS} }
-@group(0) @binding(0) var<storage, read> ids: array<i32>;
-@group(0) @binding(1) var<storage, read> weights: array<u32>;
-@group(0) @binding(2) var<storage, read_write> y: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
-${weightFunctions(kind)}
+const LOOKUP = defineKernel({
+  name: 'embedding',
+  bindings: { ids: 'read array<i32>', weights: 'read array<u32>', y: 'write array<f32>' },
+  params: { count: 'u32', size: 'u32', firstRow: 'u32', lastRow: 'u32', ...WEIGHT_PARAMS },
+  wgsl: ({ kind }: { kind: WeightKind }) => `${weightFunctions(kind)}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let i = id.x + id.y * 65535u * 64u;
@@ -28,16 +28,14 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   if (row < params.firstRow || row >= params.lastRow) { return; }
   let at = (row - params.firstRow) * params.size + i % params.size;
   y[i] = weight1(at) * weightScale(row - params.firstRow, at);
-}`;
+}`,
+});
 
-const interpolateWgsl = (kind: WeightKind) => `
-struct Params { count: u32, size: u32, ${WEIGHT_PARAMS} }
-@group(0) @binding(0) var<storage, read> indices: array<vec4<i32>>;
-@group(0) @binding(1) var<storage, read> shares: array<vec4<f32>>;
-@group(0) @binding(2) var<storage, read> weights: array<u32>;
-@group(0) @binding(3) var<storage, read_write> y: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
-${weightFunctions(kind)}
+const INTERPOLATE = defineKernel({
+  name: 'interpolated rows',
+  bindings: { indices: 'read array<vec4<i32>>', shares: 'read array<vec4<f32>>', weights: 'read array<u32>', y: 'write array<f32>' },
+  params: { count: 'u32', size: 'u32', ...WEIGHT_PARAMS },
+  wgsl: ({ kind }: { kind: WeightKind }) => `${weightFunctions(kind)}
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
   let i = id.x + id.y * 65535u * 64u;
@@ -51,7 +49,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     sum += shares[row][c] * weight1(at) * weightScale(corners[c], at);
   }
   y[i] += sum;
-}`;
+}`,
+});
 
 const groupsFor = (count: number) => foldGroups(Math.ceil(count / 64));
 
@@ -65,8 +64,12 @@ export function embeddingLookup(gpu: Gpu, table: GpuTable, ids: tf.Tensor): tf.T
   const y = gpu.empty([ids.size, table.cols]);
   for (const { firstRow, weight } of table.parts) {
     checkKind(weight);
-    const kernel = gpu.kernel({ name: `embedding_${weight.kind}`, wgsl: () => lookupWgsl(weight.kind), access: ['read', 'read', 'write'] });
-    gpu.run(kernel, [ids, weight.buffer, y], [ids.size, table.cols, firstRow, firstRow + weight.rows, ...weight.sections], groupsFor(y.size));
+    gpu.run(LOOKUP, {
+      constants: { kind: weight.kind },
+      bindings: { ids, weights: weight.buffer, y },
+      params: { count: ids.size, size: table.cols, firstRow, lastRow: firstRow + weight.rows, ...weightValues(weight.sections) },
+      groups: groupsFor(y.size),
+    });
   }
   return y;
 }
@@ -74,6 +77,10 @@ export function embeddingLookup(gpu: Gpu, table: GpuTable, ids: tf.Tensor): tf.T
 /** y[p] += Σ_c shares[p, c] · table[indices[p, c]] for four corners c. */
 export function addInterpolatedRows(gpu: Gpu, table: GpuWeight, indices: tf.Tensor, shares: tf.Tensor, y: tf.Tensor): void {
   checkKind(table);
-  const kernel = gpu.kernel({ name: `interpolate_${table.kind}`, wgsl: () => interpolateWgsl(table.kind), access: ['read', 'read', 'read', 'write'] });
-  gpu.run(kernel, [indices, shares, table.buffer, y], [y.shape[0], table.cols, ...table.sections], groupsFor(y.size));
+  gpu.run(INTERPOLATE, {
+    constants: { kind: table.kind },
+    bindings: { indices, shares, weights: table.buffer, y },
+    params: { count: y.shape[0], size: table.cols, ...weightValues(table.sections) },
+    groups: groupsFor(y.size),
+  });
 }

@@ -3,56 +3,53 @@
  * tokens × vocabulary is never held. The head is frozen.
  */
 import type * as tf from '@tensorflow/tfjs';
-import { f32, withConstants, type Binding, type Gpu, type Kernel } from '../gpu/gpu.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { defineKernel, withConstants } from '../gpu/kernel.ts';
 import { invariant } from '../protocol/errors.ts';
 import type { GpuTable } from './embedding.ts';
-import wgsl from './log-probs.wgsl?raw';
-import { matmulForward, matmulTransposed, viewOf, type GpuWeight } from './matmul.ts';
+import { headPieces, pieceLogits, type HeadPiece } from './head-pieces.ts';
+import gradientWgsl from './log-probs-gradient.wgsl?raw';
+import updateWgsl from './log-probs-update.wgsl?raw';
+import { matmulTransposed, viewOf } from './matmul.ts';
+import weightedSumWgsl from './weighted-sum.wgsl?raw';
 
-/** Logits held at once, in values; 64 MiB of float32. */
-const MAX_LOGITS = 1 << 24;
 /** Rows are workgroups along one axis. */
 const MAX_ROWS = 65535;
 
-/** Consecutive rows of the head that are multiplied at once. */
-export interface HeadPiece {
-  weight: GpuWeight;
-  /** Row inside the part. */
-  rowStart: number;
-  rowCount: number;
-  /** First vocabulary entry. */
-  first: number;
-}
+const UPDATE = defineKernel({
+  name: 'log-probs update',
+  bindings: {
+    logits: 'read array<f32>', targets: 'read array<i32>',
+    // per row: highest z, Σ exp(z − highest), z of the target, and with statistics Σ exp(z − highest) · (z − highest)
+    state: 'write array<vec4<f32>>',
+    nll: 'write array<f32>',
+    // with statistics, per row: −log p, entropy, 1 where no logit exceeds the target's, Σ raw logits
+    scores: 'write? array<vec4<f32>>',
+  },
+  params: { columns: 'u32', firstColumn: 'u32', inverseTemperature: 'f32' },
+  wgsl: (constants: { THREADS: number; STATISTICS: boolean }) => withConstants(constants, updateWgsl),
+});
 
-/** Cuts the vocabulary so that `rows` × piece stays below `maxLogits` values, or is 64 wide. */
-export function headPieces(head: GpuTable, rows: number, maxLogits = MAX_LOGITS): HeadPiece[] {
-  const limit = Math.max(64, Math.floor(maxLogits / rows / 64) * 64);
-  const pieces: HeadPiece[] = [];
-  for (const { firstRow, weight } of head.parts) {
-    for (let rowStart = 0; rowStart < weight.rows; rowStart += limit) {
-      pieces.push({ weight, rowStart, rowCount: Math.min(limit, weight.rows - rowStart), first: firstRow + rowStart });
-    }
-  }
-  return pieces;
-}
+const GRADIENT = defineKernel({
+  name: 'log-probs gradient',
+  bindings: {
+    logits: 'write array<f32>', targets: 'read array<i32>', state: 'read array<vec4<f32>>',
+    // weight of each row's −log p in the loss
+    rowWeights: 'read array<f32>',
+  },
+  params: { columns: 'u32', firstColumn: 'u32', inverseTemperature: 'f32' },
+  wgsl: (constants: { THREADS: number }) => withConstants(constants, gradientWgsl),
+});
 
-function kernelOf(gpu: Gpu, entryPoint: 'update' | 'gradient' | 'weightedSum', statistics = false) {
-  const threads = gpu.profile === 'rasterizer' ? 8 : 256;
-  return gpu.kernel({
-    name: `log_probs_${entryPoint}_${threads}${statistics ? '_statistics' : ''}`,
-    wgsl: () => withConstants({ THREADS: threads, STATISTICS: statistics }, wgsl),
-    access: entryPoint === 'update' ? ['write', 'read', 'write', 'read', 'write', 'write'] : ['write', 'read', 'write', 'read', 'write'],
-    entryPoint,
-  });
-}
+const WEIGHTED_SUM = defineKernel({
+  name: 'weighted sum',
+  bindings: { values: 'read array<f32>', weights: 'read array<f32>', sum: 'write array<f32>' },
+  params: { count: 'u32' },
+  wgsl: (constants: { THREADS: number }) => withConstants(constants, weightedSumWgsl),
+});
 
-/** Logits [rows, piece.rowCount]. */
-export function pieceLogits(gpu: Gpu, hidden: tf.Tensor, piece: HeadPiece): tf.Tensor {
-  const rows = hidden.shape[0];
-  const logits = gpu.empty([rows, piece.rowCount]);
-  matmulForward(gpu, viewOf(hidden), rows, piece.weight, viewOf(logits), { rowStart: piece.rowStart, rowCount: piece.rowCount });
-  return logits;
-}
+/** Of a workgroup, which owns a row. */
+const threadsOf = (gpu: Gpu): number => (gpu.profile === 'rasterizer' ? 8 : 256);
 
 export interface LogProbOptions {
   /** Logits are divided by it before the softmax. */
@@ -88,16 +85,18 @@ export function tokenLogProbs(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, targe
   const state = gpu.empty([rows, 4]);
   const nll = gpu.empty([rows]);
   const scores = statistics ? gpu.empty([rows, 4]) : null;
-  const params = (piece: HeadPiece) => [rows, piece.rowCount, piece.first, f32(1 / temperature)];
-  const run = (kernel: Kernel, logits: tf.Tensor, piece: HeadPiece, weights: Binding, outputs: Binding[]) =>
-    gpu.run(kernel, [logits, targets, state, weights, ...outputs], params(piece), [rows]);
-  const update = kernelOf(gpu, 'update', statistics);
-  const gradient = kernelOf(gpu, 'gradient');
+  const THREADS = threadsOf(gpu);
+  const params = (piece: HeadPiece) => ({ columns: piece.rowCount, firstColumn: piece.first, inverseTemperature: 1 / temperature });
   // With one piece the logits of the forward pass serve the gradient too.
   let kept: tf.Tensor | null = null;
   for (const piece of pieces) {
     const logits = pieceLogits(gpu, hidden, piece);
-    run(update, logits, piece, gpu.unusedBuffer, [nll, scores ?? gpu.unusedOutput]);
+    gpu.run(UPDATE, {
+      constants: { THREADS, STATISTICS: statistics },
+      bindings: { logits, targets, state, nll, scores: scores ?? undefined },
+      params: params(piece),
+      groups: [rows],
+    });
     if (pieces.length === 1) kept = logits;
     else logits.dispose();
   }
@@ -116,7 +115,7 @@ export function tokenLogProbs(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, targe
       pieces.forEach((piece, i) => {
         const logits = kept ?? pieceLogits(gpu, hidden, piece);
         kept = null;
-        run(gradient, logits, piece, rowWeights, [nll]);
+        gpu.run(GRADIENT, { constants: { THREADS }, bindings: { logits, targets, state, rowWeights }, params: params(piece), groups: [rows] });
         matmulTransposed(gpu, viewOf(logits), rows, piece.weight, viewOf(dHidden), {
           rowStart: piece.rowStart,
           rowCount: piece.rowCount,
@@ -132,6 +131,6 @@ export function tokenLogProbs(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, targe
 /** Σ weights · values as a tensor of one number, in a fixed order. */
 export function weightedSum(gpu: Gpu, values: tf.Tensor, weights: tf.Tensor): tf.Tensor {
   const sum = gpu.empty([1]);
-  gpu.run(kernelOf(gpu, 'weightedSum'), [values, gpu.unusedBuffer, gpu.unusedOutput, weights, sum], [values.size, 0, 0, 0], [1]);
+  gpu.run(WEIGHTED_SUM, { constants: { THREADS: threadsOf(gpu) }, bindings: { values, weights, sum }, params: { count: values.size }, groups: [1] });
   return sum;
 }

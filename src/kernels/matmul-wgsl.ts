@@ -5,8 +5,9 @@
  * plus, in the same pass over the output, bias, a low-rank product scale · H[M,r] · L and the addition of what Y or another tensor holds.
  * X and unpacked W tiles sit in workgroup memory; every thread keeps a block of outputs in registers.
  */
+import { defineKernel } from '../gpu/kernel.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
-import { tileColumns, tileName, tileRows, type Tile } from './tiles.ts';
+import { tileColumns, tileRows, type Tile } from './tiles.ts';
 import { WEIGHT_PARAMS, weightFunctions, weightPrologue } from './weight-wgsl.ts';
 
 export type MatmulForm = 'nt' | 'nn';
@@ -23,46 +24,6 @@ export interface MatmulVariant {
   lowRank: boolean;
   /** Tiles and products in f16, sums in f32. */
   half: boolean;
-}
-
-/** Bits of params.flags. */
-export const MATMUL_FLAGS = { bias: 1, addSelf: 2, addOther: 4 } as const;
-
-export function matmulName(v: MatmulVariant): string {
-  return `matmul_${v.form}_${v.kind}_${tileName(v.tile)}_${v.aligned ? 'v4' : 'v1'}_s${v.segment}${v.lowRank ? '_lora' : ''}${v.half ? '_f16' : ''}`;
-}
-
-/** Access of the bindings in order: X, weights, Y, bias, addend, then H and L of the low-rank product. */
-export function matmulAccess(v: MatmulVariant): ('read' | 'write')[] {
-  return ['read', 'read', 'write', 'read', 'read', ...(v.lowRank ? (['read', 'read'] as const) : [])];
-}
-
-const PARAMS = `
-struct Params {
-  rows: u32,        // M
-  columns: u32,     // of Y
-  depth: u32,       // of the reduction
-  weightColumns: u32,
-  weightRow: u32,   // first row of W used
-  xStride: u32, xOffset: u32,
-  yStride: u32, yOffset: u32,
-  ${WEIGHT_PARAMS}
-  rank: u32, hStride: u32, hOffset: u32, lowRankOffset: u32, lowRankScale: f32,
-  flags: u32,
-}
-@group(1) @binding(0) var<uniform> params: Params;`;
-
-function bindings(v: MatmulVariant): string {
-  const vector = v.aligned ? 'vec4<f32>' : 'f32';
-  const lines = [
-    `@group(0) @binding(0) var<storage, read> x: array<${vector}>;`,
-    '@group(0) @binding(1) var<storage, read> weights: array<u32>;',
-    `@group(0) @binding(2) var<storage, read_write> y: array<${vector}>;`,
-    '@group(0) @binding(3) var<storage, read> bias: array<f32>;',
-    `@group(0) @binding(4) var<storage, read> addend: array<${vector}>;`,
-  ];
-  if (v.lowRank) lines.push('@group(0) @binding(5) var<storage, read> h: array<f32>;', '@group(0) @binding(6) var<storage, read> lowRank: array<f32>;');
-  return lines.join('\n');
 }
 
 /** Fills xTile[row][depth/4] from X, zero outside. */
@@ -186,9 +147,9 @@ fn store(row: u32, column: u32, total: vec4<f32>) {
   if (row >= params.rows || column >= params.columns) { return; }
   let at = (row * params.yStride + params.yOffset + column) >> 2u;
   var value = total;
-  if ((params.flags & 1u) != 0u) { value += vec4<f32>(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]); }
-  if ((params.flags & 2u) != 0u) { value += y[at]; }
-  if ((params.flags & 4u) != 0u) { value += addend[at]; }
+  if (params.hasBias != 0u) { value += vec4<f32>(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]); }
+  if (params.addSelf != 0u) { value += y[at]; }
+  if (params.addOther != 0u) { value += addend[at]; }
   y[at] = value;
 }`;
   }
@@ -198,9 +159,9 @@ fn store(row: u32, column: u32, total: vec4<f32>) {
   let at = row * params.yStride + params.yOffset + column;
   for (var c = 0u; c < min(4u, params.columns - column); c++) {
     var element = total[c];
-    if ((params.flags & 1u) != 0u) { element += bias[column + c]; }
-    if ((params.flags & 2u) != 0u) { element += y[at + c]; }
-    if ((params.flags & 4u) != 0u) { element += addend[at + c]; }
+    if (params.hasBias != 0u) { element += bias[column + c]; }
+    if (params.addSelf != 0u) { element += y[at + c]; }
+    if (params.addOther != 0u) { element += addend[at + c]; }
     y[at + c] = element;
   }
 }`;
@@ -223,8 +184,8 @@ fn toXTile(value: vec4<f32>) -> vec4<f16> {
 }`,
 } as const;
 
-/** The whole module. */
-export function matmulWgsl(v: MatmulVariant): string {
+/** The module without its bindings and parameters. */
+function matmulWgsl(v: MatmulVariant): string {
   const { tile } = v;
   const threads = tile.rows * tile.columns;
   const accumulators: string[] = [];
@@ -237,8 +198,7 @@ const TILE_COLUMNS4 = ${tileColumns(tile) / 4}u;
 const DEPTH = ${tile.depth}u;
 const DEPTH4 = ${tile.depth / 4}u;
 const SEGMENT = ${v.segment}u;
-${PARAMS}
-${bindings(v)}
+alias Element = ${v.aligned ? 'vec4<f32>' : 'f32'};
 ${TILE_TYPES[v.half ? 'f16' : 'f32']}
 var<workgroup> xTile: array<vec4<TileValue>, ${(tileRows(tile) * tile.depth) / 4}>;
 var<workgroup> wTile: array<vec4<TileValue>, ${(tileColumns(tile) * tile.depth) / 4}>;
@@ -268,3 +228,26 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
   ${storeY(v)}
 }`;
 }
+
+/** Element is a float, or four of them when all is aligned. */
+export const MATMUL = defineKernel({
+  name: 'matmul',
+  bindings: {
+    x: 'read array<Element>', weights: 'read array<u32>', y: 'write array<Element>',
+    bias: 'read? array<f32>', addend: 'read? array<Element>',
+    // of the low-rank product
+    h: 'read? array<f32>', lowRank: 'read? array<f32>',
+  },
+  params: {
+    // M, columns of Y, depth of the reduction
+    rows: 'u32', columns: 'u32', depth: 'u32',
+    weightColumns: 'u32',
+    // first row of W used
+    weightRow: 'u32',
+    xStride: 'u32', xOffset: 'u32', yStride: 'u32', yOffset: 'u32',
+    ...WEIGHT_PARAMS,
+    rank: 'u32', hStride: 'u32', hOffset: 'u32', lowRankOffset: 'u32', lowRankScale: 'f32',
+    hasBias: 'flag', addSelf: 'flag', addOther: 'flag',
+  },
+  wgsl: matmulWgsl,
+});

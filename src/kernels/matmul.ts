@@ -1,10 +1,12 @@
 /** Products with packed weights, forward and transposed, with bias, LoRA and residual in the same kernel. */
 import type * as tf from '@tensorflow/tfjs';
-import { f32, type Binding, type Gpu } from '../gpu/gpu.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import type { Binding } from '../gpu/kernel.ts';
 import { invariant } from '../protocol/errors.ts';
 import type { PackedWeight, WeightKind } from '../quantization/packed-weight.ts';
-import { MATMUL_FLAGS, matmulAccess, matmulName, matmulWgsl, type MatmulForm, type MatmulVariant } from './matmul-wgsl.ts';
+import { MATMUL, type MatmulForm, type MatmulVariant } from './matmul-wgsl.ts';
 import { tileColumns, tileFor, tileRows, type Tile } from './tiles.ts';
+import { weightValues } from './weight-wgsl.ts';
 
 /** A frozen matrix [rows N, cols K] on the GPU. */
 export interface GpuWeight {
@@ -21,6 +23,12 @@ export interface MatrixView {
   data: Binding;
   stride: number;
   offset: number;
+}
+
+/** Heads inside a matrix: value i of head h in row m = data[m · stride + offset + h · headStride + i]. */
+export interface HeadView extends MatrixView {
+  /** The head dimension when left out: heads lie side by side. */
+  headStride?: number;
 }
 
 /** scale · H[M,r] · L, with L = B [N,r] forward or A [r,K] transposed, at `factorOffset` of `factor`. */
@@ -97,19 +105,19 @@ function launch(gpu: Gpu, form: MatmulForm, x: MatrixView, rows: number, columns
     // Gradients span too many orders of magnitude for f16 without loss scaling.
     half: gpu.halfTiles && form === 'nt',
   };
-  const unused = gpu.unusedBuffer;
-  const bindings: Binding[] = [x.data, weight.buffer, y.data, bias ?? unused, add === undefined || add === 'self' ? unused : add];
-  if (variant.lowRank) bindings.push(lowRank?.h.data ?? unused, lowRank?.factor ?? unused);
-  const flags = (bias === undefined ? 0 : MATMUL_FLAGS.bias) | (add === undefined ? 0 : add === 'self' ? MATMUL_FLAGS.addSelf : MATMUL_FLAGS.addOther);
-  gpu.run(
-    gpu.kernel({ name: matmulName(variant), wgsl: () => matmulWgsl(variant), access: matmulAccess(variant) }),
-    bindings,
-    [
-      rows, columns, depth, weight.cols, options.rowStart ?? 0, x.stride, x.offset, y.stride, y.offset, ...weight.sections,
-      lowRank?.rank ?? 0, lowRank?.h.stride ?? 0, lowRank?.h.offset ?? 0, lowRank?.factorOffset ?? 0, f32(lowRank?.scale ?? 0), flags,
-    ],
-    [Math.ceil(columns / tileColumns(tile)), Math.ceil(rows / tileRows(tile))],
-  );
+  gpu.run(MATMUL, {
+    constants: variant,
+    bindings: { x: x.data, weights: weight.buffer, y: y.data, bias, addend: add === 'self' ? undefined : add, h: lowRank?.h.data, lowRank: lowRank?.factor },
+    params: {
+      rows, columns, depth, weightColumns: weight.cols, weightRow: options.rowStart ?? 0,
+      xStride: x.stride, xOffset: x.offset, yStride: y.stride, yOffset: y.offset,
+      ...weightValues(weight.sections),
+      rank: lowRank?.rank ?? 0, hStride: lowRank?.h.stride ?? 0, hOffset: lowRank?.h.offset ?? 0,
+      lowRankOffset: lowRank?.factorOffset ?? 0, lowRankScale: lowRank?.scale ?? 0,
+      hasBias: bias !== undefined, addSelf: add === 'self', addOther: add !== undefined && add !== 'self',
+    },
+    groups: [Math.ceil(columns / tileColumns(tile)), Math.ceil(rows / tileRows(tile))],
+  });
 }
 
 /** Longest run of weights, a power of two up to `limit`, that never leaves its row, scale block or tile. */

@@ -1,16 +1,5 @@
-// C[i · strideI + j · strideJ] += scale · Σ_m P[m,i] · Q[m,j]: gradients of LoRA factors.
-// i runs over the rank, j over the long side. With several splits of m, partial sums go to `target` as [split, i, j].
-struct Params {
-  rows: u32, countI: u32, countJ: u32,
-  pStride: u32, pOffset: u32, qStride: u32, qOffset: u32,
-  cOffset: u32, strideI: u32, strideJ: u32,
-  scale: f32, rowsPerSplit: u32, splits: u32,
-}
-@group(0) @binding(0) var<storage, read> p: array<f32>;
-@group(0) @binding(1) var<storage, read> q: array<f32>;
-@group(0) @binding(2) var<storage, read_write> target_: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
-
+// result[offset + i · strideI + j · strideJ] += scale · Σ_m P[m,i] · Q[m,j]: gradients of LoRA factors.
+// i runs over the rank, j over the long side. With several splits of m, partial sums go to `result` as [split, i, j].
 const TILE_I = ROWS * 8u;
 const TILE_J = COLUMNS * 4u;
 const THREADS = ROWS * COLUMNS;
@@ -60,9 +49,9 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
       let j = j0 + tj * 4u + dj;
       if (i < params.countI && j < params.countJ) {
         if (params.splits > 1u) {
-          target_[(group.z * params.countI + i) * params.countJ + j] = c[di][dj];
+          result[(group.z * params.countI + i) * params.countJ + j] = c[di][dj];
         } else {
-          target_[params.cOffset + i * params.strideI + j * params.strideJ] += params.scale * c[di][dj];
+          result[params.offset + i * params.strideI + j * params.strideJ] += params.scale * c[di][dj];
         }
       }
     }

@@ -1,10 +1,15 @@
-/** Rotary position embedding, with Qwen3's per-head RMSNorm in front where the model has one. */
+/** Rotary position embedding, whole or of a head's first dimensions only, with a per-head RMSNorm in front where the model has one. */
 import type * as tf from '@tensorflow/tfjs';
-import { f32, withConstants, type Gpu } from '../gpu/gpu.ts';
-import { viewOf, type MatrixView } from './matmul.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { foldGroups } from '../gpu/grid.ts';
+import { defineKernel, withConstants } from '../gpu/kernel.ts';
+import { invariant } from '../protocol/errors.ts';
+import { viewOf, type HeadView, type MatrixView } from './matmul.ts';
 import wgsl from './rotary.wgsl?raw';
+import backwardWgsl from './rotary-backward.wgsl?raw';
+import forwardWgsl from './rotary-forward.wgsl?raw';
 
-/** cos and sin tables [rows, headDim / 2]. */
+/** cos and sin tables [rows, rotaryDim / 2]; rotaryDim is at most the head dimension. */
 export interface RotaryTables {
   cos: tf.Tensor;
   sin: tf.Tensor;
@@ -16,32 +21,62 @@ export interface HeadNorm {
   eps: number;
 }
 
-/** Backward writes the gradient in the layout of x, forward the rotated heads [rows, heads · headDim]. */
-function launch(gpu: Gpu, entryPoint: 'forward' | 'backward', x: MatrixView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null, rotated: MatrixView, other: MatrixView): void {
-  const threads = gpu.profile === 'rasterizer' ? 16 : 64;
-  const kernel = gpu.kernel({
-    name: `rotary_${entryPoint}_${headDim}_${norm ? 'norm' : 'plain'}_${threads}`,
-    wgsl: () => withConstants({ D: headDim, NORM: norm !== null, THREADS: threads }, wgsl),
-    access: ['read', 'read', 'read', 'read', 'write', 'read'],
-    entryPoint,
-  });
-  const [y, dy] = entryPoint === 'forward' ? [rotated.data, gpu.unusedBuffer] : [other.data, rotated.data];
-  gpu.run(
-    kernel,
-    [x.data, norm?.weight ?? gpu.unusedBuffer, tables.cos, tables.sin, y, dy],
-    [rows, heads, x.stride, x.offset, rotated.stride, rotated.offset, f32(norm?.eps ?? 0)],
-    [Math.ceil((rows * heads) / threads)],
-  );
+const INPUTS = { x: 'read array<f32>', weight: 'read? array<f32>', cosines: 'read array<f32>', sines: 'read array<f32>' } as const;
+const PARAMS = { rows: 'u32', heads: 'u32', xStride: 'u32', xOffset: 'u32', xHeadStride: 'u32', rotatedStride: 'u32', rotatedOffset: 'u32', eps: 'f32' } as const;
+
+interface Constants {
+  D: number;
+  ROTARY: number;
+  NORM: boolean;
+  THREADS: number;
 }
 
-/** Heads of x [rows, heads · headDim] normalised and rotated. */
-export function rotaryForward(gpu: Gpu, x: MatrixView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null): tf.Tensor {
+const FORWARD = defineKernel({
+  name: 'rotary forward',
+  bindings: { ...INPUTS, y: 'write array<f32>' },
+  params: PARAMS,
+  wgsl: (constants: Constants) => withConstants(constants, wgsl + forwardWgsl),
+});
+
+const BACKWARD = defineKernel({
+  name: 'rotary backward',
+  bindings: { ...INPUTS, dy: 'read array<f32>', dx: 'write array<f32>' },
+  params: PARAMS,
+  wgsl: (constants: Constants) => withConstants(constants, wgsl + backwardWgsl),
+});
+
+/** What both directions share. */
+function launchOf(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null, rotated: MatrixView) {
+  const rotaryDim = 2 * tables.cos.shape[1]!;
+  invariant(headDim % 2 === 0 && rotaryDim > 0 && rotaryDim <= headDim, `rotary: ${rotaryDim} dimensions of a head of ${headDim}`);
+  const constants: Constants = { D: headDim, ROTARY: rotaryDim, NORM: norm !== null, THREADS: gpu.profile === 'rasterizer' ? 16 : 64 };
+  return {
+    constants,
+    bindings: { x: x.data, weight: norm?.weight, cosines: tables.cos, sines: tables.sin },
+    params: {
+      rows, heads,
+      xStride: x.stride, xOffset: x.offset, xHeadStride: x.headStride ?? headDim,
+      rotatedStride: rotated.stride, rotatedOffset: rotated.offset,
+      eps: norm?.eps ?? 0,
+    },
+    groups: foldGroups(Math.ceil((rows * heads) / constants.THREADS)),
+  };
+}
+
+/** Heads of x, normalised and rotated: [rows, heads · headDim]. */
+export function rotaryForward(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null): tf.Tensor {
   const y = gpu.empty([rows, heads * headDim]);
-  launch(gpu, 'forward', x, rows, heads, headDim, tables, norm, viewOf(y), x);
+  const { bindings, ...launch } = launchOf(gpu, x, rows, heads, headDim, tables, norm, viewOf(y));
+  gpu.run(FORWARD, { ...launch, bindings: { ...bindings, y } });
   return y;
 }
 
-/** Gradient with respect to x, written into `dx`, which has x's stride and offset. */
-export function rotaryBackward(gpu: Gpu, x: MatrixView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null, dy: MatrixView, dx: MatrixView): void {
-  launch(gpu, 'backward', x, rows, heads, headDim, tables, norm, dy, dx);
+/** Gradient with respect to x, written into `dx`, which has x's strides and offset; what lies between its heads stays as it was. */
+export function rotaryBackward(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null, dy: MatrixView, dx: HeadView): void {
+  invariant(
+    dx.stride === x.stride && dx.offset === x.offset && (dx.headStride ?? headDim) === (x.headStride ?? headDim),
+    'rotary backward: dx is laid out otherwise than x',
+  );
+  const { bindings, ...launch } = launchOf(gpu, x, rows, heads, headDim, tables, norm, dy);
+  gpu.run(BACKWARD, { ...launch, bindings: { ...bindings, dy: dy.data, dx: dx.data } });
 }

@@ -1,6 +1,7 @@
 /** Choosing the next token without reading logits back: repetition penalty, temperature, top-k, top-p, then a draw. */
 import type * as tf from '@tensorflow/tfjs';
-import { f32, withConstants, type Gpu } from '../gpu/gpu.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { defineKernel, withConstants } from '../gpu/kernel.ts';
 import type { GpuTable } from './embedding.ts';
 import { matmulForward, viewOf } from './matmul.ts';
 import philox from './philox.wgsl?raw';
@@ -26,6 +27,21 @@ export interface ChoiceSettings {
 /** No token's id. */
 const NONE = 0xffffffff;
 
+const SAMPLE = defineKernel({
+  name: 'sample',
+  bindings: {
+    // [sequences, vocabulary]
+    logits: 'read array<f32>',
+    // per sequence: its row of `seen`, and its counter
+    sequences: 'read array<vec2<u32>>',
+    // one bit for each token of the vocabulary, rows of whole words
+    seen: 'write? array<u32>',
+    ids: 'write array<i32>',
+  },
+  params: { vocabulary: 'u32', seed: 'u32', step: 'u32', topK: 'u32', topP: 'f32', inverseTemperature: 'f32', penalty: 'f32', suppressed: 'u32' },
+  wgsl: (constants: { THREADS: number; GREEDY: boolean; PENALIZED: boolean }) => withConstants(constants, `${philox}\n${wgsl}`),
+});
+
 /** Logits of every token [rows, vocabulary] of hidden [rows, hidden]. */
 export function headLogits(gpu: Gpu, hidden: tf.Tensor, head: GpuTable): tf.Tensor {
   const rows = hidden.shape[0];
@@ -46,14 +62,13 @@ export const seenWords = (vocabulary: number): number => Math.ceil(vocabulary / 
  */
 export function chooseTokens(gpu: Gpu, logits: tf.Tensor, sequences: tf.Tensor, seen: tf.Tensor | null, step: number, { draw, repetitionPenalty }: ChoiceSettings): tf.Tensor {
   const [rows, vocabulary] = logits.shape as [number, number];
-  const threads = gpu.profile === 'rasterizer' ? 8 : 256;
-  const kernel = gpu.kernel({
-    name: `sample_${threads}${draw ? '' : '_greedy'}${seen ? '_penalized' : ''}`,
-    wgsl: () => withConstants({ THREADS: threads, GREEDY: draw === null, PENALIZED: seen !== null }, `${philox}\n${wgsl}`),
-    access: ['read', 'read', 'write', 'write'],
-  });
   const ids = gpu.empty([rows], 'int32');
-  const { temperature, topK, topP, seed } = draw ?? { temperature: 1, topK: 0, topP: 1, seed: 0 };
-  gpu.run(kernel, [logits, sequences, seen ?? gpu.unusedOutput, ids], [vocabulary, seed >>> 0, step, topK, f32(topP), f32(1 / temperature), f32(repetitionPenalty), draw?.suppressId ?? NONE], [rows]);
+  const { temperature, topK, topP, seed, suppressId } = draw ?? { temperature: 1, topK: 0, topP: 1, seed: 0 };
+  gpu.run(SAMPLE, {
+    constants: { THREADS: gpu.profile === 'rasterizer' ? 8 : 256, GREEDY: draw === null, PENALIZED: seen !== null },
+    bindings: { logits, sequences, seen: seen ?? undefined, ids },
+    params: { vocabulary, seed: seed >>> 0, step, topK, topP, inverseTemperature: 1 / temperature, penalty: repetitionPenalty, suppressed: suppressId ?? NONE },
+    groups: [rows],
+  });
   return ids;
 }

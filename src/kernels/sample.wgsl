@@ -1,15 +1,6 @@
 // The next token of each sequence, one workgroup for each. Needs philox.wgsl.
 // Candidates are the logits at or above a threshold, found digit by digit over their orderable bits; probabilities are whole numbers
 // of about 2^-30, whose sums do not depend on the order of adding.
-struct Params { vocabulary: u32, seed: u32, step: u32, topK: u32, topP: f32, inverseTemperature: f32, penalty: f32, suppressed: u32 }
-// [sequences, vocabulary]
-@group(0) @binding(0) var<storage, read> logits: array<f32>;
-// per sequence: its row of `seen`, and its counter
-@group(0) @binding(1) var<storage, read> sequences: array<vec2<u32>>;
-// one bit for each token of the vocabulary, rows of whole words
-@group(0) @binding(2) var<storage, read_write> seen: array<u32>;
-@group(0) @binding(3) var<storage, read_write> ids: array<i32>;
-@group(1) @binding(0) var<uniform> params: Params;
 
 const LOWEST = -3.4e38;
 // Tells these random numbers from those of other uses of the seed.

@@ -6,9 +6,12 @@
 import { NF4_CODE } from '../quantization/nf4.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
 
+/** Parameters of a kernel that reads a weight: where its sections begin, in words. */
+export const WEIGHT_PARAMS = { weight0: 'u32', weight1: 'u32', weight2: 'u32', weight3: 'u32' } as const;
 
-/** Uniform words a weight needs, in this order, after `params` of the kernel: four section offsets in words. */
-export const WEIGHT_PARAMS = 'weight0: u32, weight1: u32, weight2: u32, weight3: u32,';
+export function weightValues([weight0, weight1, weight2, weight3]: readonly [number, number, number, number]): Record<keyof typeof WEIGHT_PARAMS, number> {
+  return { weight0, weight1, weight2, weight3 };
+}
 
 const FUNCTIONS: Readonly<Record<WeightKind, string>> = {
   nf4: `

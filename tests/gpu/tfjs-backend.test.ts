@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openGpu } from '../../src/gpu/device.ts';
-import { f32, type Gpu, type Kernel } from '../../src/gpu/gpu.ts';
+import { defineKernel } from '../../src/gpu/kernel.ts';
 import { checkPrivateMembers } from '../../src/gpu/tfjs-backend.ts';
 import { accumulateOuter } from '../../src/kernels/outer.ts';
 import { scatterAddRows } from '../../src/kernels/rows.ts';
@@ -115,25 +115,41 @@ describe('one command stream', () => {
 });
 
 /** y[index] = value, straight from the uniform words. */
-const storeKernel = (gpu: Gpu): Kernel =>
-  gpu.kernel({
-    name: 'test_store',
-    wgsl: () => `
-struct Params { index: u32, value: f32 }
-@group(0) @binding(0) var<storage, read_write> y: array<f32>;
-@group(1) @binding(0) var<uniform> params: Params;
-@compute @workgroup_size(1) fn main() { y[params.index] = params.value; }`,
-    access: ['write'],
+const STORE = defineKernel({
+  name: 'store',
+  bindings: { y: 'write array<f32>', unused: 'write? array<f32>', alsoUnused: 'write? array<f32>' },
+  params: { index: 'u32', value: 'f32' },
+  wgsl: ({ factor }: { factor: number }) => `
+@compute @workgroup_size(1) fn main() { y[params.index] = params.value * f32(${factor}); }`,
+});
+
+describe('a dispatch', () => {
+  it('compiles each set of constants, and needs no optional bindings', async () => {
+    const gpu = gpuOf();
+    const y = gpu.zeros([3]);
+    for (const [index, factor] of [1, 2, 4].entries()) gpu.run(STORE, { constants: { factor }, bindings: { y }, params: { index, value: 3 }, groups: [1] });
+    expect([...(await gpu.readFloats(y))]).toEqual([3, 6, 12]);
   });
+
+  it('that names no buffer, an unknown one or a wrong parameter says which', () => {
+    const gpu = gpuOf();
+    const y = gpu.zeros([1]);
+    const launch = { constants: { factor: 1 }, bindings: { y }, params: { index: 0, value: 0 }, groups: [1] as const };
+    const badly = (change: object) => () => gpu.run(STORE, { ...launch, ...change });
+    expect(badly({ bindings: {} })).toThrow('Invariant violation: store: nothing is bound to y');
+    expect(badly({ bindings: { y, x: y } })).toThrow('store: unknown binding x');
+    expect(badly({ params: { index: 0.5, value: 0 } })).toThrow('store: index is 0.5');
+    expect(badly({ params: { index: 0 } })).toThrow('store: value is undefined');
+  });
+});
 
 describe('uniform ring', () => {
   // The engine submits long before the ring is full; 100,000 leaves it to the ring. Opening another device makes it tfjs's current one: keep this last.
   it.each([0, 100_000])('2,600 dispatches keep their own parameters (submit every %i, 0 = as the engine does)', async (submitEvery) => {
     const gpu = submitEvery ? (await openGpu({ submitEvery })).gpu : gpuOf();
-    const kernel = storeKernel(gpu);
     const y = gpu.zeros([2600]);
     const submits = gpu.backend.submits;
-    for (let i = 0; i < 2600; i++) gpu.run(kernel, [y], [i, f32(i * 1.5)], [1]);
+    for (let i = 0; i < 2600; i++) gpu.run(STORE, { constants: { factor: 1 }, bindings: { y }, params: { index: i, value: i * 1.5 }, groups: [1] });
     expect(await gpu.readFloats(y)).toEqual(Float32Array.from({ length: 2600 }, (_, i) => i * 1.5));
     // Two full rings and the read.
     if (submitEvery) expect(gpu.backend.submits - submits).toBe(3);

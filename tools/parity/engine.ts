@@ -5,7 +5,7 @@ import { ModelFiles } from '../../src/checkpoint/model-files.ts';
 import type { LinearModule } from '../../src/families/architecture.ts';
 import { openGpu } from '../../src/gpu/device.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
-import { headPieces, pieceLogits } from '../../src/kernels/log-probs.ts';
+import { headPieces, pieceLogits } from '../../src/kernels/head-pieces.ts';
 import { loadQwen3VL } from '../../src/model/load.ts';
 import { passContext, type Qwen3VL } from '../../src/model/qwen3-vl.ts';
 import type { ActivationProbe } from '../../src/model/vision-tower.ts';

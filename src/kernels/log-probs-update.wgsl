@@ -1,23 +1,12 @@
 // Softmax statistics of logits that arrive a piece of the vocabulary at a time.
 // A logit is multiplied by inverseTemperature first.
-// state per row: highest z, Σ exp(z − highest), z of the target, and with statistics Σ exp(z − highest) · (z − highest).
-struct Params { rows: u32, columns: u32, firstColumn: u32, inverseTemperature: f32 }
-@group(0) @binding(0) var<storage, read_write> logits: array<f32>;
-@group(0) @binding(1) var<storage, read> targets: array<i32>;
-@group(0) @binding(2) var<storage, read_write> state: array<vec4<f32>>;
-// weight of each row's −log p in the loss
-@group(0) @binding(3) var<storage, read> rowWeights: array<f32>;
-@group(0) @binding(4) var<storage, read_write> nll: array<f32>;
-// with statistics, per row: −log p, entropy, 1 where no logit exceeds the target's, Σ raw logits
-@group(0) @binding(5) var<storage, read_write> scores: array<vec4<f32>>;
-@group(1) @binding(0) var<uniform> params: Params;
 var<workgroup> highs: array<f32, THREADS>;
 var<workgroup> sums: array<f32, THREADS>;
 // Σ exp(z − highest) · (z − highest), Σ raw logits
 var<workgroup> moments: array<vec2<f32>, THREADS>;
 
 @compute @workgroup_size(THREADS)
-fn update(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
+fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
   let row = group.x;
   let base = row * params.columns;
   var high = -3.0e38;
@@ -56,33 +45,4 @@ fn update(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) grou
     scores[row] = vec4<f32>(loss, log(sum) - moment.x / sum, select(0.0, 1.0, own >= high), moment.y);
   }
   state[row] = vec4<f32>(high, sum, own, moment.x);
-}
-
-// logits become rowWeight · (softmax − one-hot) / temperature
-@compute @workgroup_size(THREADS)
-fn gradient(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
-  let row = group.x;
-  let base = row * params.columns;
-  let known = state[row];
-  let weight = rowWeights[row] * params.inverseTemperature;
-  let share = weight / known.y;
-  let column = u32(targets[row]) - params.firstColumn;
-  for (var i = lid; i < params.columns; i += THREADS) {
-    var slope = exp(logits[base + i] * params.inverseTemperature - known.x) * share;
-    if (i == column) { slope -= weight; }
-    logits[base + i] = slope;
-  }
-}
-
-// nll[0] = Σ rowWeight · nll over `rows` rows, by one workgroup
-@compute @workgroup_size(THREADS)
-fn weightedSum(@builtin(local_invocation_index) lid: u32) {
-  var sum = 0.0;
-  for (var i = lid; i < params.rows; i += THREADS) { sum += rowWeights[i] * logits[i]; }
-  sums[lid] = sum;
-  workgroupBarrier();
-  if (lid != 0u) { return; }
-  sum = 0.0;
-  for (var i = 0u; i < THREADS; i++) { sum += sums[i]; }
-  nll[0] = sum;
 }

@@ -1,0 +1,36 @@
+/** A vocabulary taken a piece at a time, so that tokens × vocabulary is never held. */
+import type * as tf from '@tensorflow/tfjs';
+import type { Gpu } from '../gpu/gpu.ts';
+import { MAX_LOGITS } from '../protocol/limits.ts';
+import type { GpuTable } from './embedding.ts';
+import { matmulForward, viewOf, type GpuWeight } from './matmul.ts';
+
+/** Consecutive rows of the head that are multiplied at once. */
+export interface HeadPiece {
+  weight: GpuWeight;
+  /** Row inside the part. */
+  rowStart: number;
+  rowCount: number;
+  /** First vocabulary entry. */
+  first: number;
+}
+
+/** Cuts the vocabulary so that `rows` × piece stays below `maxLogits` values, or is 64 wide. */
+export function headPieces(head: GpuTable, rows: number, maxLogits = MAX_LOGITS): HeadPiece[] {
+  const limit = Math.max(64, Math.floor(maxLogits / rows / 64) * 64);
+  const pieces: HeadPiece[] = [];
+  for (const { firstRow, weight } of head.parts) {
+    for (let rowStart = 0; rowStart < weight.rows; rowStart += limit) {
+      pieces.push({ weight, rowStart, rowCount: Math.min(limit, weight.rows - rowStart), first: firstRow + rowStart });
+    }
+  }
+  return pieces;
+}
+
+/** Logits [rows, piece.rowCount]. */
+export function pieceLogits(gpu: Gpu, hidden: tf.Tensor, piece: HeadPiece): tf.Tensor {
+  const rows = hidden.shape[0];
+  const logits = gpu.empty([rows, piece.rowCount]);
+  matmulForward(gpu, viewOf(hidden), rows, piece.weight, viewOf(logits), { rowStart: piece.rowStart, rowCount: piece.rowCount });
+  return logits;
+}
