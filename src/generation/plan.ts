@@ -1,10 +1,9 @@
 /** How a generation is split so that its cache stays small: groups of prompts, and waves of completions of a group. */
 import type { Qwen3VLConfig } from '../families/qwen3-vl/config.ts';
+import { MAX_LOGITS } from '../protocol/limits.ts';
 
 /** A cache may take this much: answering should not need more memory than training. */
 const MAX_CACHE_BYTES = 512 * 2 ** 20;
-/** Logits of one step, in values; 64 MiB of float32. */
-const MAX_LOGITS = 1 << 24;
 /** Prompt tokens that run at once: more brings no speed and takes activations. */
 const MAX_PROMPT_TOKENS = 4096;
 

@@ -1,5 +1,6 @@
 /** Encoded samples -> one batch without padding between them. */
 import { invariant } from '../protocol/errors.ts';
+import { ROW_BUCKET } from '../protocol/limits.ts';
 import { patchifyInto, patchLength, type PatchSettings } from './patchify.ts';
 import { IGNORE_INDEX, type EncodedSample, type PackedBatch } from './types.ts';
 
@@ -16,7 +17,7 @@ export interface PackSettings {
  * Padding rows hold `padId`, position 0 and a segment of their own.
  * @throws LorikeetError "image" when an image cannot be read
  */
-export async function packSamples(samples: readonly EncodedSample[], { padId, imageTokenId, patches, bucket = 64 }: PackSettings): Promise<PackedBatch> {
+export async function packSamples(samples: readonly EncodedSample[], { padId, imageTokenId, patches, bucket = ROW_BUCKET }: PackSettings): Promise<PackedBatch> {
   const tokenCount = samples.reduce((sum, sample) => sum + sample.inputIds.length, 0);
   const rowCount = Math.ceil(tokenCount / bucket) * bucket;
   const inputIds = new Int32Array(rowCount).fill(padId);

@@ -1,6 +1,7 @@
 /** A checkpoint's processor: everything between a conversation with image files and the model's inputs. */
 import * as v from 'valibot';
 import { invariant, LorikeetError, type ErrorPlace } from '../protocol/errors.ts';
+import { ROW_BUCKET } from '../protocol/limits.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { ChatTemplate, findChatTemplate } from './chat-template.ts';
 import { type Conversation, imageOrder } from './conversation.ts';
@@ -113,7 +114,7 @@ export class Processor {
   }
 
   /** Lays samples end to end and reads their images. `bucket`: the row count becomes a multiple of it. */
-  pack(samples: readonly EncodedSample[], bucket = 64): Promise<PackedBatch> {
+  pack(samples: readonly EncodedSample[], bucket = ROW_BUCKET): Promise<PackedBatch> {
     return packSamples(samples, { padId: this.padId, imageTokenId: this.imageTokenId, patches: this.preprocessor, bucket });
   }
 

@@ -1,8 +1,6 @@
 /** Some samples of a packed batch as a batch of their own. */
+import { ROW_BUCKET } from '../protocol/limits.ts';
 import type { PackedBatch } from './types.ts';
-
-/** Row counts of batches are multiples of this. */
-const BUCKET = 64;
 
 /** Tokens of each sample of a batch. */
 export function sampleLengths(batch: PackedBatch): number[] {
@@ -21,7 +19,7 @@ export function sliceBatch(batch: PackedBatch, first: number, count: number, mer
   const start = lengths.slice(0, first).reduce((sum, length) => sum + length, 0);
   const end = start + lengths.slice(first, first + count).reduce((sum, length) => sum + length, 0);
   const tokenCount = end - start;
-  const rowCount = Math.ceil(tokenCount / BUCKET) * BUCKET;
+  const rowCount = Math.ceil(tokenCount / ROW_BUCKET) * ROW_BUCKET;
   const rows = (source: Int32Array, padding: (row: number) => number, shift = 0) =>
     Int32Array.from({ length: rowCount }, (_, row) => (row < tokenCount ? source[start + row] - shift : padding(row)));
   const positionIds = new Int32Array(3 * rowCount);

@@ -17,6 +17,7 @@
 import { matchTargetModules } from '../checkpoint/target-modules.ts';
 import type { Architecture, LayerShape, LinearModule, ModelConfig, ModelShapes } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
+import { MAX_LOGITS, ROW_BUCKET } from '../protocol/limits.ts';
 import type { RunPlan } from '../protocol/messages.ts';
 import { say, type Saying } from '../protocol/sayings.ts';
 import { memoryBytes } from '../quantization/packed-weight.ts';
@@ -32,8 +33,6 @@ export interface SampleSize {
 }
 
 const FLOAT = 4;
-const ROW_BUCKET = 64;
-const MAX_LOGITS = 2 ** 24;
 const POOL_SLACK = 1.2;
 const GIB = 2 ** 30;
 
