@@ -1,19 +1,20 @@
 /** adapter_config.json of a PEFT LoRA adapter. */
 import * as v from 'valibot';
 import { LorikeetError } from '../protocol/errors.ts';
+import type { RankConfig } from './module-ranks.ts';
 import { parseStrictObject } from './strict-json.ts';
 
 /** What of a LoraConfig can differ between our adapters; field names as in PEFT. */
-export interface AdapterConfig {
+export interface AdapterConfig extends RankConfig {
   base_model_name_or_path: string | null;
-  r: number;
-  lora_alpha: number;
   lora_dropout: number;
   target_modules: string | string[];
-  use_rslora: boolean;
 }
 
-/** Factor before B·A·x: alpha / r, or alpha / √r with rank-stabilised LoRA. */
+/** More keys than any model has linear layers. */
+const MAX_PATTERN_KEYS = 4096;
+
+/** Factor before B·A·x where no pattern names the module: alpha / r, or alpha / √r with rank-stabilised LoRA. */
 export function loraScaling(config: Pick<AdapterConfig, 'r' | 'lora_alpha' | 'use_rslora'>): number {
   return config.lora_alpha / (config.use_rslora ? Math.sqrt(config.r) : config.r);
 }
@@ -21,7 +22,7 @@ export function loraScaling(config: Pick<AdapterConfig, 'r' | 'lora_alpha' | 'us
 /** Text of adapter_config.json: only the fields that every PEFT release since 0.10 knows. */
 export function writeAdapterConfig(config: AdapterConfig): string {
   const fields = {
-    alpha_pattern: {},
+    alpha_pattern: config.alpha_pattern ?? {},
     auto_mapping: null,
     base_model_name_or_path: config.base_model_name_or_path,
     bias: 'none',
@@ -36,7 +37,7 @@ export function writeAdapterConfig(config: AdapterConfig): string {
     modules_to_save: null,
     peft_type: 'LORA',
     r: config.r,
-    rank_pattern: {},
+    rank_pattern: config.rank_pattern ?? {},
     revision: null,
     target_modules: config.target_modules,
     task_type: 'CAUSAL_LM',
@@ -47,26 +48,45 @@ export function writeAdapterConfig(config: AdapterConfig): string {
 }
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(10_000));
+const rank = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(65536));
+const alpha = v.pipe(v.number(), v.finite());
+/** The first matching key counts, but JavaScript moves keys that are whole numbers to the front. */
+const patternKey = v.pipe(name, v.regex(/\D/, 'a key may not be a whole number; write it with what stands before it, such as "mlp.0"'));
+const pattern = <Value extends v.GenericSchema<number, number>>(value: Value) =>
+  v.pipe(v.record(patternKey, value), v.check((entries) => Object.keys(entries).length <= MAX_PATTERN_KEYS, `has more than ${MAX_PATTERN_KEYS} keys`));
+
 const schema = v.object({
   peft_type: v.string(),
   base_model_name_or_path: v.nullish(v.string()),
-  r: v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(65536)),
-  lora_alpha: v.pipe(v.number(), v.finite()),
+  r: rank,
+  lora_alpha: alpha,
   lora_dropout: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(1)), 0),
   target_modules: v.nullish(v.union([name, v.pipe(v.array(name), v.maxLength(100_000))])),
   use_rslora: v.optional(v.boolean(), false),
+  rank_pattern: v.nullish(pattern(rank)),
+  alpha_pattern: v.nullish(pattern(alpha)),
 });
 
-/** Fields that change what the tensors mean, with the only values that we can honour. */
-const PLAIN_ONLY: Readonly<Record<string, (value: unknown) => boolean>> = {
-  use_dora: isOff, use_qalora: isOff, use_bdlora: isOff, lora_bias: isOff, fan_in_fan_out: isOff,
-  modules_to_save: isOff, layer_replication: isOff, trainable_token_indices: isOff, target_parameters: isOff,
-  alora_invocation_tokens: isOff, rank_pattern: isOff, alpha_pattern: isOff,
-  bias: (value) => isOff(value) || value === 'none',
-};
+/**
+ * Fields that may hold anything: they say how the adapter was made or is to be handled, not what its tensors mean.
+ * Which modules were chosen (exclude_modules, layers_to_transform) is read from the tensors themselves.
+ */
+const HARMLESS: ReadonlySet<string> = new Set([
+  'auto_mapping', 'revision', 'task_type', 'inference_mode', 'peft_version', 'runtime_config', 'megatron_config', 'megatron_core',
+  'exclude_modules', 'layers_to_transform', 'layers_pattern', 'loftq_config', 'eva_config', 'corda_config', 'lora_ga_config', 'qalora_group_size',
+]);
+/** Starts that leave the base weights alone; others, such as "pissa" and "olora", subtract the start from them. */
+const PLAIN_STARTS: readonly unknown[] = [true, false, null, 'gaussian', 'orthogonal', 'eva'];
+
+/** Any other field must be switched off: what it would do to the tensors is not known here. */
+function isPlain(field: string, value: unknown): boolean {
+  if (Object.hasOwn(schema.entries, field) || HARMLESS.has(field)) return true;
+  if (field === 'init_lora_weights') return PLAIN_STARTS.includes(value);
+  return isOff(value) || (field === 'bias' && value === 'none');
+}
 
 /**
- * Reads adapter_config.json; other fields than those that matter are ignored.
+ * Reads adapter_config.json; fields that could change what the tensors mean must be switched off.
  * @throws LorikeetError "file-corrupt" when it is no JSON, "adapter" when it describes something other than plain LoRA
  */
 export function parseAdapterConfig(text: string, file = 'adapter_config.json'): AdapterConfig {
@@ -77,14 +97,19 @@ export function parseAdapterConfig(text: string, file = 'adapter_config.json'): 
     const field = v.getDotPath(parsed.issues[0]) ?? '';
     throw bad(field, `${file}, ${field}: ${parsed.issues[0].message}.`, 'Save the adapter again with PEFT.');
   }
-  const { peft_type, base_model_name_or_path, target_modules, ...rest } = parsed.output;
+  const { peft_type, base_model_name_or_path, target_modules, rank_pattern, alpha_pattern, ...rest } = parsed.output;
   if (peft_type !== 'LORA') throw bad('peft_type', `The adapter is of type ${peft_type}, expected LORA.`, 'Only LoRA adapters can be loaded.');
-  for (const [field, isPlain] of Object.entries(PLAIN_ONLY)) {
-    if (Object.hasOwn(raw, field) && !isPlain(raw[field])) {
-      throw bad(field, `The adapter uses ${field} = ${JSON.stringify(raw[field])}, which Lorikeet does not know.`, 'Only plain LoRA with one rank and one alpha for all modules can be loaded.');
-    }
+  for (const [field, value] of Object.entries(raw)) {
+    if (isPlain(field, value)) continue;
+    throw bad(field, `The adapter uses ${field.slice(0, 80)} = ${JSON.stringify(value).slice(0, 200)}, which Lorikeet does not know.`, 'Only plain LoRA can be loaded; merge this adapter into its base with PEFT and train the merged model.');
   }
-  return { ...rest, base_model_name_or_path: base_model_name_or_path ?? null, target_modules: target_modules ?? [] };
+  return {
+    ...rest,
+    base_model_name_or_path: base_model_name_or_path ?? null,
+    target_modules: target_modules ?? [],
+    rank_pattern: rank_pattern ?? {},
+    alpha_pattern: alpha_pattern ?? {},
+  };
 }
 
 function isOff(value: unknown): boolean {

@@ -21,6 +21,13 @@ const customReward = v.strictObject({
   source: v.pipe(v.string(), v.minLength(1), v.maxLength(20_000)),
 });
 
+/** Keys that are whole numbers would lose their place in the order. */
+const modulePattern = <Value extends v.GenericSchema<number, number>>(value: Value) =>
+  v.pipe(
+    v.record(v.pipe(v.string(), v.minLength(1), v.maxLength(200), v.regex(/\D/, 'a key may not be a whole number')), value),
+    v.check((entries) => Object.keys(entries).length <= 512, 'at most 512 keys'),
+  );
+
 export const trainingConfigSchema = v.strictObject({
   method: v.optional(v.picklist(METHODS), 'sft'),
 
@@ -30,6 +37,9 @@ export const trainingConfigSchema = v.strictObject({
   /** A list of module-name endings or one regular expression that must match the whole module path. */
   target_modules: v.optional(v.union([v.pipe(v.string(), v.minLength(1)), v.pipe(v.array(v.pipe(v.string(), v.minLength(1))), v.minLength(1))]), LANGUAGE_MODEL_TARGETS),
   use_rslora: v.optional(v.boolean(), false),
+  /** Expression for the end of a module path -> rank or alpha of its own, as in LoraConfig; the first that matches counts. */
+  rank_pattern: v.optional(modulePattern(count(1, 1024)), {}),
+  alpha_pattern: v.optional(modulePattern(real(0.001, 1e6)), {}),
 
   /** NF4 with double quantisation; takes precedence over load_in_8bit. Both off: weights stay bf16. */
   load_in_4bit: v.optional(v.boolean(), true),

@@ -32,6 +32,8 @@ export interface AdapterSummary {
   r: number;
   lora_alpha: number;
   use_rslora: boolean;
+  rank_pattern: Record<string, number>;
+  alpha_pattern: Record<string, number>;
   target_modules: string | string[];
   modules: number;
   parameters: number;

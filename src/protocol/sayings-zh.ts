@@ -19,5 +19,6 @@ export const chineseSayings: Sayings = {
   pairsIdentical: ({ count }) => `${count} 个样本对被略去：两个回答的词元相同。`,
   startedFrom: ({ name }) => `从适配器 ${name} 开始训练。`,
   notQuantised: () => '权重未量化；以 4 位载入约只需四分之一的显存。',
+  patternsAndVllm: () => '各模块的秩或缩放不同，vLLM 无法读取：请在训练结果的下载中选择“供 vLLM 使用的适配器”。',
   rankAboveVllm: ({ r }) => `秩 ${r} 高于 vLLM 的默认上限 16：部署适配器时请加上 --max-lora-rank ${r}。`,
 };

@@ -25,6 +25,7 @@ export const englishSayings = {
   pairsIdentical: ({ count }: { count: number }) => `${count} pairs were left out because both answers are the same tokens.`,
   startedFrom: ({ name }: { name: string }) => `Started from the adapter ${name}.`,
   notQuantised: () => 'The weights are not quantised; 4-bit loading would need about a quarter of their memory.',
+  patternsAndVllm: () => 'Ranks or scales differ between modules, which vLLM cannot read: for it, take "Adapter for vLLM" from the run\'s downloads.',
   rankAboveVllm: ({ r }: { r: number }) => `Rank ${r} is above 16, vLLM's default limit: serve the adapter with --max-lora-rank ${r}.`,
 };
 

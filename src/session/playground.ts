@@ -1,4 +1,5 @@
 /** Answers to any prompt and images, outside of runs: by the base model, or with an adapter. */
+import { patternsInUse } from '../checkpoint/module-ranks.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { LabelledBox, Replies, Request, TrainerEvent, WrittenAnswer } from '../protocol/messages.ts';
@@ -74,9 +75,10 @@ async function encodeQuestion({ reference, processor }: OpenModel, prompt: strin
 
 /** The model with that adapter; without one, with a small one that answers do not use. */
 async function attach(loaded: LoadedModel, config: TrainingConfig, starting: StartingAdapter | null): Promise<TrainableModel> {
-  if (!starting) return loaded.attachAdapter({ ...config, r: 1 });
-  const { r, lora_alpha, use_rslora } = starting.adapter.config;
-  const model = await loaded.attachAdapter({ ...config, r, lora_alpha, use_rslora, lora_dropout: 0, target_modules: starting.adapter.modules });
+  if (!starting) return loaded.attachAdapter({ ...config, r: 1, rank_pattern: {}, alpha_pattern: {} });
+  const { config: adapted, modules } = starting.adapter;
+  const { r, lora_alpha, use_rslora } = adapted;
+  const model = await loaded.attachAdapter({ ...config, r, lora_alpha, use_rslora, ...patternsInUse(modules, adapted), lora_dropout: 0, target_modules: modules });
   await model.writeAdapter(starting.adapter.tensors);
   return model;
 }

@@ -36,8 +36,8 @@ export interface RunIngredients {
 }
 
 function adapterFormat({ config, modelName, files }: Pick<RunIngredients, 'config' | 'modelName' | 'files'>): AdapterFormat {
-  const { r, lora_alpha, lora_dropout, target_modules, use_rslora } = config;
-  return peftFormat({ base_model_name_or_path: modelName, r, lora_alpha, lora_dropout, target_modules, use_rslora }, files.architecture.linearModules);
+  const { r, lora_alpha, lora_dropout, target_modules, use_rslora, rank_pattern, alpha_pattern } = config;
+  return peftFormat({ base_model_name_or_path: modelName, r, lora_alpha, lora_dropout, target_modules, use_rslora, rank_pattern, alpha_pattern }, files.architecture);
 }
 
 /** Where a run writes, and whom it tells. */

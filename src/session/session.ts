@@ -120,7 +120,7 @@ export class TrainerSession {
   }
 
   private openAdapter(source: AdapterSource): Promise<StartingAdapter> {
-    return openAdapter(source, this.demoUrl, this.linearModules());
+    return openAdapter(source, this.demoUrl, this.model.require().files.architecture);
   }
 
   private linearModules(): readonly LinearModule[] {

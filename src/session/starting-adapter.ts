@@ -1,6 +1,7 @@
 /** Adapters to start from: where their files lie, and whether they fit the model and the settings. */
-import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, type Adapter } from '../checkpoint/adapter.ts';
+import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, type Adapter, type AdapterBase } from '../checkpoint/adapter.ts';
 import { UrlFileSource } from '../checkpoint/file-source.ts';
+import { moduleRanks, patternsInUse, rankOf } from '../checkpoint/module-ranks.ts';
 import { matchTargetModules } from '../checkpoint/target-modules.ts';
 import type { LinearModule } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
@@ -22,12 +23,12 @@ export interface StartingAdapter {
  * @param demoUrl address of the demo folder
  * @throws LorikeetError "file-missing", "file-corrupt", "file-too-large", "adapter"
  */
-export async function openAdapter(source: AdapterSource, demoUrl: string, modules: readonly LinearModule[]): Promise<StartingAdapter> {
+export async function openAdapter(source: AdapterSource, demoUrl: string, model: AdapterBase): Promise<StartingAdapter> {
   const { name, config, weights } = await locate(source, demoUrl);
   if (config.size > MAX_CONFIG_BYTES || weights.size > MAX_ADAPTER_BYTES) {
     throw new LorikeetError('file-too-large', `The adapter ${name} is too large to be one.`, 'Choose the folder that PEFT saved.', { file: name });
   }
-  return { name, adapter: await readAdapter(await config.text(), weights, modules) };
+  return { name, adapter: await readAdapter(await config.text(), weights, model) };
 }
 
 async function locate(source: AdapterSource, demoUrl: string): Promise<{ name: string; config: Blob; weights: Blob }> {
@@ -66,6 +67,7 @@ export function summarizeAdapter({ name, adapter }: StartingAdapter, all: readon
     r: config.r,
     lora_alpha: config.lora_alpha,
     use_rslora: config.use_rslora,
+    ...patternsInUse(modules, config),
     target_modules: targetModules(adapter, all),
     modules: modules.length,
     parameters: tensors.reduce((sum, { data }) => sum + data.length, 0),
@@ -97,5 +99,20 @@ export function checkFits({ name, adapter }: StartingAdapter, config: TrainingCo
       `Set ${field} to ${String(adapter.config[field])}, or start from another adapter.`,
       { field },
     );
+  }
+  const own = moduleRanks(adapter.modules, adapter.config, 'adapter');
+  const wanted = moduleRanks(adapter.modules, config);
+  for (const path of adapter.modules) {
+    for (const [field, key] of [['rank_pattern', 'r'], ['alpha_pattern', 'loraAlpha']] as const) {
+      const has = rankOf(own, path)[key];
+      const says = rankOf(wanted, path)[key];
+      if (has === says) continue;
+      throw new LorikeetError(
+        'adapter',
+        `The adapter ${name} has ${key === 'r' ? 'rank' : 'alpha'} ${has} on ${path}, the settings say ${says}.`,
+        `Take over the adapter's ${field}, or start from another adapter.`,
+        { field },
+      );
+    }
   }
 }

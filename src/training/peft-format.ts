@@ -1,15 +1,14 @@
 /** The adapter files of a run's directories, in PEFT's layout. */
 import type { AdapterConfig } from '../checkpoint/adapter-config.ts';
-import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, writeAdapter } from '../checkpoint/adapter.ts';
-import type { LinearModule } from '../families/architecture.ts';
+import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, writeAdapter, type AdapterBase } from '../checkpoint/adapter.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { AdapterFormat } from './checkpoints.ts';
 
 /**
  * @param config what adapter_config.json says
- * @param modules the model's linear layers, against which a stored adapter is checked
+ * @param model its linear layers, against which a stored adapter is checked
  */
-export function peftFormat(config: AdapterConfig, modules: readonly LinearModule[]): AdapterFormat {
+export function peftFormat(config: AdapterConfig, model: AdapterBase): AdapterFormat {
   return {
     write(tensors) {
       const { [ADAPTER_CONFIG_FILE]: text, [ADAPTER_WEIGHTS_FILE]: weights } = writeAdapter(config, tensors);
@@ -21,7 +20,7 @@ export function peftFormat(config: AdapterConfig, modules: readonly LinearModule
     async read(files) {
       const weights = required(files, ADAPTER_WEIGHTS_FILE);
       const text = new TextDecoder().decode(required(files, ADAPTER_CONFIG_FILE));
-      return (await readAdapter(text, new Blob([weights as Uint8Array<ArrayBuffer>]), modules)).tensors;
+      return (await readAdapter(text, new Blob([weights as Uint8Array<ArrayBuffer>]), model)).tensors;
     },
   };
 }

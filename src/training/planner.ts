@@ -14,7 +14,7 @@
  * Time: 2 floating-point operations per weight and row forward; backward as much again, recomputation as much again;
  * attention 4 · S · (rows of the own sample) · Q per layer and pass.
  */
-import { matchTargetModules } from '../checkpoint/target-modules.ts';
+import { adaptedModules, type AdaptedLinear } from '../checkpoint/adapted-modules.ts';
 import type { Architecture, LayerShape, LinearModule, ModelConfig, ModelShapes } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { MAX_LOGITS, ROW_BUCKET } from '../protocol/limits.ts';
@@ -50,10 +50,8 @@ export function weightKind(module: LinearModule, config: Pick<TrainingConfig, 'l
  */
 export function planRun(model: Architecture, config: TrainingConfig, sizes: readonly SampleSize[], flopsPerSecond: number | null, validationSamples = 0): RunPlan {
   const steps = stepShape(config, sizes.length);
-  const modules = model.linearModules;
-  const targets = new Set(matchTargetModules(config.target_modules, modules.map(({ path }) => path)));
-  const adapted = modules.filter(({ path }) => targets.has(path));
-  const trainableParameters = adapted.reduce((sum, { inFeatures, outFeatures }) => sum + config.r * (inFeatures + outFeatures), 0);
+  const adapted = adaptedModules(model.linearModules, config);
+  const trainableParameters = adapted.reduce((sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures), 0);
   const visionAdapted = adapted.some(({ part }) => part === 'visual');
   const largest = largestBatch(sizes, steps.perMicroBatch);
   const weights = weightBytes(model, config);
@@ -69,7 +67,7 @@ export function planRun(model: Architecture, config: TrainingConfig, sizes: read
     stepSeconds,
     totalSeconds: stepSeconds === null ? null : stepSeconds * steps.totalSteps,
     measured: false,
-    warnings: warningsOf(config, steps.totalSteps, validationSamples, weights + adapterAndOptimizer + activations),
+    warnings: warningsOf(config, adapted, steps.totalSteps, validationSamples, weights + adapterAndOptimizer + activations),
   };
 }
 
@@ -170,12 +168,14 @@ function stepFlops({ config: model, shapes, linearModules }: Architecture, confi
   return perUnit * perStep;
 }
 
-function warningsOf(config: TrainingConfig, steps: number, validationSamples: number, bytes: number): Saying[] {
+function warningsOf(config: TrainingConfig, adapted: readonly AdaptedLinear[], steps: number, validationSamples: number, bytes: number): Saying[] {
   const warnings: Saying[] = [];
   if (config.eval_steps > 0 && validationSamples === 0) warnings.push(say('noValidationData'));
   if (config.eval_steps > steps && validationSamples > 0) warnings.push(say('tooFewStepsToValidate', { every: config.eval_steps, steps }));
   if (config.save_steps > steps && config.method !== 'grpo') warnings.push(say('tooFewStepsToSave', { every: config.save_steps, steps }));
   if (!config.load_in_4bit && !config.load_in_8bit && bytes > 6 * GIB) warnings.push(say('notQuantised'));
-  if (config.r > 16) warnings.push(say('rankAboveVllm', { r: config.r }));
+  const r = Math.max(...adapted.map((module) => module.r));
+  if (r > 16) warnings.push(say('rankAboveVllm', { r }));
+  if (adapted.some((module) => module.r !== adapted[0].r || module.scale !== adapted[0].scale)) warnings.push(say('patternsAndVllm'));
   return warnings;
 }

@@ -78,5 +78,5 @@ function describeFiles({ r, lora_alpha, base_model_name_or_path: base }: Config)
 export async function inspectFakeAdapter(source: AdapterSource): Promise<AdapterSummary> {
   const own = { r: 16, lora_alpha: 32, baseModel: 'demo' };
   const shape = source.kind === 'files' ? describeFiles(await configOf(source)) : own;
-  return { name: source.kind === 'files' ? source.name : source.kind, use_rslora: false, target_modules: ['q_proj', 'v_proj'], modules: 10, parameters: 41_000, ...shape };
+  return { name: source.kind === 'files' ? source.name : source.kind, use_rslora: false, rank_pattern: {}, alpha_pattern: {}, target_modules: ['q_proj', 'v_proj'], modules: 10, parameters: 41_000, ...shape };
 }

@@ -40,7 +40,7 @@ export async function loadModel(folder: Folder, checkpoint: string, kindOf: (mod
 
 export async function openAdapter(folder: Folder, path: string, model: Qwen3VL): Promise<Adapter> {
   const config = await folder.text(`${path}/adapter_config.json`);
-  return readAdapter(config ?? '', await folder.blob(`${path}/adapter_model.safetensors`), model.architecture.linearModules);
+  return readAdapter(config ?? '', await folder.blob(`${path}/adapter_model.safetensors`), model.architecture);
 }
 
 /** The model with the stored adapter attached. */

@@ -10,6 +10,8 @@ export type Control =
   | { kind: 'choice'; options: readonly string[] }
   | { kind: 'modules' }
   | { kind: 'metric' }
+  /** Numbers by the end of module paths. */
+  | { kind: 'pattern' }
   /** One of the method's loss types; for DPO several with their weights. */
   | { kind: 'loss' }
   /** Edited in the row of another setting. */
@@ -66,6 +68,8 @@ export const FIELDS: readonly Field[] = [
   field('lora_dropout', 'lora', 'basic', number()),
   field('target_modules', 'lora', 'expert', { kind: 'modules' }),
   field('use_rslora', 'lora', 'expert', toggle),
+  field('rank_pattern', 'lora', 'expert', { kind: 'pattern' }),
+  field('alpha_pattern', 'lora', 'expert', { kind: 'pattern' }),
 
   field('load_in_4bit', 'precision', 'basic', toggle),
   field('load_in_8bit', 'precision', 'basic', toggle),

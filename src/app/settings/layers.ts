@@ -12,6 +12,9 @@ import type { SettingKey } from './fields.ts';
 
 export const PRESETS: readonly PresetName[] = ['lorikeet', 'original', 'demo'];
 
+/** Settings that are numbers by expression. */
+const PATTERNS: readonly SettingKey[] = ['rank_pattern', 'alpha_pattern'];
+
 /** The user's changes; values may still be wrong (a half-typed number stays text). */
 export type Overrides = Partial<Record<SettingKey, unknown>>;
 
@@ -26,7 +29,7 @@ export interface Layered {
 /** Why a value is refused, in a form that every language can say. */
 export type SettingProblem =
   | { rule: 'min' | 'max'; bound: number }
-  | { rule: 'number' | 'whole' | 'regex' | 'filled' }
+  | { rule: 'number' | 'whole' | 'regex' | 'filled' | 'pattern' }
   | { rule: 'other'; message: string };
 
 /** What the user's changes lie on. */
@@ -62,6 +65,7 @@ export function layerSettings(base: Base, overrides: Overrides): Layered {
 export function checkSetting(key: SettingKey, value: unknown): SettingProblem | null {
   const result = v.safeParse(trainingConfigSchema.entries[key], value);
   if (!result.success) {
+    if (PATTERNS.includes(key) && typeof value === 'string') return { rule: 'pattern' };
     const issue = result.issues[0] as { type: string; requirement?: unknown; message: string };
     if (issue.type === 'min_value' && typeof issue.requirement === 'number') return { rule: 'min', bound: issue.requirement };
     if (issue.type === 'max_value' && typeof issue.requirement === 'number') return { rule: 'max', bound: issue.requirement };
@@ -72,6 +76,7 @@ export function checkSetting(key: SettingKey, value: unknown): SettingProblem | 
     return { rule: 'other', message: issue.message };
   }
   if (key === 'target_modules' && typeof value === 'string' && !isRegex(value)) return { rule: 'regex' };
+  if (PATTERNS.includes(key) && !Object.keys(value as object).every(isRegex)) return { rule: 'regex' };
   return null;
 }
 

@@ -6,7 +6,7 @@ import { settings } from './settings.svelte.ts';
 import { trainer } from './trainer.svelte.ts';
 
 /** A run that starts from an adapter must have these as the adapter has them. */
-export const ADAPTER_SHAPE = ['r', 'lora_alpha', 'use_rslora', 'target_modules'] as const;
+export const ADAPTER_SHAPE = ['r', 'lora_alpha', 'use_rslora', 'rank_pattern', 'alpha_pattern', 'target_modules'] as const;
 
 class StartingAdapter {
   source = $state.raw<AdapterSource | null>(null);

@@ -111,6 +111,8 @@ export const enRun = {
     logHint: 'training_log.json',
     adapter: 'Adapter',
     adapterHint: 'PEFT folder as ZIP',
+    vllm: 'Adapter for vLLM',
+    vllmHint: 'one rank for all modules',
     run: 'Whole run',
     runHint: 'all checkpoints as ZIP',
     working: 'Packing',

@@ -13,6 +13,8 @@ export const enSettings = {
   lora_dropout: { label: 'Dropout', help: 'Share of the adapter’s inputs dropped at random, against overfitting; 0 to 0.95.' },
   target_modules: { label: 'Adapted modules', help: 'Which linear layers get an adapter: name endings, or one expression for the whole path.' },
   use_rslora: { label: 'Rank-stabilised scaling', help: 'Scales by alpha over the root of the rank, which suits high ranks.' },
+  rank_pattern: { label: 'Rank by module', help: 'Other ranks for some modules: the end of a module path, or an expression for it, a colon and the rank; one a line, the first that fits counts. vLLM cannot read such an adapter as it is; the run’s downloads have a form for it.' },
+  alpha_pattern: { label: 'Alpha by module', help: 'The same for alpha.' },
   load_in_4bit: { label: '4-bit base weights', help: 'Keeps frozen weights as NF4 with double quantisation: about a quarter of the memory.' },
   load_in_8bit: { label: '8-bit base weights', help: 'Keeps frozen weights as 8-bit numbers; has no effect while 4-bit is on.' },
   gradient_checkpointing: { label: 'Gradient checkpointing', help: 'Computes layers again in the backward pass: much less memory, about a third slower.' },

@@ -222,6 +222,7 @@ export const en = {
       number: 'Must be a number.',
       whole: 'Must be a whole number.',
       regex: 'This is not a valid regular expression.',
+      pattern: 'Each line needs the end of a module path, a colon and a number, and no path may stand twice: “v_proj: 8”.',
       filled: 'Must not be empty.',
     },
     invalid: (n: number) => (n === 1 ? '1 setting needs a valid value' : `${n} settings need valid values`),

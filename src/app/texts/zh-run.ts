@@ -111,6 +111,8 @@ export const zhRun: typeof enRun = {
     logHint: 'training_log.json',
     adapter: '适配器',
     adapterHint: 'PEFT 文件夹 (ZIP)',
+    vllm: '供 vLLM 使用的适配器',
+    vllmHint: '所有模块同秩',
     run: '整个训练',
     runHint: '全部检查点 (ZIP)',
     working: '正在打包',

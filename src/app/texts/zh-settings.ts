@@ -15,6 +15,8 @@ export const zhSettings: Record<SettingKey, SettingWords> = {
   lora_dropout: { label: '随机丢弃', help: '随机丢弃适配器输入的比例，用于防止过拟合；0 到 0.95。' },
   target_modules: { label: '适配的模块', help: '哪些线性层带有适配器：名称结尾的列表，或匹配整个路径的正则表达式。' },
   use_rslora: { label: '秩稳定缩放', help: '按 alpha 除以秩的平方根缩放，适合较大的秩。' },
+  rank_pattern: { label: '各模块的秩', help: '为部分模块指定不同的秩：每行一个，先写模块路径的结尾（或匹配它的正则表达式），再写冒号与秩；以第一个匹配的为准。vLLM 不能直接读取这样的适配器，训练结果的下载中有适合它的形式。' },
+  alpha_pattern: { label: '各模块的 Alpha', help: '写法相同，用于 Alpha。' },
   load_in_4bit: { label: '4 位基础权重', help: '冻结的权重以双重量化的 NF4 保存：约为四分之一的显存。' },
   load_in_8bit: { label: '8 位基础权重', help: '冻结的权重以 8 位保存；4 位开启时不起作用。' },
   gradient_checkpointing: { label: '梯度检查点', help: '反向传播时重新计算各层：显存大幅减少，速度约慢三分之一。' },

@@ -204,6 +204,7 @@ export const zh: Texts = {
       number: '必须是数字。',
       whole: '必须是整数。',
       regex: '不是有效的正则表达式。',
+      pattern: '每行需要模块路径的结尾、冒号和数字，且路径不可重复，例如“v_proj: 8”。',
       filled: '不得为空。',
     },
     invalid: (n) => `有 ${n} 项设置需要有效的取值`,

@@ -10,7 +10,7 @@ import { fileBlob, fileText, openTensors } from './fixture-files.ts';
 const LORA = 'tests/fixtures/qwen3_vl/lora';
 const configText = fileText(`${LORA}/${ADAPTER_CONFIG_FILE}`);
 const weights = fileBlob(`${LORA}/${ADAPTER_WEIGHTS_FILE}`);
-const modules = readArchitecture(fileText('tests/fixtures/qwen3_vl/checkpoint/config.json')).linearModules;
+const model = readArchitecture(fileText('tests/fixtures/qwen3_vl/checkpoint/config.json'));
 const FIRST = 'base_model.model.model.language_model.layers.0.self_attn.q_proj.lora_A.weight';
 
 let stored: NamedTensor[];
@@ -28,9 +28,9 @@ const config = (change: Record<string, unknown>) => JSON.stringify({ ...(JSON.pa
 
 describe('reading', () => {
   test('the PEFT fixture', async () => {
-    const adapter = await readAdapter(configText, weights, modules);
+    const adapter = await readAdapter(configText, weights, model);
     expect(adapter.config).toEqual({
-      base_model_name_or_path: '../checkpoint', r: 4, lora_alpha: 8, lora_dropout: 0, use_rslora: false,
+      base_model_name_or_path: '../checkpoint', r: 4, lora_alpha: 8, lora_dropout: 0, use_rslora: false, rank_pattern: {}, alpha_pattern: {},
       target_modules: ['q_proj', 'k_proj', 'v_proj', 'o_proj', 'gate_proj', 'up_proj', 'down_proj'],
     });
     expect(adapter.tensors.length).toBe(56);
@@ -40,21 +40,21 @@ describe('reading', () => {
   });
 
   test('old module names and ".default." keys give the same adapter', async () => {
-    const expected = await readAdapter(configText, weights, modules);
+    const expected = await readAdapter(configText, weights, model);
     const rename = (change: (name: string) => string) => file((tensors) => tensors.map((t) => ({ ...t, name: change(t.name) })));
     for (const change of [
       (name: string) => name.replace('model.language_model.', 'model.'),
       (name: string) => name.replace('.weight', '.default.weight'),
       (name: string) => name.replace('base_model.model.', ''),
     ]) {
-      expect(await readAdapter(configText, rename(change), modules)).toEqual(expected);
+      expect(await readAdapter(configText, rename(change), model)).toEqual(expected);
     }
   });
 
   test('bf16 and float16 are widened', async () => {
     const ones = new Float32Array(4 * 64).fill(1);
     for (const [dtype, data] of [['BF16', float32ToBf16(ones)], ['F16', new Uint16Array(4 * 64).fill(0x3c00)]] as const) {
-      const adapter = await readAdapter(configText, changed(FIRST, { dtype, data }), modules);
+      const adapter = await readAdapter(configText, changed(FIRST, { dtype, data }), model);
       expect(adapter.tensors[0].data).toEqual(ones);
     }
   });
@@ -72,17 +72,18 @@ describe('reading', () => {
     ['nothing', () => file(() => []), /holds no LoRA matrices/],
   ];
   test.each(faults)('%s is refused', async (_, blob, message) => {
-    const error = await expectError(() => readAdapter(configText, blob(), modules), 'adapter', message);
+    const error = await expectError(() => readAdapter(configText, blob(), model), 'adapter', message);
     expect(error.place.file).toBe(ADAPTER_WEIGHTS_FILE);
   });
 
   test('a rank in the configuration that the tensors lack is refused', async () => {
-    await expectError(() => readAdapter(config({ r: 8 }), weights, modules), 'adapter', /expected \[8, 64\]/);
+    await expectError(() => readAdapter(config({ r: 8 }), weights, model), 'adapter', /expected \[8, 64\]/);
   });
 
   const kinds: [string, unknown][] = [
-    ['use_dora', true], ['bias', 'all'], ['modules_to_save', ['lm_head']], ['rank_pattern', { q_proj: 8 }], ['alpha_pattern', { q_proj: 8 }],
+    ['use_dora', true], ['bias', 'all'], ['modules_to_save', ['lm_head']], ['target_parameters', ['x']],
     ['fan_in_fan_out', true], ['layer_replication', [[0, 2]]], ['peft_type', 'IA3'], ['lora_bias', true],
+    ['init_lora_weights', 'pissa_niter_16'], ['init_lora_weights', 'olora'], ['from_the_future', 1],
   ];
   test.each(kinds)('%s = %j is refused', async (field, value) => {
     const error = await expectError(() => parseAdapterConfig(config({ [field]: value })), 'adapter', /./);
@@ -94,14 +95,14 @@ describe('reading', () => {
   });
 
   test('fields of newer PEFT releases that are switched off do no harm', () => {
-    const text = config({ corda_config: null, use_qalora: false, qalora_group_size: 16, loftq_config: {}, peft_version: '0.21.0', trainable_token_indices: null });
+    const text = config({ corda_config: null, use_qalora: false, qalora_group_size: 16, loftq_config: {}, peft_version: '0.21.0', trainable_token_indices: null, exclude_modules: ['lm_head'], layers_to_transform: [0], init_lora_weights: 'gaussian' });
     expect(parseAdapterConfig(text).r).toBe(4);
   });
 });
 
 describe('writing', () => {
   test('every tensor is written as PEFT wrote it', async () => {
-    const adapter = await readAdapter(configText, weights, modules);
+    const adapter = await readAdapter(configText, weights, model);
     const written = writeAdapter(adapter.config, adapter.tensors);
     expect(JSON.parse(written[ADAPTER_CONFIG_FILE])).toMatchObject(JSON.parse(configText) as object);
     const file = await SafetensorsFile.open(new Blob([written[ADAPTER_WEIGHTS_FILE]]), 'written');
@@ -114,7 +115,7 @@ describe('writing', () => {
   });
 
   test('settings survive the round trip', () => {
-    const settings: AdapterConfig = { base_model_name_or_path: 'Qwen/Qwen3-VL-2B-Instruct', r: 64, lora_alpha: 16.5, lora_dropout: 0.1, target_modules: '^x\\.q_proj$', use_rslora: true };
+    const settings: AdapterConfig = { base_model_name_or_path: 'Qwen/Qwen3-VL-2B-Instruct', r: 64, lora_alpha: 16.5, lora_dropout: 0.1, target_modules: '^x\\.q_proj$', use_rslora: true, rank_pattern: { 'layers\\.0\\..*': 8 }, alpha_pattern: { k_proj: 2.5 } };
     expect(parseAdapterConfig(writeAdapterConfig(settings))).toEqual(settings);
   });
 

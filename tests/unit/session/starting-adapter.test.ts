@@ -45,13 +45,14 @@ describe('an adapter says of itself', () => {
   it('its shape, and names the very modules that it is on', async () => {
     const parts = await ready();
     expect(await inspect(parts, folder())).toEqual({
-      name: 'mine', r: 4, lora_alpha: 8, use_rslora: false, modules: 1, parameters: 4 * 256, baseModel: 'somebody/base',
+      name: 'mine', r: 4, lora_alpha: 8, use_rslora: false, rank_pattern: {}, alpha_pattern: {}, modules: 1, parameters: 4 * 256, baseModel: 'somebody/base',
       // q_proj alone would name that of every layer.
       target_modules: [QUERY],
     });
     const expression = '.*layers\\.0\\.self_attn\\.q_proj';
     expect((await inspect(parts, folder({ target_modules: expression }))).target_modules).toBe(expression);
     expect((await inspect(parts, folder({ target_modules: 'layers\\.[' }))).target_modules).toEqual([QUERY]);
+    expect(await inspect(parts, folder({ alpha_pattern: { v_proj: 2, q_proj: 4 } }))).toMatchObject({ rank_pattern: {}, alpha_pattern: { q_proj: 4 } });
   });
 
   it('what is wrong with it', async () => {
@@ -86,6 +87,7 @@ describe('a run that starts from an adapter', () => {
     ['r', folder({ r: 8, lora_alpha: 32 })],
     ['lora_alpha', folder()],
     ['use_rslora', folder({ lora_alpha: 32, use_rslora: true })],
+    ['alpha_pattern', folder({ lora_alpha: 32, alpha_pattern: { q_proj: 8 } })],
   ])('is refused when %s is another one than the settings say', async (field, adapter) => {
     const { session } = await ready();
     await expect(session.handle({ type: 'start', runId: 'no', name: 'no', config, adapter })).rejects.toMatchObject({ code: 'adapter', place: { field } });

@@ -94,7 +94,7 @@ export async function buildMethodRun({ id, config, resume = false, validate = 0,
   const clock = () => (ticks += 1);
   const format = peftFormat(
     { base_model_name_or_path: 'toy', r: 3, lora_alpha: 3, lora_dropout: 0, target_modules: ['toy'], use_rslora: false },
-    [{ path: 'model.toy', part: 'language_model', inFeatures: 6, outFeatures: VOCABULARY, hasBias: false } as never],
+    { linearModules: [{ path: 'model.toy', part: 'language_model', inFeatures: 6, outFeatures: VOCABULARY, bias: false } as never], canonicalName: (name) => name },
   );
   const pairs = toyPairs(7);
   const dpo = () =>

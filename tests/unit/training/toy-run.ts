@@ -76,7 +76,7 @@ export async function buildToyRun(options: ToyOptions) {
   const model = new ToyModel(config.lora_dropout);
   const format = peftFormat(
     { base_model_name_or_path: 'toy', r: 3, lora_alpha: 3, lora_dropout: config.lora_dropout, target_modules: ['toy'], use_rslora: false },
-    [{ path: 'model.toy', part: 'language_model', inFeatures: 6, outFeatures: VOCABULARY, hasBias: false } as never],
+    { linearModules: [{ path: 'model.toy', part: 'language_model', inFeatures: 6, outFeatures: VOCABULARY, bias: false } as never], canonicalName: (name) => name },
   );
   const events: TrainerEvent[] = [];
   let ticks = 0;
