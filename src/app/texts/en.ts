@@ -5,6 +5,7 @@ import type { PresetName } from '../../protocol/presets.ts';
 import { enAnalysis } from './en-analysis.ts';
 import { enCompare } from './en-compare.ts';
 import { enAdapters } from './en-adapters.ts';
+import { enConsent } from './en-consent.ts';
 import { enErrors } from './en-errors.ts';
 import { enCompletions } from './en-completions.ts';
 import { enMethods } from './en-methods.ts';
@@ -298,6 +299,7 @@ export const en = {
   ...enPlayground,
   ...enPairs,
   ...enRewards,
+  ...enConsent,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,
   },

@@ -3,6 +3,7 @@ import type { Texts } from './en.ts';
 import { zhAnalysis } from './zh-analysis.ts';
 import { zhCompare } from './zh-compare.ts';
 import { zhAdapters } from './zh-adapters.ts';
+import { zhConsent } from './zh-consent.ts';
 import { zhErrors } from './zh-errors.ts';
 import { zhCompletions } from './zh-completions.ts';
 import { zhMethods } from './zh-methods.ts';
@@ -279,6 +280,7 @@ export const zh: Texts = {
   ...zhPlayground,
   ...zhPairs,
   ...zhRewards,
+  ...zhConsent,
   error: {
     codes: zhErrors,
   },
