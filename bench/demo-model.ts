@@ -1,13 +1,13 @@
 /** The built-in model and a batch of its dataset, as a training step sees them. */
 import { UrlFileSource } from '../src/checkpoint/file-source.ts';
 import { ModelFiles } from '../src/checkpoint/model-files.ts';
+import { patchesOfAll } from '../src/families/media.ts';
 import type { Gpu } from '../src/gpu/gpu.ts';
 import { loadQwen3VL } from '../src/model/load.ts';
 import type { Qwen3VL } from '../src/model/qwen3-vl.ts';
 import { Processor } from '../src/processing/processor.ts';
 import type { EncodedSample } from '../src/processing/types.ts';
 import type { WeightKind } from '../src/quantization/packed-weight.ts';
-import { countLabelTokens } from '../src/training/feeder.ts';
 import type { SampleSize } from '../src/training/planner.ts';
 import { TrainableQwen3VL } from '../src/training/trainable-qwen3-vl.ts';
 
@@ -33,17 +33,17 @@ export interface BenchModel {
 export async function openDemo(gpu: Gpu, demoUrl: string, kind: WeightKind, count: number): Promise<BenchModel> {
   const files = await ModelFiles.open(new UrlFileSource(`${demoUrl}model/`, FILES));
   const model = await loadQwen3VL(gpu, files, { kindOf: () => kind });
-  const processor = await Processor.fromFiles(files.readText);
+  const processor = await Processor.fromFiles(files.readText, files.architecture);
   const records = (await (await fetch(`${demoUrl}data/sft_train.json`)).json()) as Record[];
   const samples: EncodedSample[] = [];
   const prompts: EncodedSample[] = [];
   for (const { id, image, conversations } of records.slice(0, count)) {
-    const imageFiles = [{ path: image, file: await (await fetch(`${demoUrl}data/${image}`)).blob() }];
+    const media = [{ kind: 'image' as const, file: { path: image, file: await (await fetch(`${demoUrl}data/${image}`)).blob() } }];
     const user = { role: 'user' as const, content: [{ type: 'image' as const, index: 0 }, { type: 'text' as const, text: conversations[0].value.replace('<image>', '') }] };
     const assistant = { role: 'assistant' as const, content: [{ type: 'text' as const, text: conversations[1].value }] };
     const options = { maxLength: 4096, maxImageSize: 0, assistantTurns: 'all' as const };
-    samples.push(await processor.encodeSample({ id, conversation: [user, assistant], imageFiles }, options));
-    prompts.push(await processor.encodePrompt({ id, conversation: [user], imageFiles }, options));
+    samples.push(await processor.encodeSample({ id, conversation: [user, assistant], media }, options));
+    prompts.push(await processor.encodePrompt({ id, conversation: [user], media }, options));
   }
   return { files, model, processor, samples, prompts };
 }
@@ -52,8 +52,8 @@ export async function openDemo(gpu: Gpu, demoUrl: string, kind: WeightKind, coun
 export function sizesOf(samples: readonly EncodedSample[]): SampleSize[] {
   return samples.map((sample) => ({
     tokens: sample.inputIds.length,
-    patches: sample.grids.reduce((sum, [t, h, w]) => sum + t * h * w, 0),
-    labelTokens: countLabelTokens(sample),
+    patches: patchesOfAll(sample.media),
+    labelTokens: sample.labelTokens,
   }));
 }
 

@@ -29,7 +29,7 @@ async function oracleSample(processor: Processor, sample: EncodedSample): Promis
     labels: [...sample.labels],
     positionIds: [0, 1, 2].map((axis) => [...sample.positionIds.subarray(axis * length, (axis + 1) * length)]),
     pixelValues: (await processor.pack([sample])).pixelValues,
-    grids: sample.grids,
+    grids: sample.media.map(({ grid }) => grid),
   };
 }
 

@@ -2,6 +2,7 @@
 import { answerOf, type Conversation, type Message, messageText, type Role } from '../processing/conversation.ts';
 import { extractBoxes } from '../objectives/detection-answer.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
+import type { Media } from '../protocol/media.ts';
 import type { DatasetProblem, LabelledBox, PathFile } from '../protocol/messages.ts';
 import { ImageIndex, sortByKind } from './file-tree.ts';
 import { ProblemList } from './problems.ts';
@@ -14,7 +15,7 @@ import { validationIndices } from './sampler.ts';
  */
 export type DatasetKind = 'conversations' | 'preference' | 'prompts';
 
-/** One usable sample; images are looked up but not yet read. */
+/** One usable sample; its files are looked up but not yet read. */
 export interface DatasetSample {
   id: string;
   /** Ends with the answer: the one to learn, the chosen one, or the truth. Without a truth it ends with the question. */
@@ -23,8 +24,8 @@ export interface DatasetSample {
   rejected?: Message;
   /** Columns of the record that none of the above comes from; absent if there are none. */
   extra?: Record<string, unknown>;
-  /** In the order of the conversation's image indices. */
-  imageFiles: PathFile[];
+  /** Pictures and clips in the order of the conversation's indices. */
+  media: Media<PathFile>[];
   /** File, line (JSONL) and 1-based number in the file. */
   place: ErrorPlace;
 }

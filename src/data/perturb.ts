@@ -3,6 +3,7 @@ import type { Box } from '../objectives/detection-answer.ts';
 import { answerOf, type Conversation, messageText, promptOf } from '../processing/conversation.ts';
 import { PhiloxSequence } from '../processing/philox.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
+import { picturesOf } from '../protocol/media.ts';
 import { type AnswerItem, type AnswerLayout, parseLayout, renderLayout, withValues } from './answer-layout.ts';
 import { AnswerVocabulary } from './answer-vocabulary.ts';
 import type { DatasetSample } from './dataset.ts';
@@ -179,9 +180,9 @@ function pick<T>(items: readonly T[], random: PhiloxSequence): T | null {
   return items.length === 0 ? null : items[random.below(items.length)];
 }
 
-function promptFields({ conversation, imageFiles }: DatasetSample): Pick<PairRecord, 'image' | 'images' | 'prompt'> {
+function promptFields({ conversation, media }: DatasetSample): Pick<PairRecord, 'image' | 'images' | 'prompt'> {
   const prompt = promptOf(conversation);
-  const paths = imageFiles.map(({ path }) => path);
+  const paths = picturesOf(media).map(({ path }) => path);
   const images = paths.length === 0 ? {} : paths.length === 1 ? { image: paths[0] } : { images: paths };
   return { ...images, prompt: isPlain(prompt) ? messageText(prompt[0]) : prompt.map((message) => ({ role: message.role, content: marked(message) })) };
 }

@@ -152,7 +152,7 @@ export class SampleReader {
     if (read.hasTruth === false) state.withoutTruth++;
     if (objects === 'unused') state.unplaced++;
     const extra = otherColumns(value as object, objects === 'placed' ? [...read.columns, 'objects'] : read.columns);
-    return { id, conversation, ...(rejected && { rejected }), ...(extra && { extra }), imageFiles: files, place };
+    return { id, conversation, ...(rejected && { rejected }), ...(extra && { extra }), media: files.map((image) => ({ kind: 'image', file: image })), place };
   }
 
   private sizeOf(image: PathFile): Promise<ImageSize> {

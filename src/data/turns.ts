@@ -153,7 +153,7 @@ function readTurn({ raw, field }: PlacedTurn, slots: ImageSlots, placeholder: st
     });
   if (typeof body === 'string') addText(body);
   else for (const [i, entry] of body.entries()) addPart(entry, `${field}.content.${i}`, slots, pieces, addText);
-  if (role !== 'user' && pieces.some((piece) => piece.type === 'image')) {
+  if (role !== 'user' && pieces.some((piece) => piece.type !== 'text')) {
     throw fault(`An image stands in a turn of role ${role}.`, 'Put images into user turns.', field);
   }
   return { role, content: pieces };
@@ -177,7 +177,7 @@ function checkOrder(conversation: Conversation, field: string, ending: 'answer' 
   conversation.slice(offset).forEach((message, i) => {
     const expected: Role = i % 2 === 0 ? 'user' : 'assistant';
     if (message.role !== expected) throw fault(`Turn ${i + 1} should be of role ${expected}, it is ${message.role}.`, 'User and assistant must take turns, the user first.', field);
-    const empty = !message.content.some((piece) => piece.type === 'image' || piece.text.trim() !== '');
+    const empty = !message.content.some((piece) => piece.type !== 'text' || piece.text.trim() !== '');
     if (empty) throw fault(message.role === 'assistant' ? `Answer ${(i + 1) / 2} is empty.` : `Question ${i / 2 + 1} is empty.`, 'Add its text or remove the sample.', field);
   });
   const count = conversation.length - offset;

@@ -77,6 +77,13 @@ export interface ModelShapes {
   mergers: number;
 }
 
+/**
+ * How a family is shown clips. "one-run": all tokens of a clip stand together, frames are picked in whole pairs, and
+ * pixel limits count each frame. "time-stamped": each temporal patch has its own vision block after a time stamp, and
+ * pixel limits count all frames of the clip together.
+ */
+export type ClipStyle = 'one-run' | 'time-stamped';
+
 /** A family's description of one checkpoint: config.json, read and checked. */
 export interface Architecture<C extends ModelConfig = ModelConfig> {
   readonly config: C;
@@ -87,6 +94,7 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   readonly shapes: ModelShapes;
   /** How the family writes boxes in answers: thousandths of the image, or pixels of the resized image. */
   readonly boxUnit: 'thousandths' | 'pixels';
+  readonly clips: ClipStyle;
   /** Tensors that may be in the files and are of no use here, such as heads for speculative decoding. */
   ignored(name: string): boolean;
   /** The published spelling of a tensor or module name; names it does not know come back unchanged. */

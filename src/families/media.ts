@@ -20,3 +20,8 @@ export function stillOf(grid: GridTHW): VisionMedia {
 export function patchesOf([t, h, w]: GridTHW): number {
   return t * h * w;
 }
+
+/** Patches of several pictures and clips. */
+export function patchesOfAll(media: readonly Pick<VisionMedia, 'grid'>[]): number {
+  return media.reduce((sum, { grid }) => sum + patchesOf(grid), 0);
+}

@@ -37,7 +37,7 @@ export interface BackwardPlan {
 /** A batch's tensors on the GPU. */
 interface BatchTensors {
   sequence: SequenceContext;
-  imageRows: tf.Tensor | null;
+  visionRows: tf.Tensor | null;
   targetRows: tf.Tensor;
   targetIds: tf.Tensor;
 }
@@ -177,23 +177,18 @@ export class Qwen3VL {
   private upload(batch: PackedBatch): BatchTensors {
     const { gpu, config } = this;
     const { rowCount } = batch;
-    const bounds = new Int32Array(rowCount * 2);
-    for (let row = 0; row < rowCount; row++) {
-      bounds[2 * row] = batch.segmentStart[row];
-      bounds[2 * row + 1] = batch.segmentEnd[row];
-    }
     const { cos, sin } = textRotary(config, batch.positionIds, rowCount);
     const shape = [rowCount, config.headDim / 2];
     return {
-      sequence: { bounds: gpu.upload(bounds, [rowCount, 2]), rotary: { cos: gpu.upload(cos, shape), sin: gpu.upload(sin, shape) } },
-      imageRows: batch.imageRows.length > 0 ? gpu.upload(batch.imageRows, [batch.imageRows.length]) : null,
+      sequence: { bounds: gpu.upload(batch.bounds, [rowCount, 2]), rotary: { cos: gpu.upload(cos, shape), sin: gpu.upload(sin, shape) } },
+      visionRows: batch.visionRows.length > 0 ? gpu.upload(batch.visionRows, [batch.visionRows.length]) : null,
       targetRows: gpu.upload(batch.targetRows, [batch.targetRows.length]),
       targetIds: gpu.upload(batch.targetIds, [batch.targetIds.length]),
     };
   }
 
-  private release({ sequence, imageRows, targetRows, targetIds }: BatchTensors): void {
-    free(sequence.bounds, sequence.rotary.cos, sequence.rotary.sin, imageRows, targetRows, targetIds);
+  private release({ sequence, visionRows, targetRows, targetIds }: BatchTensors): void {
+    free(sequence.bounds, sequence.rotary.cos, sequence.rotary.sin, visionRows, targetRows, targetIds);
   }
 
   /** Token embeddings with image features in their rows, and the deepstack features. */
@@ -202,9 +197,9 @@ export class Qwen3VL {
     const ids = gpu.upload(batch.inputIds, [batch.rowCount]);
     const x = embeddingLookup(gpu, weights.embedding, ids);
     ids.dispose();
-    if (!tensors.imageRows) return { x, deepstack: [], tape: null };
+    if (!tensors.visionRows) return { x, deepstack: [], tape: null };
     const { features, tape } = weights.vision.forward(context, batch.pixelValues, batch.grids, keepVision, probe);
-    scatterRows(gpu, features.merged, tensors.imageRows, x);
+    scatterRows(gpu, features.merged, tensors.visionRows, x);
     features.merged.dispose();
     return { x, deepstack: features.deepstack, tape };
   }
@@ -221,7 +216,7 @@ export class Qwen3VL {
       x.dispose();
       x = y;
       if (i === layers.length - 1) probe?.('text.last_layer_out', x);
-      if (deepstack[i]) scatterAddRows(this.gpu, deepstack[i], tensors.imageRows!, x);
+      if (deepstack[i]) scatterAddRows(this.gpu, deepstack[i], tensors.visionRows!, x);
     });
     free(...deepstack);
     return x;
@@ -243,7 +238,7 @@ export class Qwen3VL {
       inputs.push(differentiated ? x : null);
       if (!differentiated) x.dispose();
       x = y;
-      if (deepstack[i]) scatterAddRows(this.gpu, deepstack[i], tensors.imageRows!, x);
+      if (deepstack[i]) scatterAddRows(this.gpu, deepstack[i], tensors.visionRows!, x);
     });
     free(...deepstack);
     return { inputs, saved: kept, output: x, vision };
@@ -259,7 +254,7 @@ export class Qwen3VL {
     for (let i = weights.layers.length - 1; i >= lowest; i--) {
       const layer = weights.layers[i];
       const x = tape.inputs[i]!;
-      if (tape.vision && i < this.config.deepstackVisualIndexes.length) dDeepstack[i] = gatherRows(gpu, dy!, tensors.imageRows!);
+      if (tape.vision && i < this.config.deepstackVisualIndexes.length) dDeepstack[i] = gatherRows(gpu, dy!, tensors.visionRows!);
       let saved = tape.saved[i];
       if (!saved) {
         const again = layer.forward(context, tensors.sequence, x);
@@ -271,7 +266,7 @@ export class Qwen3VL {
       dy = dx;
     }
     if (tape.vision && dy) {
-      const dMerged = gatherRows(gpu, dy, tensors.imageRows!);
+      const dMerged = gatherRows(gpu, dy, tensors.visionRows!);
       weights.vision.backward(context, tape.vision, dMerged, dDeepstack);
       dMerged.dispose();
     }

@@ -64,13 +64,13 @@ export class ChatTemplate {
   }
 
   /**
-   * Renders a conversation; images stay one placeholder each.
+   * Renders a conversation; pictures and clips stay one placeholder each.
    * @throws LorikeetError "chat-template" when the template refuses the conversation
    */
   render(conversation: Conversation, { addGenerationPrompt = false } = {}): string {
     const messages = conversation.map(({ role, content }) => ({
       role,
-      content: content.map((part) => (part.type === 'text' ? { type: 'text', text: part.text } : { type: 'image' })),
+      content: content.map((part) => (part.type === 'text' ? { type: 'text', text: part.text } : { type: part.type })),
     }));
     try {
       return this.template.render({ messages, add_generation_prompt: addGenerationPrompt });

@@ -1,6 +1,6 @@
 /** A prompt and the token ids that were sampled after it. */
 import { invariant } from '../protocol/errors.ts';
-import { IGNORE_INDEX, type EncodedSample } from './types.ts';
+import { countLabels, IGNORE_INDEX, type EncodedSample } from './types.ts';
 
 export interface CompletionOptions {
   /** Id of the new sample; the prompt's own by default. */
@@ -31,5 +31,5 @@ export function withCompletion(prompt: EncodedSample, ids: readonly number[], { 
     positionIds.set(prompt.positionIds.subarray(axis * before, (axis + 1) * before), axis * length);
     for (let t = before; t < length; t++) positionIds[axis * length + t] = t + prompt.ropeDelta;
   }
-  return { ...prompt, id, inputIds, labels, positionIds };
+  return { ...prompt, id, inputIds, labels, labelTokens: countLabels(labels), positionIds };
 }

@@ -2,8 +2,8 @@
 
 export type Role = 'system' | 'user' | 'assistant';
 
-/** Part of a message; `index` counts the sample's images from 0 in the order of appearance. */
-export type ContentPart = { type: 'text'; text: string } | { type: 'image'; index: number };
+/** Part of a message; `index` counts the sample's pictures and clips together from 0 in the order of appearance. */
+export type ContentPart = { type: 'text'; text: string } | { type: 'image' | 'video'; index: number };
 
 export interface Message {
   role: Role;
@@ -12,14 +12,14 @@ export interface Message {
 
 export type Conversation = Message[];
 
-/** Text of a message without its images. */
+/** Text of a message without its pictures and clips. */
 export function messageText(message: Message): string {
   return message.content.map((part) => (part.type === 'text' ? part.text : '')).join('');
 }
 
-/** Image indices in the order in which the chat template will place them. */
-export function imageOrder(conversation: Conversation): number[] {
-  return conversation.flatMap((message) => message.content.flatMap((part) => (part.type === 'image' ? [part.index] : [])));
+/** Indices of pictures and clips in the order in which the chat template will place them. */
+export function mediaOrder(conversation: Conversation): number[] {
+  return conversation.flatMap((message) => message.content.flatMap((part) => (part.type === 'text' ? [] : [part.index])));
 }
 
 /** Everything before the answer at the end: what the model sees when it has to answer. */

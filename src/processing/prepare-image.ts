@@ -1,16 +1,20 @@
 /** Image file -> the size it will have, and, when asked, its resized pixels. */
+import { stillOf, type VisionMedia } from '../families/media.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import { decodeImage, readImageSize } from './decode-image.ts';
 import { gridOf } from './patchify.ts';
 import type { PreprocessorConfig } from './preprocessor-config.ts';
 import { resizeBicubic, resizeLanczos } from './resample.ts';
 import { shrinkToLongestEdge, smartResize, type ImageSize } from './smart-resize.ts';
-import type { GridTHW, ResizedImage } from './types.ts';
+import type { ResizedImage } from './types.ts';
 
-/** An image whose token count is known; its pixels are made on demand. */
-export interface PreparedImage {
-  grid: GridTHW;
-  load: () => Promise<ResizedImage>;
+/** A picture or clip whose token count is known; its pixels are made on demand. */
+export interface PreparedMedia {
+  vision: VisionMedia;
+  /** Seconds at which the temporal patches of a clip lie, one for each; empty for pictures. */
+  timestamps: readonly number[];
+  /** Resized frames; one for a picture. */
+  load: () => Promise<readonly ResizedImage[]>;
 }
 
 /**
@@ -18,12 +22,13 @@ export interface PreparedImage {
  * @param maxImageSize longest edge in pixels before the model's resizing; 0 = no limit
  * @throws LorikeetError "image" (also from `load`), naming the file
  */
-export async function prepareImage(image: Blob, file: string, config: PreprocessorConfig, maxImageSize: number): Promise<PreparedImage> {
+export async function prepareImage(image: Blob, file: string, config: PreprocessorConfig, maxImageSize: number): Promise<PreparedMedia> {
   const stored = await readImageSize(image, file);
   const limited = shrinkToLongestEdge(stored.height, stored.width, maxImageSize);
   const target = targetSize(limited, config, file);
   return {
-    grid: gridOf(target.height, target.width, config.patchSize),
+    vision: stillOf(gridOf(target.height, target.width, config.patchSize)),
+    timestamps: [],
     async load() {
       const decoded = await decodeImage(image, file);
       if (decoded.height !== stored.height || decoded.width !== stored.width) {
@@ -34,7 +39,7 @@ export async function prepareImage(image: Blob, file: string, config: Preprocess
           { file },
         );
       }
-      return resizeBicubic(resizeLanczos(decoded, limited.height, limited.width), target.height, target.width);
+      return [resizeBicubic(resizeLanczos(decoded, limited.height, limited.width), target.height, target.width)];
     },
   };
 }

@@ -1,41 +1,31 @@
-/** A checkpoint's processor: everything between a conversation with image files and the model's inputs. */
+/** A checkpoint's processor: everything between a conversation with its files and the model's inputs. */
 import * as v from 'valibot';
+import type { Architecture, ModelConfig } from '../families/architecture.ts';
 import { invariant, LorikeetError, type ErrorPlace } from '../protocol/errors.ts';
 import { ROW_BUCKET } from '../protocol/limits.ts';
+import type { Media } from '../protocol/media.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { ChatTemplate, findChatTemplate } from './chat-template.ts';
-import { type Conversation, imageOrder } from './conversation.ts';
+import { type Conversation, mediaOrder } from './conversation.ts';
 import { type EncodeInput, encodePrompt, encodeSample, type EncodeOptions, type EncodingContext } from './encode.ts';
 import { packSamples } from './pack.ts';
-import { prepareImage } from './prepare-image.ts';
+import { prepareImage, type PreparedMedia } from './prepare-image.ts';
 import { parsePreprocessorConfig, type PreprocessorConfig } from './preprocessor-config.ts';
 import { Tokenizer } from './tokenizer.ts';
 import type { EncodedSample, PackedBatch } from './types.ts';
 
 const MAX_FILE_CHARACTERS = 64 * 2 ** 20;
 const tokenIdSchema = v.pipe(v.number(), v.integer(), v.minValue(0));
-
-const configSchema = v.object({
-  image_token_id: tokenIdSchema,
-  video_token_id: v.optional(v.nullable(tokenIdSchema)),
-  eos_token_id: v.optional(v.nullable(v.union([tokenIdSchema, v.array(tokenIdSchema)]))),
-  text_config: v.optional(v.object({ eos_token_id: v.optional(v.nullable(v.union([tokenIdSchema, v.array(tokenIdSchema)]))) })),
-  vision_config: v.object({
-    patch_size: v.optional(v.number()),
-    spatial_merge_size: v.optional(v.number()),
-    temporal_patch_size: v.optional(v.number()),
-  }),
-});
 const generationSchema = v.object({
   eos_token_id: v.optional(v.nullable(v.union([tokenIdSchema, v.array(tokenIdSchema)]))),
   pad_token_id: v.optional(v.nullable(tokenIdSchema)),
 });
 
-/** A sample as the dataset hands it over: its conversation and its image files, in the order of the conversation's indices. */
+/** A sample as the dataset hands it over: its conversation and its pictures and clips, in the order of the conversation's indices. */
 export interface SampleInput {
   id: string;
   conversation: Conversation;
-  imageFiles: readonly PathFile[];
+  media: readonly Media<PathFile>[];
   place?: ErrorPlace;
 }
 
@@ -49,8 +39,7 @@ export class Processor {
     readonly tokenizer: Tokenizer,
     readonly template: ChatTemplate,
     readonly preprocessor: PreprocessorConfig,
-    readonly imageTokenId: number,
-    readonly videoTokenId: number | null,
+    readonly architecture: Pick<Architecture, 'config' | 'positions' | 'clips'>,
     /** Ids that end an answer. */
     readonly stopIds: readonly number[],
     /** Id that fills padding rows. */
@@ -58,12 +47,13 @@ export class Processor {
   ) {}
 
   /**
-   * Reads config.json, tokenizer.json, tokenizer_config.json, chat_template.{jinja,json}, preprocessor_config.json
+   * Reads tokenizer.json, tokenizer_config.json, chat_template.{jinja,json}, preprocessor_config.json
    * (or processor_config.json) and generation_config.json.
    * @param read text of a file by name, null if the checkpoint has no such file
+   * @param architecture what config.json describes
    * @throws LorikeetError "file-missing", "file-corrupt", "tokenizer", "chat-template"
    */
-  static async fromFiles(read: (name: string) => Promise<string | null>): Promise<Processor> {
+  static async fromFiles(read: (name: string) => Promise<string | null>, architecture: Architecture): Promise<Processor> {
     const json = async (name: string): Promise<unknown> => {
       const text = await read(name);
       return text === null ? null : parseJsonFile(text, name);
@@ -73,32 +63,34 @@ export class Processor {
       if (value !== null) return value;
       throw new LorikeetError('file-missing', `The model folder has no ${name}.`, `Add ${name} from the model’s original folder.`, { file: name });
     };
-    const config = parseWith(configSchema, await required('config.json'), 'config.json');
     const tokenizerConfig = await json('tokenizer_config.json');
     const tokenizer = Tokenizer.fromJson(await required('tokenizer.json'), tokenizerConfig);
     const source = findChatTemplate({ jinja: await read('chat_template.jinja'), json: await json('chat_template.json'), tokenizerConfig });
     const preprocessor = await readPreprocessor(json);
-    checkAgreement(config.vision_config, preprocessor);
+    checkAgreement(architecture.config, preprocessor);
     const generation = parseWith(generationSchema, (await json('generation_config.json')) ?? {}, 'generation_config.json');
 
     const imEnd = tokenizer.tokenId('<|im_end|>');
     if (imEnd === undefined) {
       throw new LorikeetError('tokenizer', 'tokenizer.json has no token <|im_end|>.', 'Use the tokenizer of a Qwen-VL model.', { file: 'tokenizer.json' });
     }
-    const stops = [generation.eos_token_id ?? config.eos_token_id ?? config.text_config?.eos_token_id ?? []].flat();
+    const stops = [generation.eos_token_id ?? architecture.config.eosTokenIds].flat();
     return new Processor(
       tokenizer,
       new ChatTemplate(source.text, source.file),
       preprocessor,
-      config.image_token_id,
-      config.video_token_id ?? null,
+      architecture,
       [...new Set([imEnd, ...stops])],
       generation.pad_token_id ?? tokenizer.tokenId('<|endoftext|>') ?? imEnd,
     );
   }
 
+  get imageTokenId(): number {
+    return this.architecture.config.imageTokenId;
+  }
+
   /**
-   * Tokens, labels and positions of a sample; reads image headers, decodes pixels only when asked for.
+   * Tokens, labels and positions of a sample; reads headers, decodes pixels only when asked for.
    * @throws LorikeetError "sample-too-long", "image", "dataset", "chat-template"
    */
   async encodeSample(sample: SampleInput, options: EncodeOptions & ImageOptions): Promise<EncodedSample> {
@@ -113,9 +105,9 @@ export class Processor {
     return encodePrompt(this.context, await this.prepare(prompt, options), options);
   }
 
-  /** Lays samples end to end and reads their images. `bucket`: the row count becomes a multiple of it. */
+  /** Lays samples end to end and reads their pictures and clips. `bucket`: the row count becomes a multiple of it. */
   pack(samples: readonly EncodedSample[], bucket = ROW_BUCKET): Promise<PackedBatch> {
-    return packSamples(samples, { padId: this.padId, imageTokenId: this.imageTokenId, patches: this.preprocessor, bucket });
+    return packSamples(samples, { padId: this.padId, patches: this.preprocessor, bucket });
   }
 
   /** Text of ids; special tokens are left out unless asked for. */
@@ -124,18 +116,19 @@ export class Processor {
   }
 
   private get context(): EncodingContext {
-    const { tokenizer, template, imageTokenId, videoTokenId } = this;
-    return { tokenizer, template, imageTokenId, videoTokenId, mergeSize: this.preprocessor.mergeSize };
+    const { tokenizer, template, architecture } = this;
+    return { tokenizer, template, architecture };
   }
 
   private async prepare(sample: SampleInput, { maxImageSize }: ImageOptions): Promise<EncodeInput> {
-    const prepared = imageOrder(sample.conversation).map((index) => {
-      invariant(index >= 0 && index < sample.imageFiles.length, `sample ${sample.id} has no image ${index}`);
-      const { path, file } = sample.imageFiles[index];
-      return prepareImage(file, path, this.preprocessor, maxImageSize);
+    const prepared = mediaOrder(sample.conversation).map(async (index): Promise<PreparedMedia> => {
+      invariant(index >= 0 && index < sample.media.length, `sample ${sample.id} has no picture or clip ${index}`);
+      const medium = sample.media[index];
+      if (medium.kind === 'image') return prepareImage(medium.file.file, medium.file.path, this.preprocessor, maxImageSize);
+      throw new LorikeetError('dataset', `Sample ${sample.id} has a video; videos cannot be read yet.`, 'Leave it out.', sample.place);
     });
     try {
-      return { id: sample.id, conversation: sample.conversation, images: await Promise.all(prepared), place: sample.place };
+      return { id: sample.id, conversation: sample.conversation, media: await Promise.all(prepared), place: sample.place };
     } catch (error) {
       if (!(error instanceof LorikeetError)) throw error;
       throw new LorikeetError(error.code, error.message, error.advice, { ...error.place, ...sample.place }, { cause: error });
@@ -175,14 +168,14 @@ async function readPreprocessor(json: (name: string) => Promise<unknown>): Promi
 }
 
 /** config.json and preprocessor_config.json name the patch layout twice; a disagreement would garble every image. */
-function checkAgreement(vision: v.InferOutput<typeof configSchema>['vision_config'], preprocessor: PreprocessorConfig): void {
+function checkAgreement(config: ModelConfig, preprocessor: PreprocessorConfig): void {
   const pairs = [
-    ['patch_size', vision.patch_size, preprocessor.patchSize],
-    ['spatial_merge_size', vision.spatial_merge_size, preprocessor.mergeSize],
-    ['temporal_patch_size', vision.temporal_patch_size, preprocessor.temporalPatchSize],
+    ['patch_size', config.patchSize, preprocessor.patchSize],
+    ['spatial_merge_size', config.spatialMergeSize, preprocessor.mergeSize],
+    ['temporal_patch_size', config.temporalPatchSize, preprocessor.temporalPatchSize],
   ] as const;
   for (const [field, expected, got] of pairs) {
-    if (expected !== undefined && expected !== got) {
+    if (expected !== got) {
       throw new LorikeetError(
         'file-corrupt',
         `preprocessor_config.json disagrees with config.json: vision_config.${field} is ${expected}, the image processor has ${got}.`,

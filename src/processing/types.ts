@@ -1,5 +1,5 @@
-/** What the processing steps hand to each other and to the model. Pure data. */
-import type { GridTHW } from '../families/media.ts';
+/** What the processing steps hand to each other and to the model. */
+import type { GridTHW, VisionMedia } from '../families/media.ts';
 
 /** Image resized for the model: 8-bit RGB, row by row. */
 export interface ResizedImage {
@@ -9,10 +9,17 @@ export interface ResizedImage {
   width: number;
 }
 
-export type { GridTHW };
+export type { GridTHW, VisionMedia };
 
 /** Label value that carries no loss, as in PyTorch. */
 export const IGNORE_INDEX = -100;
+
+/** Labels that a next-token loss falls on: all but the first token's, which nothing precedes. */
+export function countLabels(labels: Int32Array): number {
+  let count = 0;
+  for (let t = 1; t < labels.length; t++) if (labels[t] !== IGNORE_INDEX) count++;
+  return count;
+}
 
 /** One conversation, tokenised; the unit of training. */
 export interface EncodedSample {
@@ -25,9 +32,14 @@ export interface EncodedSample {
   positionIds: Int32Array;
   /** Position of the next token minus S (used in generation). */
   ropeDelta: number;
-  grids: GridTHW[];
-  /** Resizes and returns the pixels of image i; may read the file. */
-  image: (i: number) => Promise<ResizedImage>;
+  /** Label tokens: targets of the shifted loss, so a label on the first token does not count. */
+  labelTokens: number;
+  /** Pictures and clips in the order of their tokens. */
+  media: readonly VisionMedia[];
+  /** Tokens that stand for their patches, ascending. */
+  visionRows: Int32Array;
+  /** Resizes and returns the frames of medium i, one for a picture; may read the file. */
+  pixels: (i: number) => Promise<readonly ResizedImage[]>;
 }
 
 /** Several samples laid end to end: no padding inside, one padded tail so that sizes repeat. */
@@ -41,13 +53,13 @@ export interface PackedBatch {
   inputIds: Int32Array;
   /** 3 × rowCount */
   positionIds: Int32Array;
-  /** rowCount; first and one-past-last row of the row's own sample. */
-  segmentStart: Int32Array;
-  segmentEnd: Int32Array;
-  /** Rows that hold image tokens, in the order of the merged vision features. */
-  imageRows: Int32Array;
-  /** patches × (3 · temporal_patch_size · patch_size²), all images; empty without images. */
+  /** rowCount × 2: first and one-past-last row of the row's own sample. */
+  bounds: Int32Array;
+  /** Rows that hold image or video tokens, in the order of the merged vision features. */
+  visionRows: Int32Array;
+  /** patches × (3 · temporal_patch_size · patch_size²), all pictures and clips; empty without any. */
   pixelValues: Float32Array;
+  /** Pictures (t = 1) and clips in order of appearance. */
   grids: GridTHW[];
   /** L rows whose next token carries loss, ascending. */
   targetRows: Int32Array;

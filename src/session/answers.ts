@@ -4,8 +4,9 @@ import { categoriesOf, detectionMetrics, extractBoxes } from '../objectives/dete
 import type { DetectionMetrics } from '../objectives/detection.ts';
 import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
-import type { EncodedSample, GridTHW } from '../processing/types.ts';
+import type { EncodedSample, VisionMedia } from '../processing/types.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
+import { picturesOf } from '../protocol/media.ts';
 import type { LabelledBox } from '../protocol/messages.ts';
 import type { ScoredPrompt } from '../protocol/reward-messages.ts';
 import type { AnswerReader, RolloutPrompt } from '../training/methods/scorer.ts';
@@ -44,11 +45,11 @@ export function answerReader(processor: Processor, dataset: EncodedDataset, conf
 
 /**
  * What rewards are told of a sample.
- * @param grids of its images, in patches of `patchSize` pixels; none before a model has encoded it
+ * @param media its pictures and clips, in patches of `patchSize` pixels; none before a model has encoded it
  */
-export function scoredPrompt({ conversation, extra }: Pick<DatasetSample, 'conversation' | 'extra'>, grids: readonly GridTHW[], patchSize: number): ScoredPrompt {
+export function scoredPrompt({ conversation, extra }: Pick<DatasetSample, 'conversation' | 'extra'>, media: readonly VisionMedia[], patchSize: number): ScoredPrompt {
   const question = promptOf(conversation).findLast((message) => message.role === 'user');
-  const [grid] = grids;
+  const grid = media.find(({ kind }) => kind === 'image')?.grid;
   return {
     prompt: question ? messageText(question).trim() : '',
     truth: answerOf(conversation),
@@ -62,8 +63,8 @@ export function scoredPrompt({ conversation, extra }: Pick<DatasetSample, 'conve
  * @param encoded the prompt alone
  */
 export function rolloutPrompt(sample: DatasetSample, index: number, encoded: EncodedSample, { preprocessor }: Processor, config: BoxConfig): RolloutPrompt {
-  const scored = scoredPrompt(sample, encoded.grids, preprocessor.patchSize);
-  return { ...scored, index, id: sample.id, encoded, truthBoxes: drawnBoxes(scored.truth, config, scored), image: sample.imageFiles[0]?.file ?? null };
+  const scored = scoredPrompt(sample, encoded.media, preprocessor.patchSize);
+  return { ...scored, index, id: sample.id, encoded, truthBoxes: drawnBoxes(scored.truth, config, scored), image: picturesOf(sample.media).at(0)?.file ?? null };
 }
 
 /** Greedy answers on the validation split, scored with the detection metrics where the ground truth holds detections. */

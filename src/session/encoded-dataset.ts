@@ -3,13 +3,13 @@ import type { Dataset, DatasetKind, DatasetSample } from '../data/dataset.ts';
 import { ProblemList } from '../data/problems.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { invariant, LorikeetError } from '../protocol/errors.ts';
+import { filesOf, type Media } from '../protocol/media.ts';
 import type { DatasetSummary, PathFile } from '../protocol/messages.ts';
-import { imageOrder, promptOf } from '../processing/conversation.ts';
+import { mediaOrder, promptOf } from '../processing/conversation.ts';
 import type { Conversation } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { EncodedSample } from '../processing/types.ts';
 import { fingerprintLines, sha256 } from '../storage/fingerprint.ts';
-import { countLabelTokens } from '../training/feeder.ts';
 import type { ImageCache } from './image-cache.ts';
 
 /** A usable sample in both forms. */
@@ -36,10 +36,10 @@ export interface EncodedDataset {
 const PARALLEL = 4;
 const MAX_PROBLEMS = 200;
 
-/** Encodes samples for one model; remembers which images have been found readable. */
+/** Encodes samples for one model; remembers which pictures and clips have been found readable. */
 export class SampleEncoder {
   private readonly fileIds = new WeakMap<PathFile, number>();
-  private readonly readable = new WeakSet<PathFile>();
+  private readonly readable = new Set<string>();
   private files = 0;
 
   constructor(
@@ -86,18 +86,18 @@ export class SampleEncoder {
     const conversation = promptOf(source.conversation);
     const options = { maxLength: config.max_length, maxImageSize: config.max_image_size };
     const encoded = await this.processor.encodePrompt({ ...source, conversation }, options);
-    return this.withCachedImages(encoded, conversation, source, config);
+    return this.withCachedPixels(encoded, conversation, source, config);
   }
 
   private async encodeSample(source: DatasetSample, kind: DatasetKind, config: EncodingConfig): Promise<SessionSample> {
     if (kind === 'prompts') {
       const encoded = await this.encodePrompt({ source }, config);
-      await this.checkImages(source, encoded);
+      await this.checkMedia(source, encoded);
       return { source, encoded };
     }
     if (kind === 'conversations') {
       const encoded = await this.encodeLabelled(source, source.conversation, config);
-      await this.checkImages(source, encoded);
+      await this.checkMedia(source, encoded);
       return { source, encoded };
     }
     const { conversation, rejected } = source;
@@ -105,35 +105,41 @@ export class SampleEncoder {
     const lastTurn = { ...config, assistant_turns: 'last' } as const;
     const encoded = await ofSide('chosen', this.encodeLabelled(source, conversation, lastTurn));
     const other = await ofSide('rejected', this.encodeLabelled(source, [...promptOf(conversation), rejected], lastTurn));
-    await this.checkImages(source, encoded);
+    await this.checkMedia(source, encoded);
     return { source, encoded, rejected: other };
   }
 
   private async encodeLabelled(source: DatasetSample, conversation: Conversation, config: EncodingConfig): Promise<EncodedSample> {
     const options = { maxLength: config.max_length, maxImageSize: config.max_image_size, assistantTurns: config.assistant_turns };
     const encoded = await this.processor.encodeSample({ ...source, conversation }, options);
-    if (countLabelTokens(encoded) === 0) {
+    if (encoded.labelTokens === 0) {
       throw new LorikeetError('dataset', `Sample ${source.id} has nothing to learn: its answer is empty.`, 'Give it an answer, or leave it out.', source.place);
     }
-    return this.withCachedImages(encoded, conversation, source, config);
+    return this.withCachedPixels(encoded, conversation, source, config);
   }
 
-  /** Reads images that no other sample has been checked with. */
-  private async checkImages(source: DatasetSample, encoded: EncodedSample): Promise<void> {
-    for (const [i, index] of imageOrder(source.conversation).entries()) {
-      const file = source.imageFiles[index];
-      if (this.readable.has(file)) continue;
-      await encoded.image(i);
-      this.readable.add(file);
+  /** Reads pictures and clips that no other sample has been checked with. */
+  private async checkMedia(source: DatasetSample, encoded: EncodedSample): Promise<void> {
+    for (const [i, index] of mediaOrder(source.conversation).entries()) {
+      const key = this.keyOf(source.media[index]);
+      if (this.readable.has(key)) continue;
+      await encoded.pixels(i);
+      this.readable.add(key);
     }
   }
 
-  private withCachedImages(encoded: EncodedSample, conversation: Conversation, source: DatasetSample, config: EncodingConfig): EncodedSample {
-    const order = imageOrder(conversation);
+  private withCachedPixels(encoded: EncodedSample, conversation: Conversation, source: DatasetSample, config: EncodingConfig): EncodedSample {
+    const order = mediaOrder(conversation);
     return {
       ...encoded,
-      image: (i) => this.cache.get(`${this.idOf(source.imageFiles[order[i]])}:${config.max_image_size}`, () => encoded.image(i)),
+      pixels: (i) => this.cache.get(`${this.keyOf(source.media[order[i]])}:${config.max_image_size}`, () => encoded.pixels(i)),
     };
+  }
+
+  /** The same for the same files, shown in the same way. */
+  private keyOf(medium: Media<PathFile>): string {
+    const ids = filesOf(medium).map((file) => this.idOf(file));
+    return medium.kind === 'frames' ? `${medium.kind} ${ids.join(' ')} ${medium.fps}` : `${medium.kind} ${ids[0]}`;
   }
 
   private idOf(file: PathFile): number {
@@ -155,7 +161,8 @@ export async function fingerprintSamples(samples: readonly SessionSample[]): Pro
   return fingerprintLines(hashes);
 }
 
-function bytesOf({ inputIds, labels, grids }: EncodedSample): Uint8Array<ArrayBuffer> {
+function bytesOf({ inputIds, labels, media }: EncodedSample): Uint8Array<ArrayBuffer> {
+  const grids = media.map(({ grid }) => grid);
   const bytes = new Int32Array(inputIds.length + labels.length + grids.length * 3);
   bytes.set(inputIds);
   bytes.set(labels, inputIds.length);
@@ -174,16 +181,16 @@ async function ofSide(side: 'chosen' | 'rejected', encoding: Promise<EncodedSamp
 }
 
 /** Counts for the page; tokens only once a model has encoded the samples, both sides of a pair counting for themselves. */
-export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | null, imageTokenId: number | null): DatasetSummary {
+export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | null): DatasetSummary {
   const { images } = dataset;
   if (!encoded) {
     const { rejected, problems, problemCount } = dataset;
     return { trainSamples: dataset.train.length, validationSamples: dataset.validation.length, tokens: null, images, rejected, problems, problemCount };
   }
-  const all = [...encoded.train, ...encoded.validation].flatMap((sample) => [sample.encoded, ...(sample.rejected ? [sample.rejected] : [])].map(({ inputIds }) => inputIds));
-  const lengths = all.map((ids) => ids.length).sort((a, b) => a - b);
+  const all = [...encoded.train, ...encoded.validation].flatMap((sample) => [sample.encoded, ...(sample.rejected ? [sample.rejected] : [])]);
+  const lengths = all.map(({ inputIds }) => inputIds.length).sort((a, b) => a - b);
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const imageTokens = all.reduce((sum, ids) => sum + countOf(ids, imageTokenId), 0);
+  const imageTokens = all.reduce((sum, { visionRows }) => sum + visionRows.length, 0);
   const { rejected, problems, problemCount } = encoded;
   return {
     trainSamples: encoded.train.length,
@@ -197,11 +204,6 @@ export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | nul
     problems,
     problemCount,
   };
-}
-
-/** How often an id occurs. */
-export function countOf(ids: Int32Array, id: number | null): number {
-  return ids.reduce((count, candidate) => count + (candidate === id ? 1 : 0), 0);
 }
 
 /** Maps with a few at a time, keeping the order. */

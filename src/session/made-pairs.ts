@@ -4,6 +4,7 @@ import { makePairs, type MadePairs } from '../data/perturb.ts';
 import { extractBoxes } from '../objectives/detection-answer.ts';
 import { messageText, promptOf } from '../processing/conversation.ts';
 import { LorikeetError } from '../protocol/errors.ts';
+import { filesOf as filesOfMedium, picturesOf } from '../protocol/media.ts';
 import { PAIR_KINDS, type MadePairsSummary, type PairKind, type PairPreview, type PairSettings, type PathFile, type SplitName } from '../protocol/messages.ts';
 
 /** More pairs than these are made but not shown. */
@@ -46,14 +47,14 @@ function refusedOf(split: SplitName, { refused }: MadePairs): MadePairsSummary['
 function previewsOf(split: SplitName, made: MadePairs, samples: readonly DatasetSample[]): PairPreview[] {
   const sources = sourcesOf(made, samples);
   return made.pairs.slice(0, MAX_PREVIEWS).map(({ id, kind, chosen, rejected }, i) => {
-    const { conversation, imageFiles } = sources[i];
+    const { conversation, media } = sources[i];
     const question = promptOf(conversation).findLast(({ role }) => role === 'user');
     return {
       split,
       id,
       kind,
       prompt: question ? messageText(question).trim() : '',
-      image: imageFiles[0]?.file ?? null,
+      image: picturesOf(media).at(0)?.file ?? null,
       chosen: { text: chosen, boxes: extractBoxes(chosen) },
       rejected: { text: rejected, boxes: extractBoxes(rejected) },
     };
@@ -71,7 +72,7 @@ function sourcesOf({ pairs, refused }: MadePairs, samples: readonly DatasetSampl
 /** Records and the images they use, each image once; nothing at all where there are no pairs. */
 function filesOf(split: SplitName, made: MadePairs, samples: readonly DatasetSample[]): PathFile[] {
   if (made.pairs.length === 0) return [];
-  const images = new Map(sourcesOf(made, samples).flatMap(({ imageFiles }) => imageFiles.map((file) => [file.path, file] as const)));
+  const images = new Map(sourcesOf(made, samples).flatMap(({ media }) => media.flatMap((medium) => filesOfMedium(medium)).map((file) => [file.path, file] as const)));
   const records = new Blob([JSON.stringify(made.pairs, null, 1)], { type: 'application/json' });
   return [{ path: RECORD_FILES[split], file: records }, ...images.values()];
 }

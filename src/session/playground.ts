@@ -42,7 +42,7 @@ export class Playground {
       const open = this.model.require();
       const encoded = await encodeQuestion(open, prompt, images, config);
       const model = await attach(await this.model.quantized(config), config, adapter);
-      const { imageSize } = scoredPrompt({ conversation: [] }, encoded.grids, open.processor.preprocessor.patchSize);
+      const { imageSize } = scoredPrompt({ conversation: [] }, encoded.media, open.processor.preprocessor.patchSize);
       const writing = new Writing(open.processor, start, (text) => drawnBoxes(text, boxesOf(config), { imageSize }));
       const [answer] = await model.generate(await open.processor.pack([encoded]), [encoded.ropeDelta], {
         maxNewTokens: decoding.max_new_tokens,
@@ -69,8 +69,8 @@ async function encodeQuestion({ reference, processor }: OpenModel, prompt: strin
   if (prompt.trim() === '') throw new LorikeetError('config', 'There is no prompt.', 'Write what the model should do.', { field: 'prompt' });
   const text = reference.kind === 'demo' && images.length > 0 ? `\n${prompt}` : prompt;
   const conversation: Conversation = [{ role: 'user', content: [...images.map((_, index) => ({ type: 'image' as const, index })), { type: 'text', text }] }];
-  const imageFiles = images.map((file, i) => ({ path: images.length === 1 ? 'image' : `image ${i + 1}`, file }));
-  return processor.encodePrompt({ id: 'prompt', conversation, imageFiles }, { maxLength: config.max_length, maxImageSize: config.max_image_size });
+  const media = images.map((file, i) => ({ kind: 'image' as const, file: { path: images.length === 1 ? 'image' : `image ${i + 1}`, file } }));
+  return processor.encodePrompt({ id: 'prompt', conversation, media }, { maxLength: config.max_length, maxImageSize: config.max_image_size });
 }
 
 /** The model with that adapter; without one, with a small one that answers do not use. */

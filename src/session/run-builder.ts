@@ -1,5 +1,6 @@
 /** Puts a training run together from a model, a dataset and settings. */
 import type { ModelFiles } from '../checkpoint/model-files.ts';
+import { patchesOfAll } from '../families/media.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import type { RunEnvironment, RunNotice } from '../protocol/log.ts';
 import type { DeviceSummary, TrainerEvent } from '../protocol/messages.ts';
@@ -11,7 +12,6 @@ import type { EncodedSample } from '../processing/types.ts';
 import type { RunWriter } from '../storage/run-writer.ts';
 import { Checkpoints, type AdapterFormat } from '../training/checkpoints.ts';
 import type { Evaluation } from '../training/evaluation.ts';
-import { countLabelTokens } from '../training/feeder.ts';
 import { TrainingRun } from '../training/loop.ts';
 import type { AdapterTensor, TrainableModel } from '../training/model-contract.ts';
 import { peftFormat } from '../training/peft-format.ts';
@@ -98,11 +98,11 @@ export async function buildRun(parts: RunIngredients, work: RunWork): Promise<Tr
 export function sampleSizes(samples: readonly SessionSample[], config: TrainingConfig): SampleSize[] {
   return samples.map(({ encoded, rejected }) => {
     const sides = rejected ? [encoded, rejected] : [encoded];
-    const patches = encoded.grids.reduce((sum, [t, h, w]) => sum + t * h * w, 0);
+    const patches = patchesOfAll(encoded.media);
     const size = {
       tokens: sides.reduce((sum, { inputIds }) => sum + inputIds.length, 0),
       patches: patches * sides.length,
-      labelTokens: sides.reduce((sum, side) => sum + countLabelTokens(side), 0),
+      labelTokens: sides.reduce((sum, side) => sum + side.labelTokens, 0),
     };
     if (!sampling(config)) return size;
     const { num_generations: group, max_completion_length: answer } = config;

@@ -3,14 +3,14 @@ import { previewSample, readDataset } from '../data/dataset.ts';
 import type { Dataset, DatasetKind } from '../data/dataset.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
+import { picturesOf } from '../protocol/media.ts';
 import type { DatasetSource, DatasetSummary, PathFile, SamplePreview, SplitName } from '../protocol/messages.ts';
-import { imageOrder } from '../processing/conversation.ts';
+import { mediaOrder } from '../processing/conversation.ts';
 import { fingerprintDataset, reopenDataset } from '../storage/sources.ts';
 import type { DatasetReference } from '../storage/sources.ts';
-import { countLabelTokens } from '../training/feeder.ts';
 import { drawnBoxes, scoredPrompt } from './answers.ts';
 import { demoDataset } from './demo.ts';
-import { countOf, summarizeDataset } from './encoded-dataset.ts';
+import { summarizeDataset } from './encoded-dataset.ts';
 import type { EncodedDataset } from './encoded-dataset.ts';
 import type { ReportProgress } from './progress.ts';
 import type { OpenModel } from './session-model.ts';
@@ -46,7 +46,7 @@ export class SessionDataset {
     const files = await this.filesOf(source, kindOf(config));
     this.current = { source, files, filesKind: kindOf(config), ...(await readFiles(source, files, config)), boxes: boxesOf(config), encoded: null };
     const encoded = model ? await this.encode(model, config) : null;
-    return summarizeDataset(this.current.dataset, encoded, model?.processor.imageTokenId ?? null);
+    return summarizeDataset(this.current.dataset, encoded);
   }
 
   /** The dataset as these settings and this model see it. */
@@ -86,13 +86,13 @@ export class SessionDataset {
       throw new LorikeetError('dataset', `There is no sample ${index + 1} among the ${sources.length} of the ${split} split.`, '', { sample: index + 1 });
     }
     const encoded = encodings?.[index].encoded ?? null;
-    const images = imageOrder(source.conversation).map((i) => source.imageFiles[i].file);
+    const images = picturesOf(mediaOrder(source.conversation).map((i) => source.media[i])).map(({ file }) => file);
     const tokens = encoded && {
       total: encoded.inputIds.length,
-      image: countOf(encoded.inputIds, model?.processor.imageTokenId ?? null),
-      label: countLabelTokens(encoded),
+      image: encoded.visionRows.length,
+      label: encoded.labelTokens,
     };
-    const scored = scoredPrompt(source, encoded?.grids ?? [], model?.processor.preprocessor.patchSize ?? 0);
+    const scored = scoredPrompt(source, encoded?.media ?? [], model?.processor.preprocessor.patchSize ?? 0);
     return { split, index, id: source.id, images, ...previewSample(source), boxes: drawnBoxes(scored.truth, current.boxes, scored), scored, tokens };
   }
 

@@ -50,7 +50,7 @@ export class SessionModel {
       this.current = { ...this.current, reference };
     } else {
       const files = await ModelFiles.open(source.kind === 'demo' ? demoModel(this.demoUrl) : source.files);
-      const processor = await Processor.fromFiles(files.readText);
+      const processor = await Processor.fromFiles(files.readText, files.architecture);
       this.dropWeights();
       const name = source.kind === 'demo' ? 'demo' : source.name;
       this.current = { name, reference, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };

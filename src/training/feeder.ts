@@ -1,16 +1,8 @@
 /** Hands the loop its packed micro-batches in order, preparing the next one while the GPU works on the present one. */
 import { invariant } from '../protocol/errors.ts';
-import { IGNORE_INDEX } from '../processing/types.ts';
 import type { EncodedSample, PackedBatch } from '../processing/types.ts';
 import type { BatchPlan } from './batches.ts';
 import type { Pack } from './validation.ts';
-
-/** Label tokens of a sample: targets of the shifted loss, so a label on the first token does not count. */
-export function countLabelTokens(sample: EncodedSample): number {
-  let count = 0;
-  for (let t = 1; t < sample.labels.length; t++) if (sample.labels[t] !== IGNORE_INDEX) count++;
-  return count;
-}
 
 /** One optimizer step's share of the data. */
 export interface StepData {
@@ -28,22 +20,19 @@ interface Prepared {
 
 export class BatchFeeder {
   private ahead: Prepared | null = null;
-  private readonly labelTokens: number[];
 
   constructor(
     private readonly plan: BatchPlan,
     private readonly samples: readonly EncodedSample[],
     private readonly pack: Pack,
-  ) {
-    this.labelTokens = samples.map(countLabelTokens);
-  }
+  ) {}
 
   /** Counts of a step, known before any of it is packed. */
   describe(step: number): StepData {
     const micro = this.plan.microBatches(step);
     const indices = micro.flat();
     return {
-      labelTokens: micro.map((batch) => batch.reduce((sum, i) => sum + this.labelTokens[i], 0)),
+      labelTokens: micro.map((batch) => batch.reduce((sum, i) => sum + this.samples[i].labelTokens, 0)),
       tokens: indices.reduce((sum, i) => sum + this.samples[i].inputIds.length, 0),
       samples: indices.length,
     };

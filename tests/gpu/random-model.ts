@@ -94,7 +94,7 @@ export function randomSamples(config: Qwen3VLConfig): OracleSample[] {
       }
     }
     const length = inputIds.length;
-    const { positionIds } = ropePositions(inputIds, grids.map(stillOf), IMAGE, config.spatialMergeSize);
+    const { positionIds } = ropePositions(inputIds, grids.map(stillOf), config, null);
     const patches = grids.reduce((sum, [t, h, w]) => sum + t * h * w, 0);
     return {
       inputIds,
@@ -109,17 +109,16 @@ export function randomSamples(config: Qwen3VLConfig): OracleSample[] {
 /** The samples end to end, with padding rows up to `rowCount`. */
 export function packed(samples: readonly OracleSample[], rowCount: number): PackedBatch {
   const rows = (fill: (row: number) => number) => Int32Array.from({ length: rowCount }, (_, row) => fill(row));
-  const batch = { inputIds: rows(() => 0), positionIds: new Int32Array(3 * rowCount), segmentStart: rows((row) => row), segmentEnd: rows((row) => row + 1) };
-  const [imageRows, targetRows, targetIds, targetSample]: number[][] = [[], [], [], []];
+  const batch = { inputIds: rows(() => 0), positionIds: new Int32Array(3 * rowCount), bounds: Int32Array.from({ length: 2 * rowCount }, (_, i) => (i + 1) >> 1) };
+  const [visionRows, targetRows, targetIds, targetSample]: number[][] = [[], [], [], []];
   let start = 0;
   samples.forEach(({ inputIds, positionIds, labels }, s) => {
     const end = start + inputIds.length;
     batch.inputIds.set(inputIds, start);
     positionIds.forEach((axis, a) => batch.positionIds.set(axis, a * rowCount + start));
-    batch.segmentStart.fill(start, start, end);
-    batch.segmentEnd.fill(end, start, end);
     inputIds.forEach((id, t) => {
-      if (id === IMAGE) imageRows.push(start + t);
+      batch.bounds.set([start, end], 2 * (start + t));
+      if (id === IMAGE) visionRows.push(start + t);
       const next = labels?.[t + 1] ?? -100;
       if (next === -100) return;
       targetRows.push(start + t);
@@ -133,7 +132,7 @@ export function packed(samples: readonly OracleSample[], rowCount: number): Pack
     tokenCount: start,
     rowCount,
     sampleCount: samples.length,
-    imageRows: Int32Array.from(imageRows),
+    visionRows: Int32Array.from(visionRows),
     pixelValues: Float32Array.from(samples.flatMap(({ pixelValues }) => [...pixelValues])),
     grids: samples.flatMap(({ grids }) => [...grids]),
     targetRows: Int32Array.from(targetRows),

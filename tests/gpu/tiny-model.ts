@@ -47,9 +47,8 @@ export function syntheticBatch(model: Qwen3VL, seed: number, lengths: readonly n
   const random = noise(rowCount, seed);
   const inputIds = Int32Array.from(random, (value) => Math.floor(Math.abs(value) * 540));
   const positionIds = new Int32Array(3 * rowCount);
-  const segmentStart = Int32Array.from({ length: rowCount }, (_, row) => row);
-  const segmentEnd = Int32Array.from({ length: rowCount }, (_, row) => row + 1);
-  const imageRows: number[] = [];
+  const bounds = Int32Array.from({ length: 2 * rowCount }, (_, i) => (i + 1) >> 1);
+  const visionRows: number[] = [];
   const targetRows: number[] = [];
   const grids: GridTHW[] = [];
   let start = 0;
@@ -59,12 +58,11 @@ export function syntheticBatch(model: Qwen3VL, seed: number, lengths: readonly n
     if (grid) grids.push(grid);
     for (let t = 0; t < length; t++) {
       const row = start + t;
-      segmentStart[row] = start;
-      segmentEnd[row] = start + length;
+      bounds.set([start, start + length], 2 * row);
       for (let axis = 0; axis < 3; axis++) positionIds[axis * rowCount + row] = t;
       if (t < tokens) {
         inputIds[row] = config.imageTokenId;
-        imageRows.push(row);
+        visionRows.push(row);
       } else if (t + 1 < length && t >= length / 2) targetRows.push(row);
     }
     start += length;
@@ -76,9 +74,8 @@ export function syntheticBatch(model: Qwen3VL, seed: number, lengths: readonly n
     sampleCount: lengths.length,
     inputIds,
     positionIds,
-    segmentStart,
-    segmentEnd,
-    imageRows: Int32Array.from(imageRows),
+    bounds,
+    visionRows: Int32Array.from(visionRows),
     pixelValues: noise(patches * config.inChannels * config.temporalPatchSize * config.patchSize ** 2, seed + 1),
     grids,
     targetRows: Int32Array.from(targetRows),

@@ -10,6 +10,7 @@ import { loadQwen3VL } from '../../src/model/load.ts';
 import { passContext, type Qwen3VL } from '../../src/model/qwen3-vl.ts';
 import type { ActivationProbe } from '../../src/model/vision-tower.ts';
 import type { Processor } from '../../src/processing/processor.ts';
+import { picturesOf } from '../../src/protocol/media.ts';
 import type { PackedBatch } from '../../src/processing/types.ts';
 import type { WeightKind } from '../../src/quantization/packed-weight.ts';
 import { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
@@ -66,7 +67,7 @@ export async function batchOf(folder: Folder, processor: Processor, conversation
   const names: string[] = [];
   for (const messages of conversations) {
     const sample = await toSample(folder, 'images', messages, 'parity');
-    names.push(...sample.imageFiles.map(({ path }) => path));
+    names.push(...picturesOf(sample.media).map(({ path }) => path));
     samples.push(prompt ? await processor.encodePrompt(sample, options) : await processor.encodeSample(sample, options));
   }
   const batch = await processor.pack(samples);

@@ -3,6 +3,7 @@ import { groupAdvantages } from '../../src/objectives/advantages.ts';
 import { dpoLoss, type DpoLossType, type DpoResult } from '../../src/objectives/dpo.ts';
 import { grpoLoss, type GrpoLossType, type GrpoRow } from '../../src/objectives/grpo.ts';
 import { withCompletion } from '../../src/processing/completion.ts';
+import { picturesOf } from '../../src/protocol/media.ts';
 import type { EncodedSample, PackedBatch } from '../../src/processing/types.ts';
 import type { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
 import { compare, EXACT, type CheckResult, type Limit } from './check.ts';
@@ -31,7 +32,7 @@ async function openRows(folder: Folder, prompts: readonly Json[][], completions:
   const images: string[] = [];
   for (const [row, messages] of prompts.entries()) {
     const sample = await toSample(folder, 'images', messages, `${name}-${row}`);
-    images.push(...sample.imageFiles.map(({ path }) => path));
+    images.push(...picturesOf(sample.media).map(({ path }) => path));
     const prompt = await processor.encodePrompt(sample, ENCODING);
     report(compare(`${name}/row_${row}/prompt_ids`, prompt.inputIds, promptIds[row], EXACT));
     encoded.push(withCompletion(prompt, completions[row], { imageTokenId: model.config.imageTokenId }));

@@ -1,4 +1,5 @@
 /** Images, tokens, chat template, labels and positions against transformers' processors. */
+import { readArchitecture } from '../../src/checkpoint/model-config.ts';
 import { LorikeetError } from '../../src/protocol/errors.ts';
 import type { Conversation } from '../../src/processing/conversation.ts';
 import { decodeImage } from '../../src/processing/decode-image.ts';
@@ -16,8 +17,9 @@ type Report = (check: CheckResult) => void;
 const ENCODING = { maxLength: 1_000_000, maxImageSize: 0, assistantTurns: 'all' } as const;
 
 /** The processor of a checkpoint folder inside the folder under test. */
-export function openProcessor(folder: Folder, checkpoint: string): Promise<Processor> {
-  return Processor.fromFiles((name) => folder.text(`${checkpoint}/${name}`));
+export async function openProcessor(folder: Folder, checkpoint: string): Promise<Processor> {
+  const read = (name: string) => folder.text(`${checkpoint}/${name}`);
+  return Processor.fromFiles(read, readArchitecture((await read('config.json')) ?? '', `${checkpoint}/config.json`));
 }
 
 /**
@@ -31,8 +33,8 @@ export async function toSample(folder: Folder, images: string, messages: Json[],
     role,
     content: typeof content === 'string' ? [{ type: 'text', text: content }] : content.map(part),
   })) as Conversation;
-  const imageFiles = await Promise.all(names.map(async (name) => ({ path: name, file: await folder.blob(`${images}/${name}`) })));
-  return { id, conversation, imageFiles };
+  const media = await Promise.all(names.map(async (name) => ({ kind: 'image' as const, file: { path: name, file: await folder.blob(`${images}/${name}`) } })));
+  return { id, conversation, media };
 }
 
 /** Target sizes, resized pixels, pixel values and grids. */
@@ -107,7 +109,7 @@ export async function checkSamples(folder: Folder, report: Report): Promise<void
       report(compare(`${name}/row_${row}/labels`, encoded.labels, real(expected.labels[row]), EXACT));
       report(compare(`${name}/row_${row}/position_ids`, encoded.positionIds, [0, 1, 2].flatMap((axis) => real(expected.position_ids[axis][row])), EXACT));
       report(compare(`${name}/row_${row}/rope_delta`, [encoded.ropeDelta], [expected.rope_deltas.flat()[row]], EXACT));
-      grids.push(...encoded.grids.map((grid) => [...grid]));
+      grids.push(...encoded.media.map(({ grid }) => [...grid]));
     }
     if (expected.image_grid_thw?.length > 0) report(compare(`${name}/image_grid_thw`, grids.flat(), expected.image_grid_thw.flat(), EXACT));
   }

@@ -13,7 +13,7 @@ export async function encodeDemoPrompt(processor: Processor, folder: Folder, ima
   const input = {
     id: image,
     conversation: [{ role: 'user' as const, content: [{ type: 'image' as const, index: 0 }, { type: 'text' as const, text: prompt }] }],
-    imageFiles: [{ path: image, file: await folder.blob(`data/${image}`) }],
+    media: [{ kind: 'image' as const, file: { path: image, file: await folder.blob(`data/${image}`) } }],
   };
   return processor.encodePrompt(input, { maxLength: 1_000_000, maxImageSize: 0 });
 }
@@ -25,7 +25,7 @@ export async function checkDemoPrompts(folder: Folder, report: (check: CheckResu
     const name = `reference/${index}`;
     const prompt = await encodeDemoPrompt(processor, folder, expected.image, expected.prompt);
     report(compare(`${name}/input_ids`, prompt.inputIds, expected.input_ids, EXACT));
-    report(compare(`${name}/image_grid_thw`, prompt.grids.flat(), expected.image_grid_thw, EXACT));
+    report(compare(`${name}/image_grid_thw`, prompt.media.flatMap(({ grid }) => grid), expected.image_grid_thw, EXACT));
     const { pixelValues } = await processor.pack([prompt]);
     const mean = pixelValues.reduce((sum, value) => sum + value, 0) / pixelValues.length;
     // The reference is rounded to six and five decimals.

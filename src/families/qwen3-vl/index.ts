@@ -37,9 +37,10 @@ export const qwen3VL: ModelFamily = {
         mergers: config.deepstackVisualIndexes.length + 1,
       },
       boxUnit: 'thousandths',
+      clips: 'time-stamped',
       ignored: () => false,
       canonicalName,
-      positions: (inputIds, media) => ropePositions(inputIds, media, config.imageTokenId, config.spatialMergeSize),
+      positions: (inputIds, media) => ropePositions(inputIds, media, config, null),
     };
   },
 };

@@ -1,7 +1,6 @@
 /** Both sides of preference pairs as one batch, and sums over their tokens. */
 import type { DpoNormalizer, DpoPair } from '../../objectives/dpo.ts';
 import type { EncodedSample, PackedBatch } from '../../processing/types.ts';
-import { countLabelTokens } from '../feeder.ts';
 import type { Pack } from '../validation.ts';
 
 export interface EncodedPair {
@@ -36,7 +35,7 @@ export function sumByPair(batch: PackedBatch, values: ArrayLike<number>): PairLo
 
 /** Totals over which the loss of these pairs is averaged. */
 export function totalsOf(pairs: readonly EncodedPair[]): DpoNormalizer {
-  return { pairs: pairs.length, chosenTokens: pairs.reduce((sum, { chosen }) => sum + countLabelTokens(chosen), 0) };
+  return { pairs: pairs.length, chosenTokens: pairs.reduce((sum, { chosen }) => sum + chosen.labelTokens, 0) };
 }
 
 /** What the loss is a function of, pair by pair. */
@@ -46,7 +45,7 @@ export function lossInputs(pairs: readonly EncodedPair[], policy: readonly PairL
     policyRejected: policy[i].rejected,
     refChosen: reference[i].chosen,
     refRejected: reference[i].rejected,
-    chosenTokens: countLabelTokens(chosen),
-    rejectedTokens: countLabelTokens(rejected),
+    chosenTokens: chosen.labelTokens,
+    rejectedTokens: rejected.labelTokens,
   }));
 }

@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { previewSample, readDataset, splitDataset } from '../../../src/data/dataset.ts';
 import { normalizePath } from '../../../src/data/paths.ts';
 import type { PathFile } from '../../../src/protocol/messages.ts';
+import { picturesOf } from '../../../src/protocol/media.ts';
 import { Processor } from '../../../src/processing/processor.ts';
-import { demoSideFiles, readJson } from '../processing/fixtures.ts';
+import { demoArchitecture, demoSideFiles, readJson } from '../processing/fixtures.ts';
 
 const options = { kind: 'conversations', validationSplit: 0, seed: 1 } as const;
 const file = (path: string, content: BlobPart = 'pixels'): PathFile => ({ path, file: new Blob([content]) });
@@ -37,7 +38,7 @@ describe('finding files', () => {
   ])('%s', async (_what, recordFile, reference, images, expected) => {
     const dataset = await read(json(recordFile, record(reference)), ...images.map((path) => file(path)));
     expect(messages(dataset)).toEqual([]);
-    expect(dataset.train[0].imageFiles.map((image) => image.path)).toEqual([expected]);
+    expect(picturesOf(dataset.train[0].media).map((image) => image.path)).toEqual([expected]);
   });
 
   it('says when only the name agrees', async () => {
@@ -72,7 +73,7 @@ describe('finding files', () => {
   it('opens archives beside loose files', async () => {
     const zip = zipSync({ 'images/1.png': new Uint8Array(3), 'train.jsonl': new TextEncoder().encode(JSON.stringify(record('images/1.png'))), 'readme.md': new Uint8Array(1) });
     const dataset = await read(file('d.zip', zip as Uint8Array<ArrayBuffer>), json('more.json', record('images/1.png')));
-    expect(dataset.train.map((sample) => [sample.place.file, sample.imageFiles[0].path])).toEqual([
+    expect(dataset.train.map((sample) => [sample.place.file, picturesOf(sample.media)[0].path])).toEqual([
       ['d.zip/train.jsonl', 'd.zip/images/1.png'],
       ['more.json', 'd.zip/images/1.png'],
     ]);
@@ -211,7 +212,7 @@ describe('preference sets', () => {
     const dataset = await readPairs(json('pairs.json', pair({ kind: 'missing', score: 2 })), file('1.png'));
     expect(messages(dataset)).toEqual([]);
     expect(dataset.kind).toBe('preference');
-    expect(dataset.train[0]).toMatchObject({ extra: { kind: 'missing', score: 2 }, imageFiles: [{ path: '1.png' }], rejected: { role: 'assistant' } });
+    expect(dataset.train[0]).toMatchObject({ extra: { kind: 'missing', score: 2 }, media: [{ kind: 'image', file: { path: '1.png' } }], rejected: { role: 'assistant' } });
     expect(previewSample(dataset.train[0])).toEqual({
       turns: [
         { role: 'user', text: 'q' },
@@ -292,7 +293,7 @@ describe('train and validation', () => {
 
   it('takes everything in the validation zone, with images from either zone', async () => {
     const dataset = await readDataset({ train: [json('a.json', record('1.png')), file('1.png')], validation: [json('b.json', record('1.png'), record('2.png')), file('2.png')] }, options);
-    expect(dataset.validation.map((sample) => sample.imageFiles[0].path)).toEqual(['1.png', '2.png']);
+    expect(dataset.validation.map((sample) => picturesOf(sample.media)[0].path)).toEqual(['1.png', '2.png']);
     expect(dataset.problemCount).toBe(0);
   });
 
@@ -331,11 +332,11 @@ describe('the demo dataset', async () => {
       ['warning', 'dpo_val.json'],
     ]);
     expect([dataset.train.length, dataset.validation.length, dataset.images]).toEqual([320, 64, 384]);
-    const processor = await Processor.fromFiles(demoSideFiles);
+    const processor = await Processor.fromFiles(demoSideFiles, demoArchitecture());
     const references = readJson('demo/recipe/reference.json').filter((c: { prompt: string }) => c.prompt.startsWith('\n'));
     expect(references).toHaveLength(4);
     for (const reference of references) {
-      const sample = dataset.validation.find((s) => s.imageFiles[0].path === reference.image)!;
+      const sample = dataset.validation.find((s) => picturesOf(s.media)[0].path === reference.image)!;
       const encoded = await processor.encodeSample(sample, { maxLength: 512, maxImageSize: 0, assistantTurns: 'all' });
       const newline = processor.tokenizer.encode('\n');
       expect([...encoded.inputIds]).toEqual([...reference.input_ids, ...reference.answer_ids, ...newline]);

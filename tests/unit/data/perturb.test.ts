@@ -23,7 +23,7 @@ const NONE = '未检测到相关设备。';
 
 const sample = (answer: string, i = 0): DatasetSample => {
   const { conversation } = readLlavaRecord({ image: `${i}.png`, conversations: [{ from: 'human', value: '<image>\nq' }, { from: 'gpt', value: answer }] });
-  return { id: `s${i}`, conversation, imageFiles: [{ path: `${i}.png`, file: new Blob() }], place: { file: 'a.json', sample: i + 1 } };
+  return { id: `s${i}`, conversation, media: [{ kind: 'image', file: { path: `${i}.png`, file: new Blob() } }], place: { file: 'a.json', sample: i + 1 } };
 };
 const samplesOf = (write: (items: Item[]) => string, none = NONE) => [...ITEMS.map(write), none].map(sample);
 const all = { seed: 7, kinds: PERTURBATIONS, perSample: 5 };
@@ -151,7 +151,7 @@ describe('records', () => {
     ['a system turn', { image: 'a', system: 's', conversations: turns('<image>q', answer) }],
   ])('give back the conversation: %s', (_what, record) => {
     const { conversation, imagePaths } = readLlavaRecord(record);
-    const made = makePairs([{ id: 'x', conversation, imageFiles: imagePaths.map((path) => ({ path, file: new Blob() })), place: {} }], { seed: 1, kinds: ['missing'], perSample: 1 });
+    const made = makePairs([{ id: 'x', conversation, media: imagePaths.map((path) => ({ kind: 'image' as const, file: { path, file: new Blob() } })), place: {} }], { seed: 1, kinds: ['missing'], perSample: 1 });
     expect(readPreferenceRecord(JSON.parse(JSON.stringify(made.pairs[0])))).toMatchObject({ conversation, imagePaths });
   });
 
@@ -188,7 +188,7 @@ describe('spelling', () => {
 
 it('makes pairs from every answer of the demo', () => {
   const records = JSON.parse(readFileSync(new URL('../../../public/demo/data/sft_train.json', import.meta.url), 'utf8')) as object[];
-  const samples = records.map((record, i) => ({ id: `${i}`, conversation: readLlavaRecord(record, { keepImageNewline: true }).conversation, imageFiles: [], place: {} }));
+  const samples = records.map((record, i) => ({ id: `${i}`, conversation: readLlavaRecord(record, { keepImageNewline: true }).conversation, media: [], place: {} }));
   const { pairs, counts, refused } = makePairs(samples, { ...all, perSample: 1 });
   expect([pairs.length, refused.length]).toEqual([320, 0]);
   for (const kind of PERTURBATIONS) expect(counts[kind]).toBeGreaterThan(40);

@@ -4,20 +4,20 @@ import { withCompletion } from '../../../src/processing/completion.ts';
 import { promptOf } from '../../../src/processing/conversation.ts';
 import { Processor } from '../../../src/processing/processor.ts';
 import { IGNORE_INDEX } from '../../../src/processing/types.ts';
-import { type Json, readBlob, readJson, sideFiles } from './fixtures.ts';
+import { architectureOf, type Json, pictures, readBlob, readJson, sideFiles } from './fixtures.ts';
 
-const processor = await Processor.fromFiles(sideFiles('qwen3_vl/checkpoint'));
+const processor = await Processor.fromFiles(sideFiles('qwen3_vl/checkpoint'), architectureOf('qwen3_vl/checkpoint'));
 const { imageTokenId } = processor;
 const options = { maxLength: 4096, maxImageSize: 0, assistantTurns: 'last' } as const;
-const imageFiles = ['a_rgb.png'].map((path) => ({ path, file: readBlob(`qwen3_vl/images/${path}`) }));
+const media = pictures({ path: 'a_rgb.png', file: readBlob('qwen3_vl/images/a_rgb.png') });
 const { conversation } = readLlavaRecord({ image: 'a_rgb.png', conversations: [{ from: 'human', value: '<image>\nWhat?' }, { from: 'gpt', value: 'The answer is 三.' }] });
-const prompt = await processor.encodePrompt({ id: 'p', conversation: promptOf(conversation), imageFiles }, options);
+const prompt = await processor.encodePrompt({ id: 'p', conversation: promptOf(conversation), media }, options);
 
 it('equals the encoded conversation where the text has one tokenisation', async () => {
-  const whole = await processor.encodeSample({ id: 'p', conversation, imageFiles }, options);
+  const whole = await processor.encodeSample({ id: 'p', conversation, media }, options);
   const made = withCompletion(prompt, processor.tokenizer.encode('The answer is 三.<|im_end|>\n'), { imageTokenId });
-  for (const name of ['inputIds', 'labels', 'positionIds', 'ropeDelta', 'grids', 'id'] as const) expect(made[name]).toEqual(whole[name]);
-  expect(await made.image(0)).toEqual(await whole.image(0));
+  for (const name of ['inputIds', 'labels', 'positionIds', 'ropeDelta', 'media', 'visionRows', 'labelTokens', 'id'] as const) expect(made[name]).toEqual(whole[name]);
+  expect(await made.pixels(0)).toEqual(await whole.pixels(0));
 });
 
 it('keeps the sampled ids, whatever their text would be tokenised to', () => {
@@ -47,7 +47,7 @@ describe('reference completions', async () => {
     prompts.map(async ({ prompt: record }: Json) => {
       const [path] = record.image;
       const { conversation } = readLlavaRecord(record, { ending: 'any' });
-      return processor.encodePrompt({ id: path, conversation, imageFiles: [{ path, file: readBlob(`qwen3_vl/images/${path}`) }] }, options);
+      return processor.encodePrompt({ id: path, conversation, media: pictures({ path, file: readBlob(`qwen3_vl/images/${path}`) }) }, options);
     }),
   );
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import type { Conversation } from '../../../src/processing/conversation.ts';
 import { Processor, type SampleInput } from '../../../src/processing/processor.ts';
-import { demoSideFiles, type Json, readBlob, readDemoBlob, readJson, sideFiles } from './fixtures.ts';
+import { architectureOf, demoArchitecture, demoSideFiles, type Json, pictures, readBlob, readDemoBlob, readJson, sideFiles } from './fixtures.ts';
 
-const processor = await Processor.fromFiles(sideFiles('qwen3_vl/checkpoint'));
+const processor = await Processor.fromFiles(sideFiles('qwen3_vl/checkpoint'), architectureOf('qwen3_vl/checkpoint'));
 const samples = readJson('qwen3_vl/cases/samples.json');
 const options = { maxLength: 4096, maxImageSize: 0, assistantTurns: 'all' } as const;
 
@@ -17,7 +17,7 @@ function toSample(messages: Json[], id: string): SampleInput {
         ? [{ type: 'text', text: message.content }]
         : message.content.map((part: Json) => (part.type === 'image' ? { type: 'image', index: names.push(part.image) - 1 } : { type: 'text', text: part.text })),
   })) as Conversation;
-  return { id, conversation, imageFiles: names.map((name) => ({ path: name, file: readBlob(`qwen3_vl/images/${name}`) })) };
+  return { id, conversation, media: pictures(...names.map((name) => ({ path: name, file: readBlob(`qwen3_vl/images/${name}`) }))) };
 }
 
 describe('tokenizer', () => {
@@ -78,14 +78,14 @@ describe.each(['text_only', 'one_image', 'two_images', 'padded_batch'])('case %s
         expect([...encoded.positionIds.subarray(axis * length, (axis + 1) * length)]).toEqual(expected.position_ids[axis][row].slice(0, length));
       }
       expect(encoded.ropeDelta).toBe(expected.rope_deltas.flat()[row]);
-      grids.push(...encoded.grids);
+      grids.push(...encoded.media.map(({ grid }) => grid));
     }
     expect(grids).toEqual(expected.image_grid_thw ?? []);
   });
 });
 
 describe('demo model', async () => {
-  const demo = await Processor.fromFiles(demoSideFiles);
+  const demo = await Processor.fromFiles(demoSideFiles, demoArchitecture());
   const cases = readJson('demo/recipe/reference.json');
 
   it('has 8 reference cases', () => expect(cases).toHaveLength(8));
@@ -95,12 +95,12 @@ describe('demo model', async () => {
       {
         id: c.image,
         conversation: [{ role: 'user', content: [{ type: 'image', index: 0 }, { type: 'text', text: c.prompt }] }],
-        imageFiles: [{ path: c.image, file: readDemoBlob(`data/${c.image}`) }],
+        media: pictures({ path: c.image, file: readDemoBlob(`data/${c.image}`) }),
       },
       options,
     );
     expect([...prompt.inputIds]).toEqual(c.input_ids);
-    expect(prompt.grids).toEqual([c.image_grid_thw]);
+    expect(prompt.media.map(({ grid }) => grid)).toEqual([c.image_grid_thw]);
     expect([...prompt.labels].every((label) => label === -100)).toBe(true);
     const batch = await demo.pack([prompt]);
     const mean = batch.pixelValues.reduce((sum, x) => sum + x, 0) / batch.pixelValues.length;

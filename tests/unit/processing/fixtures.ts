@@ -1,6 +1,10 @@
 /** Reading the golden fixtures in Node. */
 import { existsSync, readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
+import type { Architecture } from '../../../src/families/architecture.ts';
+import type { Media } from '../../../src/protocol/media.ts';
+import type { PathFile } from '../../../src/protocol/messages.ts';
 
 const root = (path: string) => fileURLToPath(new URL(`../../fixtures/${path}`, import.meta.url));
 const demoRoot = (path: string) => fileURLToPath(new URL(`../../../public/demo/${path}`, import.meta.url));
@@ -15,6 +19,11 @@ export const readDemoBlob = (path: string): Blob => new Blob([readFileSync(demoR
 
 /** Side files of a checkpoint folder, null where there is none. */
 export const sideFiles = (folder: string) => async (name: string) => (existsSync(root(`${folder}/${name}`)) ? readFileSync(root(`${folder}/${name}`), 'utf8') : null);
+/** What the config.json of such a folder describes. */
+export const architectureOf = (folder: string): Architecture => readArchitecture(readFileSync(root(`${folder}/config.json`), 'utf8'));
+export const demoArchitecture = (): Architecture => readArchitecture(readFileSync(demoRoot('model/config.json'), 'utf8'));
+/** Pictures as a sample lists them. */
+export const pictures = (...files: PathFile[]): Media<PathFile>[] => files.map((file) => ({ kind: 'image', file }));
 export const demoSideFiles = async (name: string) => (existsSync(demoRoot(`model/${name}`)) ? readFileSync(demoRoot(`model/${name}`), 'utf8') : null);
 
 export interface Tensor {

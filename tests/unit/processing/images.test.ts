@@ -64,8 +64,8 @@ describe.each(NAMES)('%s', (name) => {
 
   it('gives the reference pixel_values and grid', async () => {
     const prepared = await prepareImage(readBlob(`qwen3_vl/images/${name}`), name, config, 0);
-    expect(prepared.grid).toEqual(meta.torchvision_grid_thw[name]);
-    const { pixelValues, grid } = patchify(await prepared.load(), config);
+    expect(prepared.vision.grid).toEqual(meta.torchvision_grid_thw[name]);
+    const { pixelValues, grid } = patchify((await prepared.load())[0], config);
     const expected = tensors[`${name}.torchvision`];
     expect(grid).toEqual(meta.torchvision_grid_thw[name]);
     expect(pixelValues).toHaveLength(expected.data.length);

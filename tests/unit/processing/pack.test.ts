@@ -2,12 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { packSamples, type PackSettings } from '../../../src/processing/pack.ts';
 import { stillOf } from '../../../src/families/media.ts';
 import { ropePositions } from '../../../src/families/positions.ts';
-import { type EncodedSample, type GridTHW, IGNORE_INDEX } from '../../../src/processing/types.ts';
+import { countLabels, type EncodedSample, type GridTHW, IGNORE_INDEX } from '../../../src/processing/types.ts';
 
 const IMAGE = 9;
 const settings: PackSettings = {
   padId: 7,
-  imageTokenId: IMAGE,
   patches: { patchSize: 2, temporalPatchSize: 2, mergeSize: 2, imageMean: [0.5, 0.5, 0.5], imageStd: [0.5, 0.5, 0.5] },
   bucket: 8,
 };
@@ -17,9 +16,11 @@ function sample(ids: number[], labels: number[], grids: GridTHW[] = [], level = 
     id: 'x',
     inputIds: Int32Array.from(ids),
     labels: Int32Array.from(labels),
-    ...ropePositions(ids, grids.map(stillOf), IMAGE, 2),
-    grids,
-    image: async (i) => ({ pixels: new Uint8Array(grids[i][1] * grids[i][2] * 4 * 3).fill(level), height: grids[i][1] * 2, width: grids[i][2] * 2 }),
+    ...ropePositions(ids, grids.map(stillOf), { imageTokenId: IMAGE, videoTokenId: null, spatialMergeSize: 2 }, null),
+    labelTokens: countLabels(Int32Array.from(labels)),
+    media: grids.map(stillOf),
+    visionRows: Int32Array.from(ids.flatMap((id, row) => (id === IMAGE ? [row] : []))),
+    pixels: async (i) => [{ pixels: new Uint8Array(grids[i][1] * grids[i][2] * 4 * 3).fill(level), height: grids[i][1] * 2, width: grids[i][2] * 2 }],
   };
 }
 
@@ -33,9 +34,9 @@ describe('packSamples', () => {
     );
     expect(batch).toMatchObject({ tokenCount: 10, rowCount: 16, sampleCount: 3 });
     expect([...batch.inputIds]).toEqual([1, 9, 9, 2, 3, 4, 5, 6, 9, 8, 7, 7, 7, 7, 7, 7]);
-    expect([...batch.segmentStart]).toEqual([0, 0, 0, 0, 0, 5, 5, 5, 8, 8, 10, 11, 12, 13, 14, 15]);
-    expect([...batch.segmentEnd]).toEqual([5, 5, 5, 5, 5, 8, 8, 8, 10, 10, 11, 12, 13, 14, 15, 16]);
-    expect([...batch.imageRows]).toEqual([1, 2, 8]);
+    expect([...batch.bounds.filter((_, i) => i % 2 === 0)]).toEqual([0, 0, 0, 0, 0, 5, 5, 5, 8, 8, 10, 11, 12, 13, 14, 15]);
+    expect([...batch.bounds.filter((_, i) => i % 2 === 1)]).toEqual([5, 5, 5, 5, 5, 8, 8, 8, 10, 10, 11, 12, 13, 14, 15, 16]);
+    expect([...batch.visionRows]).toEqual([1, 2, 8]);
     // The label of a sample's first token has no predecessor in its own sample.
     expect([...batch.targetRows]).toEqual([2, 3, 6, 8]);
     expect([...batch.targetIds]).toEqual([2, 3, 6, 8]);
@@ -57,10 +58,10 @@ describe('packSamples', () => {
     expect((await packSamples([], settings)).rowCount).toBe(0);
   });
 
-  it('notices image tokens that disagree with the grids', async () => {
-    const broken = { ...sample([IMAGE, 1], [X, X], [[1, 2, 2]]), grids: [] };
+  it('notices vision tokens that disagree with the grids', async () => {
+    const broken = { ...sample([IMAGE, 1], [X, X], [[1, 2, 2]]), media: [] };
     await expect(packSamples([broken], settings)).rejects.toThrow(/Invariant violation/);
-    const other = { ...sample([IMAGE, 1], [X, X], [[1, 2, 2]]), image: async () => ({ pixels: new Uint8Array(12), height: 2, width: 2 }) };
-    await expect(packSamples([other], settings)).rejects.toThrow(/another size/);
+    const other = { ...sample([IMAGE, 1], [X, X], [[1, 2, 2]]), pixels: async () => [{ pixels: new Uint8Array(12), height: 2, width: 2 }] };
+    await expect(packSamples([other], settings)).rejects.toThrow(/a frame of 2 × 2 where 4 × 4 was planned/);
   });
 });

@@ -6,21 +6,21 @@ import { parsePreprocessorConfig } from '../../../src/processing/preprocessor-co
 import { Processor } from '../../../src/processing/processor.ts';
 import { Tokenizer } from '../../../src/processing/tokenizer.ts';
 import { IGNORE_INDEX } from '../../../src/processing/types.ts';
-import { type Json, readBlob, readJson, sideFiles } from './fixtures.ts';
+import { architectureOf, type Json, pictures, readBlob, readJson, sideFiles } from './fixtures.ts';
 import { png } from './png.ts';
 
 const files = sideFiles('qwen3_vl/checkpoint');
-const processor = await Processor.fromFiles(files);
+const architecture = architectureOf('qwen3_vl/checkpoint');
+const processor = await Processor.fromFiles(files, architecture);
 const say = (role: 'user' | 'assistant', text: string) => ({ role, content: [{ type: 'text' as const, text }] });
 const options = { maxLength: 4096, maxImageSize: 0, assistantTurns: 'all' } as const;
-const encode = (conversation: Conversation, more = {}) => processor.encodeSample({ id: 's1', conversation, imageFiles: [], place: { file: 'a.json', sample: 3 } }, { ...options, ...more });
+const encode = (conversation: Conversation, more = {}) => processor.encodeSample({ id: 's1', conversation, media: [], place: { file: 'a.json', sample: 3 } }, { ...options, ...more });
 /** Checkpoint files with some replaced (null: removed). */
 const withFiles = (changes: Record<string, unknown>) => async (name: string) => {
   if (!Object.hasOwn(changes, name)) return files(name);
   const change = changes[name];
   return typeof change === 'string' || change === null ? change : JSON.stringify(change);
 };
-const config = readJson('qwen3_vl/checkpoint/config.json');
 const preprocessor = readJson('qwen3_vl/checkpoint/preprocessor_config.json');
 const tokenizer = readJson('qwen3_vl/checkpoint/tokenizer.json');
 
@@ -51,7 +51,7 @@ describe('labels', () => {
 
 describe('encoding faults', () => {
   const image = (index: number) => ({ type: 'image' as const, index });
-  const withImage = { id: 's1', conversation: [{ role: 'user' as const, content: [image(0)] }, say('assistant', 'x')], imageFiles: [{ path: 'a_rgb.png', file: readBlob('qwen3_vl/images/a_rgb.png') }] };
+  const withImage = { id: 's1', conversation: [{ role: 'user' as const, content: [image(0)] }, say('assistant', 'x')], media: pictures({ path: 'a_rgb.png', file: readBlob('qwen3_vl/images/a_rgb.png') }) };
 
   it('never cuts: a sample over the limit is named with its tokens', async () => {
     const exact = await processor.encodeSample(withImage, options);
@@ -68,30 +68,30 @@ describe('encoding faults', () => {
   });
 
   it('refuses an image that cannot be used, naming its file', async () => {
-    const thin = { ...withImage, imageFiles: [{ path: 'thin.png', file: new Blob([png({ width: 1, height: 300, colorType: 0, lines: new Array<number>(600).fill(0) })]) }] };
+    const thin = { ...withImage, media: pictures({ path: 'thin.png', file: new Blob([png({ width: 1, height: 300, colorType: 0, lines: new Array<number>(600).fill(0) })]) }) };
     await expect(processor.encodeSample(thin, options)).rejects.toMatchObject({ code: 'image', place: { file: 'thin.png' }, message: expect.stringContaining('1 × 300') });
   });
 
   it('names the sample of a bad image, when it is known', async () => {
-    const bad = { ...withImage, imageFiles: [{ path: 'bad.png', file: new Blob(['x']) }], place: { file: 'a.jsonl', line: 4, sample: 3 } };
+    const bad = { ...withImage, media: pictures({ path: 'bad.png', file: new Blob(['x']) }), place: { file: 'a.jsonl', line: 4, sample: 3 } };
     await expect(processor.encodeSample(bad, options)).rejects.toMatchObject({ code: 'image', place: bad.place, message: expect.stringContaining('bad.png') });
   });
 
   it('shrinks images to max_image_size before the model resizes them', async () => {
-    const large = { ...withImage, imageFiles: [{ path: 'e_large.png', file: readBlob('qwen3_vl/images/e_large.png') }] };
+    const large = { ...withImage, media: pictures({ path: 'e_large.png', file: readBlob('qwen3_vl/images/e_large.png') }) };
     const [free, limited] = await Promise.all([0, 70].map((maxImageSize) => processor.encodeSample(large, { ...options, maxImageSize })));
-    expect(free.grids).toEqual([[1, 4, 10]]);
+    expect(free.media.map(({ grid }) => grid)).toEqual([[1, 4, 10]]);
     // 420 × 197 -> 70 × 32, enlarged again to the model's minimum of 64² pixels.
-    expect(limited.grids).toEqual([[1, 4, 6]]);
-    const pixels = await limited.image(0);
+    expect(limited.media.map(({ grid }) => grid)).toEqual([[1, 4, 6]]);
+    const [pixels] = await limited.pixels(0);
     expect([pixels.height, pixels.width]).toEqual([64, 96]);
   });
 
   it('uses each image where the conversation says, not in file order', async () => {
-    const files = ['a_rgb.png', 'b_rgba.png'].map((path) => ({ path, file: readBlob(`qwen3_vl/images/${path}`) }));
-    const sample = await processor.encodeSample({ id: 'x', conversation: [{ role: 'user', content: [image(1), image(0)] }, say('assistant', 'x')], imageFiles: files }, options);
-    expect(sample.grids).toEqual([[1, 8, 4], [1, 4, 6]]);
-    expect((await sample.image(0)).height).toBe(128);
+    const media = pictures(...['a_rgb.png', 'b_rgba.png'].map((path) => ({ path, file: readBlob(`qwen3_vl/images/${path}`) })));
+    const sample = await processor.encodeSample({ id: 'x', conversation: [{ role: 'user', content: [image(1), image(0)] }, say('assistant', 'x')], media }, options);
+    expect(sample.media.map(({ grid }) => grid)).toEqual([[1, 8, 4], [1, 4, 6]]);
+    expect((await sample.pixels(0))[0].height).toBe(128);
   });
 });
 
@@ -107,7 +107,7 @@ describe('conversation', () => {
   it('prompt and answer tokens make up the whole sample', async () => {
     const chat = [say('user', 'a'), say('assistant', 'b c')];
     const whole = await encode(chat);
-    const prompt = await processor.encodePrompt({ id: 'p', conversation: promptOf(chat), imageFiles: [] }, options);
+    const prompt = await processor.encodePrompt({ id: 'p', conversation: promptOf(chat), media: [] }, options);
     expect([...whole.inputIds.subarray(0, prompt.inputIds.length)]).toEqual([...prompt.inputIds]);
     expect(whole.labels.findIndex((label) => label !== IGNORE_INDEX)).toBe(prompt.inputIds.length);
   });
@@ -115,14 +115,11 @@ describe('conversation', () => {
 
 describe('checkpoint files', () => {
   it.each<[string, Record<string, unknown>, string, RegExp]>([
-    ['no config', { 'config.json': null }, 'file-missing', /no config\.json/],
     ['no tokenizer', { 'tokenizer.json': null }, 'file-missing', /no tokenizer\.json/],
     ['no image settings', { 'preprocessor_config.json': null }, 'file-missing', /no preprocessor_config\.json/],
     ['no template', { 'chat_template.json': null, 'tokenizer_config.json': {} }, 'chat-template', /has no chat template/],
-    ['broken JSON', { 'config.json': '{"a":' }, 'file-corrupt', /config\.json is not valid JSON/],
-    ['config without image token', { 'config.json': { ...config, image_token_id: undefined } }, 'file-corrupt', /image_token_id/],
-    ['negative image token', { 'config.json': { ...config, image_token_id: -1 } }, 'file-corrupt', /image_token_id/],
-    ['config is a list', { 'config.json': [] }, 'file-corrupt', /config\.json/],
+    ['broken JSON', { 'generation_config.json': '{"a":' }, 'file-corrupt', /generation_config\.json is not valid JSON/],
+    ['negative stop token', { 'generation_config.json': { eos_token_id: -1 } }, 'file-corrupt', /generation_config\.json, eos_token_id/],
     ['other patch size', { 'preprocessor_config.json': { ...preprocessor, patch_size: 14 } }, 'file-corrupt', /patch_size is 16, the image processor has 14/],
     ['template of a wrong type', { 'chat_template.json': { chat_template: 5 } }, 'chat-template', /chat_template/],
     ['template that does not parse', { 'chat_template.jinja': '{% for %}' }, 'chat-template', /not a valid Jinja template/],
@@ -132,7 +129,7 @@ describe('checkpoint files', () => {
     ['tokenizer without merges', { 'tokenizer.json': { ...tokenizer, model: { ...tokenizer.model, merges: undefined } } }, 'tokenizer', /cannot be used/],
     ['tokenizer without <|im_end|>', { 'tokenizer.json': { ...tokenizer, added_tokens: [] } }, 'tokenizer', /<\|im_end\|>/],
   ])('%s', async (_what, changes, code, message) => {
-    await expect(Processor.fromFiles(withFiles(changes))).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
+    await expect(Processor.fromFiles(withFiles(changes), architecture)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
 
   it('finds the template in any of its places', async () => {
@@ -144,16 +141,16 @@ describe('checkpoint files', () => {
       { 'chat_template.json': null, 'tokenizer_config.json': { chat_template: text } },
       { 'chat_template.json': null, 'tokenizer_config.json': { chat_template: [{ name: 'tool_use', template: 'no' }, { name: 'default', template: text }] } },
     ]) {
-      expect((await Processor.fromFiles(withFiles(changes))).template.render(chat)).toBe(rendered);
+      expect((await Processor.fromFiles(withFiles(changes), architecture)).template.render(chat)).toBe(rendered);
     }
   });
 
   it('reads image settings from processor_config.json, stop and padding ids from anywhere', async () => {
-    const moved = await Processor.fromFiles(withFiles({ 'preprocessor_config.json': null, 'processor_config.json': { image_processor: preprocessor }, 'generation_config.json': null }));
+    const moved = await Processor.fromFiles(withFiles({ 'preprocessor_config.json': null, 'processor_config.json': { image_processor: preprocessor }, 'generation_config.json': null }), architecture);
     expect(moved.preprocessor).toEqual(processor.preprocessor);
     expect(moved.stopIds).toContain(562);
     expect(moved.padId).toBe(560);
-    const other = await Processor.fromFiles(withFiles({ 'generation_config.json': { eos_token_id: [5, 6], pad_token_id: 7 } }));
+    const other = await Processor.fromFiles(withFiles({ 'generation_config.json': { eos_token_id: [5, 6], pad_token_id: 7 } }), architecture);
     expect([other.stopIds, other.padId]).toEqual([[562, 5, 6], 7]);
   });
 

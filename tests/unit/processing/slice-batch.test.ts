@@ -8,18 +8,16 @@ function batch(): PackedBatch {
   const images = [[], [[1, 2, 2], [1, 2, 4]], [], [[1, 4, 2]]] as GridTHW[][];
   const lengths = [3, 66, 2, 5];
   const rowCount = 128;
-  const [inputIds, imageRows, targetRows, targetIds, targetSample]: number[][] = [[], [], [], [], []];
-  const segmentStart = Int32Array.from({ length: rowCount }, (_, row) => row);
-  const segmentEnd = segmentStart.map((row) => row + 1);
+  const [inputIds, visionRows, targetRows, targetIds, targetSample]: number[][] = [[], [], [], [], []];
+  const bounds = Int32Array.from({ length: 2 * rowCount }, (_, i) => (i + 1) >> 1);
   const positionIds = new Int32Array(3 * rowCount);
   lengths.forEach((length, s) => {
     const start = inputIds.length;
     const tokens = images[s].reduce((sum, [, h, w]) => sum + (h * w) / 4, 0);
-    segmentStart.fill(start, start, start + length);
-    segmentEnd.fill(start + length, start, start + length);
     for (let t = 0; t < length; t++) {
+      bounds.set([start, start + length], 2 * (start + t));
       for (let axis = 0; axis < 3; axis++) positionIds[axis * rowCount + start + t] = 100 * axis + t;
-      if (t < tokens) imageRows.push(start + t);
+      if (t < tokens) visionRows.push(start + t);
       inputIds.push(t < tokens ? IMAGE : 10 + s);
     }
     targetRows.push(start + length - 1);
@@ -33,9 +31,8 @@ function batch(): PackedBatch {
     sampleCount: 4,
     inputIds: Int32Array.from({ length: rowCount }, (_, row) => inputIds[row] ?? 0),
     positionIds,
-    segmentStart,
-    segmentEnd,
-    imageRows: Int32Array.from(imageRows),
+    bounds,
+    visionRows: Int32Array.from(visionRows),
     // Two values per patch, equal to the patch's number.
     pixelValues: Float32Array.from({ length: 2 * (4 + 8 + 8) }, (_, i) => i >> 1),
     grids,
@@ -58,9 +55,8 @@ describe('part of a packed batch', () => {
     expect([part.tokenCount, part.rowCount, part.sampleCount]).toEqual([68, 128, 2]);
     expect([...part.inputIds.subarray(0, 5), part.inputIds[66]]).toEqual([IMAGE, IMAGE, IMAGE, 11, 11, 12]);
     expect([...part.positionIds.subarray(128, 131)]).toEqual([100, 101, 102]);
-    expect([...part.segmentStart.subarray(65, 70)]).toEqual([0, 66, 66, 68, 69]);
-    expect([...part.segmentEnd.subarray(65, 70)]).toEqual([66, 68, 68, 69, 70]);
-    expect([...part.imageRows]).toEqual([0, 1, 2]);
+    expect([...part.bounds.subarray(130, 140)]).toEqual([0, 66, 66, 68, 66, 68, 68, 69, 69, 70]);
+    expect([...part.visionRows]).toEqual([0, 1, 2]);
     expect(part.grids).toEqual([[1, 2, 2], [1, 2, 4]]);
     expect([...part.pixelValues]).toEqual(Array.from({ length: 24 }, (_, i) => i >> 1));
     expect([[...part.targetRows], [...part.targetIds], [...part.targetSample]]).toEqual([[65, 67], [51, 52], [0, 1]]);
@@ -69,9 +65,9 @@ describe('part of a packed batch', () => {
   it('skips the images before it', () => {
     const part = sliceBatch(batch(), 3, 1, 2);
     expect(part.rowCount).toBe(64);
-    expect([...part.imageRows]).toEqual([0, 1]);
+    expect([...part.visionRows]).toEqual([0, 1]);
     expect([part.pixelValues[0], part.pixelValues.length]).toEqual([12, 16]);
     const none = sliceBatch(batch(), 2, 1, 2);
-    expect([none.grids.length, none.pixelValues.length, none.imageRows.length]).toEqual([0, 0, 0]);
+    expect([none.grids.length, none.pixelValues.length, none.visionRows.length]).toEqual([0, 0, 0]);
   });
 });

@@ -6,9 +6,9 @@ import { IGNORE_INDEX, type EncodedSample } from '../../../src/processing/types.
 import type { PathFile } from '../../../src/protocol/messages.ts';
 import { type EncodingConfig, fingerprintSamples, SampleEncoder, summarizeDataset } from '../../../src/session/encoded-dataset.ts';
 import { ImageCache } from '../../../src/session/image-cache.ts';
-import { type Json, readBlob, readJson, sideFiles } from '../processing/fixtures.ts';
+import { architectureOf, type Json, readBlob, readJson, sideFiles } from '../processing/fixtures.ts';
 
-const processor = await Processor.fromFiles(sideFiles('qwen3_vl/checkpoint'));
+const processor = await Processor.fromFiles(sideFiles('qwen3_vl/checkpoint'), architectureOf('qwen3_vl/checkpoint'));
 const config: EncodingConfig = { max_length: 512, max_image_size: 0, assistant_turns: 'all' };
 const images = ['a_rgb.png', 'c_gray.png'].map((path) => ({ path, file: readBlob(`qwen3_vl/images/${path}`) }));
 const json = (records: unknown[]): PathFile => ({ path: 'train.json', file: new Blob([JSON.stringify(records)]) });
@@ -35,7 +35,7 @@ describe('pairs', () => {
       expect([...row.inputIds]).toEqual(golden.input_ids[i].slice(0, length));
       expect([...row.labels].map((label) => Number(label !== IGNORE_INDEX))).toEqual(golden.completion_mask[i].slice(0, length));
     });
-    expect(rows.flatMap((row) => row.grids)).toEqual(golden.image_grid_thw);
+    expect(rows.flatMap((row) => row.media.map(({ grid }) => grid))).toEqual(golden.image_grid_thw);
   });
 
   it('learn the last turn only, whatever assistant_turns says', async () => {
@@ -47,7 +47,7 @@ describe('pairs', () => {
   it('share decoded images', async () => {
     const { encoded } = await encode('preference', records);
     const { encoded: chosen, rejected } = encoded.train[0];
-    expect(await rejected!.image(0)).toBe(await chosen.image(0));
+    expect(await rejected!.pixels(0)).toBe(await chosen.pixels(0));
   });
 
   it('name the side that is too long', async () => {
@@ -57,7 +57,7 @@ describe('pairs', () => {
       ['sample-too-long', 'chosen', 2, 'The chosen side: S'],
     ]);
     expect([encoded.train.length, encoded.rejected]).toEqual([1, 2]);
-    expect(summarizeDataset(dataset, encoded, processor.imageTokenId)).toMatchObject({ trainSamples: 1, rejected: 2 });
+    expect(summarizeDataset(dataset, encoded)).toMatchObject({ trainSamples: 1, rejected: 2 });
   });
 
   it('name the side with a placeholder token', async () => {
@@ -78,7 +78,7 @@ describe('pairs', () => {
     expect(await print(one)).toBe(await print(same));
     expect(await print(one)).not.toBe(await print(other));
     const long = await encode('preference', pair('a longer answer than the chosen one'));
-    const { tokens } = summarizeDataset(long.dataset, long.encoded, processor.imageTokenId);
+    const { tokens } = summarizeDataset(long.dataset, long.encoded);
     expect(tokens!.max).toBe(long.encoded.train[0].rejected!.inputIds.length);
     expect(tokens!.min).toBe(long.encoded.train[0].encoded.inputIds.length);
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { ImageCache } from '../../../src/session/image-cache.ts';
 
-const image = (bytes: number) => ({ pixels: new Uint8Array(bytes), height: 1, width: bytes / 3 });
+const image = (bytes: number) => [{ pixels: new Uint8Array(bytes), height: 1, width: bytes / 3 }];
 
 describe('ImageCache', () => {
   it('keeps what fits and forgets the least recently used', async () => {

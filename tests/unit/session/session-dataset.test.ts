@@ -6,14 +6,14 @@ import { SampleEncoder } from '../../../src/session/encoded-dataset.ts';
 import { ImageCache } from '../../../src/session/image-cache.ts';
 import { kindOf, SessionDataset } from '../../../src/session/session-dataset.ts';
 import type { OpenModel } from '../../../src/session/session-model.ts';
-import { demoSideFiles } from '../processing/fixtures.ts';
+import { demoArchitecture, demoSideFiles } from '../processing/fixtures.ts';
 import { demoConfig, demoFiles, fetchPublic } from './fake-engine.ts';
 
 beforeEach(() => vi.stubGlobal('fetch', fetchPublic));
 afterEach(() => vi.unstubAllGlobals());
 
 const withMethod = (method: TrainingConfig['method']) => ({ ...demoConfig(), method });
-const processor = await Processor.fromFiles(demoSideFiles);
+const processor = await Processor.fromFiles(demoSideFiles, demoArchitecture());
 const model = { processor, encoder: new SampleEncoder(processor, new ImageCache()) } as OpenModel;
 const open = () => new SessionDataset('http://localhost/demo/', () => () => undefined);
 
@@ -41,7 +41,7 @@ it('tells of a sample what rewards are told of it in training', async () => {
   const { train } = await dataset.encode(model, config);
   const { prompt, truth, extra, imageSize } = rolloutPrompt(train[0].source, 0, train[0].encoded, processor, config);
   expect(scored).toEqual({ prompt, truth, extra, imageSize });
-  const [, rows, columns] = train[0].encoded.grids[0];
+  const [, rows, columns] = train[0].encoded.media[0].grid;
   expect(scored).toMatchObject({ extra: { site: 'north' }, imageSize: { width: columns * 16, height: rows * 16 } });
   expect(scored.prompt.length * scored.truth.length).toBeGreaterThan(0);
 });

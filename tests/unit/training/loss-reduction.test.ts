@@ -15,7 +15,7 @@ function sampleWith(labelTokens: number, number: number): EncodedSample {
   const length = labelTokens + 3;
   const inputIds = Int32Array.from({ length }, (_, t) => (t === 0 ? number : 1));
   const labels = Int32Array.from(inputIds, (id, t) => (t < 3 ? IGNORE_INDEX : id));
-  return { id: String(number), inputIds, labels, positionIds: new Int32Array(3 * length), ropeDelta: 0, grids: [], image: () => Promise.reject(new Error('none')) };
+  return { id: String(number), inputIds, labels, positionIds: new Int32Array(3 * length), ropeDelta: 0, labelTokens, media: [], visionRows: new Int32Array(0), pixels: () => Promise.reject(new Error('none')) };
 }
 
 describe.each(['mean_of_micro_batches', 'token_weighted'] as const)('loss_reduction %s', (reduction) => {

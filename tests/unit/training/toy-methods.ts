@@ -61,7 +61,7 @@ export function toyPrompts(count: number): RolloutPrompt[] {
   return toySamples(count).map((encoded: EncodedSample, index) => ({
     index,
     id: `prompt-${index}`,
-    encoded: { ...encoded, labels: encoded.labels.map(() => -100) },
+    encoded: { ...encoded, labels: encoded.labels.map(() => -100), labelTokens: 0 },
     prompt: `question ${index}`,
     truth: '',
     truthBoxes: [],

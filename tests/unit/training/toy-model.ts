@@ -1,6 +1,6 @@
 /** A softmax regression with a LoRA branch and real gradients, in place of the GPU model: small, exact to the bit, and its loss falls. */
 import { plainChoice, plainGreedy } from '../../reference/sampling.ts';
-import { IGNORE_INDEX } from '../../../src/processing/types.ts';
+import { countLabels, IGNORE_INDEX } from '../../../src/processing/types.ts';
 import type { EncodedSample, PackedBatch } from '../../../src/processing/types.ts';
 import type {
   AdamWSettings,
@@ -165,7 +165,7 @@ export class ToyModel implements TrainableModel {
     this.calls.push('generate');
     const { numGenerations, maxNewTokens, onTokens } = options;
     const answers: GeneratedAnswer[] = [];
-    for (let row = 0; row < prompts.tokenCount; row = prompts.segmentEnd[row]) {
+    for (let row = 0; row < prompts.tokenCount; row = prompts.bounds[2 * row + 1]) {
       for (let g = 0; g < numGenerations; g++) answers.push(this.answer(prompts, row, answers.length, options));
     }
     await onTokens?.(answers.map(({ ids }) => ids), maxNewTokens, maxNewTokens);
@@ -174,7 +174,7 @@ export class ToyModel implements TrainableModel {
 
   /** The answer of one sequence to the prompt that starts at `row`. */
   private answer(prompts: PackedBatch, row: number, index: number, { maxNewTokens, stopIds, sampling, adapter, repetitionPenalty = 1 }: GenerationOptions): GeneratedAnswer {
-    const end = prompts.segmentEnd[row];
+    const end = prompts.bounds[2 * row + 1];
     const seen = new Set(prompts.inputIds.subarray(row, end));
     const ids: number[] = [];
     let token = prompts.inputIds[end - 1];
@@ -265,8 +265,10 @@ export function toySamples(count: number): EncodedSample[] {
       labels,
       positionIds: Int32Array.from([...axis, ...axis, ...axis]),
       ropeDelta: 0,
-      grids: [],
-      image: () => Promise.reject(new Error('toy samples have no images')),
+      labelTokens: countLabels(labels),
+      media: [],
+      visionRows: new Int32Array(0),
+      pixels: () => Promise.reject(new Error('toy samples have no pictures')),
     };
   });
 }
