@@ -65,7 +65,7 @@ function launchOf(attention: tf.Tensor, gate: HeadView, headDim: number) {
  */
 export function outputGateForward(gpu: Gpu, attention: tf.Tensor, gate: HeadView, headDim: number): tf.Tensor {
   const y = gpu.empty(attention.shape);
-  gpu.run(FORWARD, { ...launchOf(attention, gate, headDim), bindings: { attention, gate: gate.data, y } });
+  gpu.run(FORWARD, { bindings: { attention, gate: gate.data, y }, ...launchOf(attention, gate, headDim) });
   return y;
 }
 
@@ -73,6 +73,6 @@ export function outputGateForward(gpu: Gpu, attention: tf.Tensor, gate: HeadView
 export function outputGateBackward(gpu: Gpu, attention: tf.Tensor, gate: HeadView, headDim: number, dy: tf.Tensor, dGate: HeadView): tf.Tensor {
   checkSameLayout('output gate backward', gate, dGate, headDim);
   const dAttention = gpu.empty(attention.shape);
-  gpu.run(BACKWARD, { ...launchOf(attention, gate, headDim), bindings: { attention, gate: gate.data, dy, dAttention, dGate: dGate.data } });
+  gpu.run(BACKWARD, { bindings: { attention, gate: gate.data, dy, dAttention, dGate: dGate.data }, ...launchOf(attention, gate, headDim) });
   return dAttention;
 }

@@ -68,7 +68,7 @@ function launchOf(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: n
 export function rotaryForward(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null): tf.Tensor {
   const y = gpu.empty([rows, heads * headDim]);
   const { bindings, ...launch } = launchOf(gpu, x, rows, heads, headDim, tables, norm, viewOf(y));
-  gpu.run(FORWARD, { ...launch, bindings: { ...bindings, y } });
+  gpu.run(FORWARD, { bindings: { y, ...bindings }, ...launch });
   return y;
 }
 
@@ -76,5 +76,5 @@ export function rotaryForward(gpu: Gpu, x: HeadView, rows: number, heads: number
 export function rotaryBackward(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null, dy: MatrixView, dx: HeadView): void {
   checkSameLayout('rotary backward', x, dx, headDim);
   const { bindings, ...launch } = launchOf(gpu, x, rows, heads, headDim, tables, norm, dy);
-  gpu.run(BACKWARD, { ...launch, bindings: { ...bindings, dy: dy.data, dx: dx.data } });
+  gpu.run(BACKWARD, { bindings: { dy: dy.data, dx: dx.data, ...bindings }, ...launch });
 }
