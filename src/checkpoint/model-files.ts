@@ -1,10 +1,12 @@
 /** A model's folder in the layout of the Hugging Face Hub: found, checked and ready to be read tensor by tensor. */
-import type { Architecture, ModelConfig } from '../families/architecture.ts';
+import type { Architecture, LinearModule, ModelConfig } from '../families/architecture.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import type { WeightSource } from '../quantization/weight-source.ts';
 import { BlobFileSource, type FileSource } from './file-source.ts';
-import { readArchitecture } from './model-config.ts';
+import type { StoredLinear } from './bnb-tensors.ts';
+import { readModelConfig } from './model-config.ts';
+import type { StoredQuantization } from './quantization-config.ts';
 import { SafetensorsFile, type TensorChunk, type TensorData, type TensorInfo } from './safetensors.ts';
 import { checkShards, chooseShards, INDEX_FILE, parseWeightMap } from './shard-index.ts';
 import { matchTensors, type TensorMatch } from './tensor-match.ts';
@@ -13,7 +15,10 @@ import { toWeightSource } from './tensor-values.ts';
 /** Opened model: configuration and checked headers; texts and weights stay in their files. */
 export class ModelFiles {
   private constructor(
+    /** Its linear layers say in which form the files fix their weights. */
     readonly architecture: Architecture,
+    /** How the weights were quantised before they were saved; null for full precision. */
+    readonly quantization: StoredQuantization | null,
     /** Text of a file beside the weights, such as tokenizer.json; null when the model has none of that name. */
     readonly readText: (name: string) => Promise<string | null>,
     /** Weight files in name order. */
@@ -31,7 +36,7 @@ export class ModelFiles {
     const folder = findFolder(files.names());
     const names = namesIn(folder, files.names());
     const readText = (name: string) => files.text(folder + name);
-    const architecture = readArchitecture((await readText('config.json'))!);
+    const { architecture, quantization } = readModelConfig((await readText('config.json'))!);
     if (!names.includes('tokenizer.json')) {
       throw new LorikeetError('file-missing', 'tokenizer.json is missing; it turns text into tokens.', 'Choose the whole folder of the model.', { file: 'tokenizer.json' });
     }
@@ -42,7 +47,8 @@ export class ModelFiles {
       shards.push(await SafetensorsFile.open(await files.blob(folder + name), name));
     }
     checkShards(shards, index);
-    return new ModelFiles(architecture, readText, shards, matchTensors(architecture, shards));
+    const match = await matchTensors(architecture, shards, quantization);
+    return new ModelFiles(quantization ? withStoredForms(architecture, match) : architecture, quantization, readText, shards, match);
   }
 
   get config(): ModelConfig {
@@ -78,6 +84,23 @@ export class ModelFiles {
   }
 
   /**
+   * A linear layer's weight: values to be packed as `weightKind` says, or bytes that are packed already.
+   * @throws as readTensor, and "not-finite", "file-corrupt" for scales that cannot be
+   */
+  async readLinear({ path }: Pick<LinearModule, 'path'>): Promise<StoredLinear> {
+    const quantized = this.match.quantized.get(path);
+    return quantized ? quantized.read() : { form: 'source', weights: await this.readWeights(`${path}.weight`) };
+  }
+
+  /** Bytes that a linear layer's weight takes in the files, scales included. */
+  linearBytes({ path }: Pick<LinearModule, 'path'>): number {
+    const quantized = this.match.quantized.get(path);
+    if (quantized) return quantized.fileBytes;
+    const { start, end } = this.info(`${path}.weight`);
+    return end - start;
+  }
+
+  /**
    * One whole tensor as weights ready for packing (bf16 as bits).
    * @throws as readTensor
    */
@@ -106,6 +129,11 @@ export class ModelFiles {
     if (!location) throw new LorikeetError('tensor-missing', `The model has no tensor ${tensor}.`, 'Check that config.json belongs to these weights.', { field: tensor });
     return location;
   }
+}
+
+/** What bitsandbytes quantised stays as it is, and what it left alone, by llm_int8_skip_modules, keeps its precision. */
+function withStoredForms(architecture: Architecture, { quantized }: TensorMatch): Architecture {
+  return { ...architecture, linearModules: architecture.linearModules.map((module) => ({ ...module, storedAs: quantized.get(module.path)?.storedAs ?? 'bf16' })) };
 }
 
 /** Folder of the outermost config.json, "" or ending in a slash. */

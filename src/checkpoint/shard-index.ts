@@ -32,11 +32,15 @@ export function parseWeightMap(text: string, file = INDEX_FILE): WeightMap {
 /**
  * File names of a model's weights, checked against the names that are there.
  * @param index null for a model in one file
- * @throws LorikeetError "file-missing" for an absent shard, "file-corrupt" for one that the index does not know
+ * @throws LorikeetError "file-missing" for an absent shard, "file-corrupt" for one that the index does not know, "unsupported-model" for GGUF
  */
 export function chooseShards(names: readonly string[], index: WeightMap | null): string[] {
   const present = names.filter((name) => name.endsWith('.safetensors'));
   const wanted = index ? [...new Set(index.values())].sort() : [SINGLE_FILE];
+  const gguf = names.find((name) => name.endsWith('.gguf'));
+  if (present.length === 0 && gguf !== undefined) {
+    throw new LorikeetError('unsupported-model', `${gguf} holds weights in GGUF, which cannot be trained on.`, 'Use the original model in safetensors; Lorikeet quantises it itself.', { file: gguf });
+  }
   const missing = wanted.filter((name) => !present.includes(name));
   if (missing.length) {
     const what = index ? `${missing.length} of ${wanted.length} weight files are missing: ${listNames(missing)}.` : `${SINGLE_FILE} is missing, and so is ${INDEX_FILE}.`;

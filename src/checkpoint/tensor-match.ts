@@ -1,23 +1,28 @@
 /** Compares the headers of weight files with what the configuration asks for, before anything is loaded. */
 import { expectedTensors, type Architecture } from '../families/architecture.ts';
 import { LorikeetError } from '../protocol/errors.ts';
+import { findQuantized, type QuantizedLinear, type TensorLocation } from './bnb-tensors.ts';
 import { listNames } from './name-list.ts';
+import type { StoredQuantization } from './quantization-config.ts';
 import type { SafetensorsFile } from './safetensors.ts';
 import { WEIGHT_DTYPES } from './tensor-values.ts';
 
 export interface TensorMatch {
   /** Published tensor name -> file and the name used in it. */
-  locations: ReadonlyMap<string, { file: SafetensorsFile; name: string }>;
+  locations: ReadonlyMap<string, TensorLocation>;
+  /** Path of a linear layer -> its weight, where that is quantised in the files. */
+  quantized: ReadonlyMap<string, QuantizedLinear>;
   /** Tensors that nobody asked for. */
   notes: string[];
 }
 
 /**
  * Finds every expected tensor, under its published or an older name.
- * @throws LorikeetError "tensor-missing", "tensor-shape" (wrong shape or dtype), "file-corrupt" (one tensor under two names)
+ * @param quantization of the checkpoint; null for full precision
+ * @throws LorikeetError "tensor-missing", "tensor-shape" (wrong shape or dtype), "file-corrupt" (one tensor under two names), "unsupported-model"
  */
-export function matchTensors(architecture: Architecture, shards: readonly SafetensorsFile[]): TensorMatch {
-  const found = new Map<string, { file: SafetensorsFile; name: string }>();
+export async function matchTensors(architecture: Architecture, shards: readonly SafetensorsFile[], quantization: StoredQuantization | null): Promise<TensorMatch> {
+  const found = new Map<string, TensorLocation>();
   for (const file of shards) {
     for (const name of file.tensors.keys()) {
       if (architecture.ignored(name)) continue;
@@ -29,7 +34,12 @@ export function matchTensors(architecture: Architecture, shards: readonly Safete
       found.set(published, { file, name });
     }
   }
-  const expected = expectedTensors(architecture);
+  const quantized = new Map<string, QuantizedLinear>();
+  for (const module of quantization ? architecture.linearModules : []) {
+    const weight = await findQuantized(module, found);
+    if (weight) quantized.set(module.path, weight);
+  }
+  const expected = expectedTensors(architecture).filter(({ name }) => !(name.endsWith('.weight') && quantized.has(name.slice(0, -'.weight'.length))));
   const missing = expected.filter(({ name }) => !found.has(name)).map(({ name }) => name);
   if (missing.length) {
     const advice = missing.includes('lm_head.weight') && missing.length === 1
@@ -39,7 +49,7 @@ export function matchTensors(architecture: Architecture, shards: readonly Safete
     const message = `${missing.length} of ${expected.length} tensors are missing from ${files}: ${listNames(missing)}.`;
     throw new LorikeetError('tensor-missing', message, advice, { file: shards[0].name, field: missing[0] });
   }
-  const locations: [string, { file: SafetensorsFile; name: string }][] = [];
+  const locations: [string, TensorLocation][] = [];
   for (const { name: published, shape } of expected) {
     const location = found.get(published)!;
     const { file, name } = location;
@@ -59,5 +69,5 @@ export function matchTensors(architecture: Architecture, shards: readonly Safete
     notes.push('lm_head.weight is ignored: config.json ties it to the embedding table.');
   }
   if (found.size) notes.push(`${found.size} tensors are not part of the model and are ignored: ${listNames([...found.values()].map(({ name }) => name))}.`);
-  return { locations: new Map(locations), notes };
+  return { locations: new Map(locations), quantized, notes };
 }

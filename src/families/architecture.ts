@@ -1,5 +1,6 @@
 /** What every family of models says of itself; nothing outside `families` and `model/build` knows a family by name. */
 import type { VisionMedia } from './media.ts';
+import type { WeightKind } from '../quantization/packed-weight.ts';
 import type { RopePositions } from './positions.ts';
 
 /** Part of the model a tensor belongs to. */
@@ -24,6 +25,8 @@ export interface LinearModule {
   layer: number | null;
   /** 4-bit and 8-bit loading leave lm_head alone, as transformers does. */
   quantizable: boolean;
+  /** Form in which the opened checkpoint fixes the weight; absent where the settings may choose. */
+  storedAs?: WeightKind;
 }
 
 /** What the configurations of all families hold, named after the fields of config.json. */

@@ -132,11 +132,21 @@ class WeightReader {
       const module = this.modules.get(path);
       invariant(module, `${path} is not a linear layer of this model`);
       const kind = this.options.kindOf(module);
-      const name = `${path}.weight`;
-      const weight = await this.upload(name, kind === 'bf16' ? this.storedKind(name) : kind, module.outFeatures, module.inFeatures);
+      const weight = await this.linear(module, kind);
       members.push({ path, weight, bias: module.bias ? await this.vector(`${path}.bias`) : undefined });
     }
     return new LinearGroup(members);
+  }
+
+  /** A linear layer's weight; what the files hold packed stays as it is, and "bf16" keeps float32 in float32. */
+  private async linear(module: LinearModule, kind: WeightKind): Promise<GpuWeight> {
+    const name = `${module.path}.weight`;
+    const stored = await this.files.readLinear(module);
+    const storedKind = () => (stored.form === 'source' && stored.weights instanceof Uint16Array ? 'bf16' : 'f32');
+    const packed = stored.form === 'packed' ? stored.weight : this.quantize(name, kind === 'bf16' ? storedKind() : kind, stored.weights, module.outFeatures, module.inFeatures);
+    const weight = await this.place(name, packed);
+    this.count(this.files.linearBytes(module));
+    return weight;
   }
 
   /** A matrix in its stored precision. */
@@ -188,7 +198,10 @@ class WeightReader {
   }
 
   private async pack(name: string, kind: WeightKind, source: Float32Array | Uint16Array, rows: number, cols: number): Promise<GpuWeight> {
-    const packed = this.quantize(name, kind, source, rows, cols);
+    return this.place(name, this.quantize(name, kind, source, rows, cols));
+  }
+
+  private async place(name: string, packed: PackedWeight): Promise<GpuWeight> {
     const limit = this.gpu.device.limits.maxStorageBufferBindingSize;
     if (packed.bytes > limit) {
       throw new LorikeetError('out-of-memory', `${name} needs ${Math.ceil(packed.bytes / 2 ** 20)} MB in one piece; this GPU binds at most ${Math.floor(limit / 2 ** 20)} MB.`, 'Use 4-bit weights or a smaller model.', { field: name });

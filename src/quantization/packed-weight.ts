@@ -6,7 +6,7 @@ import { invariant } from '../protocol/errors.ts';
 import { bf16ToFloat32, float32ToBf16 } from './bf16.ts';
 import { dynamicMap } from './dynamic-map.ts';
 import { dequantizeInt8, quantizeInt8 } from './int8.ts';
-import { dequantizeNf4, dequantizeScales, NF4_BLOCK, NF4_NESTED_BLOCK, quantizeNf4, quantizeScales } from './nf4.ts';
+import { dequantizeNf4, dequantizeScales, NF4_BLOCK, NF4_NESTED_BLOCK, quantizeNf4, quantizeScales, type Nf4NestedScales } from './nf4.ts';
 import type { WeightSource } from './weight-source.ts';
 
 export type { WeightSource };
@@ -89,7 +89,11 @@ export function memoryBytes(kind: WeightKind, rows: number, cols: number): numbe
 export function packNf4(weights: WeightSource, rows: number, cols: number): PackedNf4 {
   checkLength(weights, rows, cols);
   const { packed, absmax } = quantizeNf4(weights);
-  const { codes, nestedAbsmax, offset } = quantizeScales(absmax);
+  return assembleNf4(rows, cols, { packed, ...quantizeScales(absmax), map: dynamicMap() });
+}
+
+/** Codes and double-quantised scales as one array; absmax(b) = map[codes[b]] · nestedAbsmax[b >> 8] + offset. */
+export function assembleNf4(rows: number, cols: number, { packed, codes, nestedAbsmax, offset, map }: { packed: Uint8Array; map: Float32Array } & Nf4NestedScales): PackedNf4 {
   const sections = nf4Sections(rows, cols);
   const words = new Uint32Array(sections.map + MAP_WORDS);
   const bytes = new Uint8Array(words.buffer);
@@ -98,7 +102,7 @@ export function packNf4(weights: WeightSource, rows: number, cols: number): Pack
   bytes.set(codes, 4 * sections.absmaxQ);
   floats.set(nestedAbsmax, sections.nestedAbsmax);
   floats[sections.offset] = offset;
-  floats.set(dynamicMap(), sections.map);
+  floats.set(map, sections.map);
   return { kind: 'nf4', rows, cols, words, sections, bytes: words.byteLength };
 }
 
@@ -109,6 +113,11 @@ export function packNf4(weights: WeightSource, rows: number, cols: number): Pack
 export function packInt8(weights: WeightSource, rows: number, cols: number): PackedInt8 {
   checkLength(weights, rows, cols);
   const { codes, scale } = quantizeInt8(weights, rows, cols);
+  return assembleInt8(rows, cols, codes, scale);
+}
+
+/** Codes and scales by row as one array. */
+export function assembleInt8(rows: number, cols: number, codes: Int8Array, scale: Float32Array): PackedInt8 {
   const sections = { codes: 0, scale: Math.ceil(codes.length / 4) };
   const words = new Uint32Array(sections.scale + rows);
   new Int8Array(words.buffer).set(codes);

@@ -38,6 +38,7 @@ const GIB = 2 ** 30;
 
 /** How one linear layer is stored under these settings. */
 export function weightKind(module: LinearModule, config: Pick<TrainingConfig, 'load_in_4bit' | 'load_in_8bit' | 'quantize_vision'>): WeightKind {
+  if (module.storedAs) return module.storedAs;
   if (!module.quantizable || (module.part === 'visual' && !config.quantize_vision)) return 'bf16';
   if (config.load_in_4bit) return 'nf4';
   return config.load_in_8bit ? 'int8' : 'bf16';

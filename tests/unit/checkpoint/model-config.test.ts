@@ -84,7 +84,12 @@ describe('models that are not supported', () => {
     ['another family', (c) => (c.model_type = 'qwen2_5_vl'), /"qwen2_5_vl"; Lorikeet trains dense Qwen3-VL/, 'model_type'],
     ['mixture of experts', (c) => (c.model_type = 'qwen3_vl_moe'), /qwen3_vl_moe/, 'model_type'],
     ['no model_type', (c) => delete c.model_type, /missing/, 'model_type'],
-    ['already quantised', (c) => (c.quantization_config = { load_in_4bit: true }), /already quantised/, 'quantization_config'],
+    ...['gptq', 'awq', 'fp8', 'compressed-tensors', 'gguf', 'never_heard_of'].map(
+      (name): [string, (c: Json) => void, RegExp, string] => [name, (c) => (c.quantization_config = { quant_method: name, bits: 4 }), new RegExp(`already quantised with "?${name}`, 'i'), 'quantization_config.quant_method'],
+    ),
+    ['FP4', (c) => (c.quantization_config = { quant_method: 'bitsandbytes', load_in_4bit: true, bnb_4bit_quant_type: 'fp4' }), /4-bit code FP4/, 'quantization_config.bnb_4bit_quant_type'],
+    ['neither 4 nor 8 bit', (c) => (c.quantization_config = { quant_method: 'bitsandbytes' }), /neither/, 'quantization_config'],
+    ['MLX', (c) => (c.quantization = { group_size: 64, bits: 4 }), /MLX/, 'quantization'],
     ['another activation', (c) => (c.text_config.hidden_act = 'gelu'), /hidden_act must be "silu", got "gelu"/, 'text_config.hidden_act'],
     ['attention bias', (c) => (c.text_config.attention_bias = true), /attention_bias must be false/, 'text_config.attention_bias'],
     ['scaled rotary positions', (c) => (c.text_config.rope_scaling = { rope_type: 'yarn', mrope_section: [6, 5, 5] }), /"yarn"/, 'text_config.rope_scaling.rope_type'],
