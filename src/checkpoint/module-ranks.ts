@@ -1,5 +1,6 @@
 /** Rank and alpha of each adapted module: LoraConfig's r and lora_alpha, overruled by rank_pattern and alpha_pattern. */
 import { invariant, LorikeetError } from '../protocol/errors.ts';
+import type { Pattern } from './pattern.ts';
 import { pythonRegex, type PatternPlace } from './python-regex.ts';
 
 /** Expression for the end of a module path -> value; the first that matches counts, as in PEFT. */
@@ -92,8 +93,8 @@ function reader(config: RankConfig, field: PatternField, code: PatternPlace['cod
 }
 
 /** PEFT matches re.match(rf"(.*\.)?({key})$", path). */
-function compile(config: RankConfig, field: PatternField, code: PatternPlace['code']): { key: string; value: number; pattern: RegExp }[] {
+function compile(config: RankConfig, field: PatternField, code: PatternPlace['code']): { key: string; value: number; pattern: Pattern }[] {
   return Object.entries(config[field] ?? {}).map(([key, value]) => ({
-    key, value, pattern: pythonRegex(key, (pattern) => `^(?:.*\\.)?(?:${pattern})$`, { code, name: `${field}, key "${key.slice(0, 80)}",`, place: { field } }),
+    key, value, pattern: pythonRegex(key, (pattern) => `(?:.*\\.)?(?:${pattern})$`, { code, name: `${field}, key "${key.slice(0, 80)}",`, place: { field } }),
   }));
 }

@@ -1,5 +1,6 @@
 /** Regular expressions as PEFT reads them: Python's, written in adapter configurations and settings. */
 import { LorikeetError, type ErrorCode, type ErrorPlace } from '../protocol/errors.ts';
+import { compilePattern, PatternFault, type Pattern } from './pattern.ts';
 
 /** Longer patterns are no honest setting. */
 const MAX_PATTERN = 10_000;
@@ -13,23 +14,21 @@ export interface PatternPlace {
 }
 
 /**
- * A pattern in JavaScript's spelling, not anchored. Named groups and \A, \Z are respelled; what JavaScript lacks (inline flags,
- * possessive quantifiers, conditionals, verbose comments) is refused as invalid. \d and \w match ASCII only.
- * @param around puts the respelled pattern into the whole expression
- * @throws LorikeetError of the place's code when it is invalid or too long
+ * Whether a whole text matches, as Python's re.fullmatch has it, in linear time. \d, \w and \s match ASCII only.
+ * @param around puts the pattern into the whole expression
+ * @throws LorikeetError of the place's code when it is invalid, too long, or cannot be matched in linear time
  */
-export function pythonRegex(source: string, around: (pattern: string) => string, { code, name, place }: PatternPlace): RegExp {
+export function pythonRegex(source: string, around: (pattern: string) => string, { code, name, place }: PatternPlace): Pattern {
   if (source.length > MAX_PATTERN) {
     throw new LorikeetError(code, `${name} has ${source.length} characters, allowed are ${MAX_PATTERN}.`, 'Use a list of names instead.', place);
   }
-  const respelled = source.replace(/\\[\s\S]|\(\?P<|\(\?P=(\w+)\)/g, (token, group: string | undefined) => {
-    if (token === '(?P<') return '(?<';
-    if (group !== undefined) return `\\k<${group}>`;
-    return token === '\\A' ? '^' : token === '\\Z' ? '$' : token;
-  });
   try {
-    return new RegExp(around(respelled));
+    // Alone first: faults are told by their place in what was written.
+    compilePattern(source);
+    return compilePattern(around(source));
   } catch (error) {
-    throw new LorikeetError(code, `${name} is no valid regular expression: ${(error as Error).message}.`, 'Correct it, or use names such as "q_proj".', place, { cause: error });
+    if (!(error instanceof PatternFault)) throw error;
+    const what = error.unsupported ? 'uses what cannot be matched in bounded time here' : 'is no valid regular expression';
+    throw new LorikeetError(code, `${name} ${what}: ${error.message}.`, 'Correct it, or use names such as "q_proj".', place, { cause: error });
   }
 }

@@ -1,5 +1,6 @@
 /** Which modules an adapter is put on: PEFT's target_modules. */
 import { LorikeetError } from '../protocol/errors.ts';
+import type { Pattern } from './pattern.ts';
 import { pythonRegex } from './python-regex.ts';
 
 /** The head's path; on a model that ties it to the embedding table there is no such linear layer. */
@@ -34,8 +35,8 @@ function endsWith(path: string, name: string): boolean {
 }
 
 /** Python's re.fullmatch of a pattern. */
-function fullMatch(source: string): RegExp {
-  return pythonRegex(source, (pattern) => `^(?:${pattern})$`, { code: 'config', name: 'target_modules', place: { field: 'target_modules' } });
+function fullMatch(source: string): Pattern {
+  return pythonRegex(source, (pattern) => pattern, { code: 'config', name: 'target_modules', place: { field: 'target_modules' } });
 }
 
 /** PEFT would adapt the head alone and so untie it; no loader of merged weights or of the base could keep that. */

@@ -6,6 +6,7 @@ import {
   type Method,
   type TrainingConfig,
 } from '../../protocol/config.ts';
+import { compilePattern } from '../../checkpoint/pattern.ts';
 import { presetSettings, type PresetName } from '../../protocol/presets.ts';
 import { LorikeetError } from '../../protocol/errors.ts';
 import type { SettingKey } from './fields.ts';
@@ -142,7 +143,7 @@ function sameValue(a: unknown, b: unknown): boolean {
 
 function isRegex(text: string): boolean {
   try {
-    new RegExp(text);
+    compilePattern(text);
     return true;
   } catch {
     return false;
