@@ -1,9 +1,10 @@
 /** Conversation + pictures and clips -> token ids, labels and positions. */
 import type { Architecture } from '../families/architecture.ts';
 import { patchesOf, patchesOfAll } from '../families/media.ts';
-import { LorikeetError, type ErrorPlace } from '../protocol/errors.ts';
+import { invariant, LorikeetError, type ErrorPlace } from '../protocol/errors.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import type { Conversation } from './conversation.ts';
+import { timeStamp } from './frame-sampling.ts';
 import type { PreparedMedia } from './prepare-image.ts';
 import type { Tokenizer } from './tokenizer.ts';
 import { countLabels, IGNORE_INDEX, type EncodedSample } from './types.ts';
@@ -39,7 +40,7 @@ const ASSISTANT_TURN = /<\|im_start\|>assistant\n([\s\S]*?<\|im_end\|>\n)/g;
  * @throws LorikeetError "sample-too-long" (never cut), "dataset", "chat-template", "tokenizer"
  */
 export function encodeSample(context: EncodingContext, input: EncodeInput, options: EncodeOptions): EncodedSample {
-  const text = context.template.render(input.conversation);
+  const text = renderText(context, input, { addGenerationPrompt: false });
   const encoded = context.tokenizer.encodeWithOffsets(text);
   const labels = new Int32Array(encoded.ids.length).fill(IGNORE_INDEX);
   const turns = [...text.matchAll(ASSISTANT_TURN)];
@@ -64,42 +65,76 @@ export function encodeSample(context: EncodingContext, input: EncodeInput, optio
  * @throws LorikeetError as `encodeSample`
  */
 export function encodePrompt(context: EncodingContext, input: EncodeInput, options: Pick<EncodeOptions, 'maxLength'>): EncodedSample {
-  const text = context.template.render(input.conversation, { addGenerationPrompt: true });
+  const text = renderText(context, input, { addGenerationPrompt: true });
   const ids = context.tokenizer.encode(text);
   return expandMedia(context, input, ids, new Int32Array(ids.length).fill(IGNORE_INDEX), options.maxLength);
 }
 
-/** A prompt of one placeholder token per picture -> as many as it has merged patches. Equal to repeating it in the text: it is an added token. */
+/** The rendered conversation, each clip written out as its family reads it. */
+function renderText({ template, tokenizer, architecture }: EncodingContext, input: EncodeInput, options: { addGenerationPrompt: boolean }): string {
+  const text = template.render(input.conversation, options);
+  const { config, clips } = architecture;
+  const videos = input.media.filter(({ vision }) => vision.kind === 'video');
+  if (videos.length === 0 || clips === 'one-run') return text;
+  const written = (id: number) => tokenizer.decode([id]);
+  invariant(config.videoTokenId !== null, 'a family with clips has no video token');
+  const pad = written(config.videoTokenId);
+  const pieces = text.split(pad);
+  if (pieces.length - 1 !== videos.length) throw placeholderFault(input, 'video', pieces.length - 1, videos.length);
+  const shown = (clip: PreparedMedia) => clip.timestamps.map((seconds) => `${timeStamp(seconds)}${written(config.visionStartTokenId)}${pad}${written(config.visionEndTokenId)}`).join('');
+  return pieces.map((piece, i) => (i === 0 ? piece : shown(videos[i - 1]) + piece)).join('');
+}
+
+/** Runs of equal tokens that pictures and clips become: one each, or one for each temporal patch of a clip with time stamps. */
+function runsOf(context: EncodingContext, { media }: EncodeInput): { token: number | null; copies: number }[] {
+  const { config, clips } = context.architecture;
+  return media.flatMap(({ vision: { kind, grid } }) => {
+    const copies = patchesOf(grid) / config.spatialMergeSize ** 2;
+    if (kind === 'image') return [{ token: config.imageTokenId, copies }];
+    if (clips === 'one-run') return [{ token: config.videoTokenId, copies }];
+    return new Array<{ token: number | null; copies: number }>(grid[0]).fill({ token: config.videoTokenId, copies: copies / grid[0] });
+  });
+}
+
+function placeholderFault(input: EncodeInput, kind: 'image' | 'video', found: number, expected: number): LorikeetError {
+  return new LorikeetError(
+    'dataset',
+    `Sample ${input.id}: its text renders to ${found} ${kind} placeholders for ${expected} ${kind}s.`,
+    `Remove special tokens such as <|${kind}_pad|> from the text; write <${kind}> instead.`,
+    input.place,
+  );
+}
+
+/** Repeats each placeholder token as often as there are merged patches. Equal to repeating it in the text: it is an added token. */
 function expandMedia(context: EncodingContext, input: EncodeInput, ids: readonly number[], labels: Int32Array, maxLength: number): EncodedSample {
   const { imageTokenId, videoTokenId, spatialMergeSize } = context.architecture.config;
   const media = input.media.map(({ vision }) => vision);
-  const found = ids.reduce((count, id) => count + (id === imageTokenId ? 1 : 0), 0);
-  if (found !== media.length || (videoTokenId !== null && ids.includes(videoTokenId))) {
-    throw new LorikeetError(
-      'dataset',
-      `Sample ${input.id}: its text renders to ${found} image placeholders for ${media.length} images, or to a video.`,
-      'Remove special tokens such as <|image_pad|> from the text; write <image> instead.',
-      input.place,
-    );
+  const runs = runsOf(context, input);
+  for (const [kind, token] of [['image', imageTokenId], ['video', videoTokenId]] as const) {
+    const found = token === null ? 0 : ids.reduce((count, id) => count + (id === token ? 1 : 0), 0);
+    const expected = media.filter((medium) => medium.kind === kind).length;
+    if (found !== runs.filter((run) => run.token === token).length) throw placeholderFault(input, kind, found, expected);
   }
   const visionTokens = patchesOfAll(media) / spatialMergeSize ** 2;
-  const length = ids.length - found + visionTokens;
+  const length = ids.length - runs.length + visionTokens;
   if (length > maxLength) {
+    const clips = media.some(({ kind }) => kind === 'video');
     throw new LorikeetError(
       'sample-too-long',
-      `Sample ${input.id} has ${length} tokens, ${visionTokens} of them from images; max_length is ${maxLength}.`,
-      visionTokens * 2 > length ? 'Lower max_image_size or raise max_length.' : 'Raise max_length or shorten the text.',
+      `Sample ${input.id} has ${length} tokens, ${visionTokens} of them from ${clips ? 'pictures and videos' : 'images'}; max_length is ${maxLength}.`,
+      clips ? 'Lower video_fps, video_max_frames or video_max_pixels, or raise max_length.' : visionTokens * 2 > length ? 'Lower max_image_size or raise max_length.' : 'Raise max_length or shorten the text.',
       input.place,
     );
   }
   const inputIds = new Int32Array(length);
   const expandedLabels = new Int32Array(length).fill(IGNORE_INDEX);
   const visionRows: number[] = [];
-  let medium = 0;
+  let run = 0;
   let at = 0;
   for (let t = 0; t < ids.length; t++) {
-    const isVision = ids[t] === imageTokenId;
-    const copies = isVision ? patchesOf(media[medium++].grid) / spatialMergeSize ** 2 : 1;
+    const isVision = ids[t] === imageTokenId || ids[t] === videoTokenId;
+    if (isVision) invariant(runs[run].token === ids[t], `sample ${input.id}: pictures and videos come in another order than in its text`);
+    const copies = isVision ? runs[run++].copies : 1;
     inputIds.fill(ids[t], at, at + copies);
     expandedLabels.fill(labels[t], at, at + copies);
     if (isVision) for (let row = at; row < at + copies; row++) visionRows.push(row);

@@ -1,6 +1,6 @@
 /** A checkpoint's processor: everything between a conversation with its files and the model's inputs. */
 import * as v from 'valibot';
-import type { Architecture, ModelConfig } from '../families/architecture.ts';
+import type { Architecture, ClipStyle, ModelConfig } from '../families/architecture.ts';
 import { invariant, LorikeetError, type ErrorPlace } from '../protocol/errors.ts';
 import { ROW_BUCKET } from '../protocol/limits.ts';
 import type { Media } from '../protocol/media.ts';
@@ -9,8 +9,10 @@ import { ChatTemplate, findChatTemplate } from './chat-template.ts';
 import { type Conversation, mediaOrder } from './conversation.ts';
 import { type EncodeInput, encodePrompt, encodeSample, type EncodeOptions, type EncodingContext } from './encode.ts';
 import { packSamples } from './pack.ts';
+import { prepareClip } from './prepare-clip.ts';
 import { prepareImage, type PreparedMedia } from './prepare-image.ts';
 import { parsePreprocessorConfig, type PreprocessorConfig } from './preprocessor-config.ts';
+import { parseVideoConfig, type VideoConfig, type VideoOptions, withOptions } from './video-config.ts';
 import { Tokenizer } from './tokenizer.ts';
 import type { EncodedSample, PackedBatch } from './types.ts';
 
@@ -29,9 +31,11 @@ export interface SampleInput {
   place?: ErrorPlace;
 }
 
-export interface ImageOptions {
-  /** Longest edge in pixels before the model's own resizing; 0 = no limit. */
+export interface MediaOptions {
+  /** Longest edge of pictures in pixels before the model's own resizing; 0 = no limit. Clips have bounds of their own. */
   maxImageSize: number;
+  /** Left out: as the checkpoint says. */
+  video?: VideoOptions;
 }
 
 export class Processor {
@@ -39,6 +43,7 @@ export class Processor {
     readonly tokenizer: Tokenizer,
     readonly template: ChatTemplate,
     readonly preprocessor: PreprocessorConfig,
+    readonly video: VideoConfig,
     readonly architecture: Pick<Architecture, 'config' | 'positions' | 'clips'>,
     /** Ids that end an answer. */
     readonly stopIds: readonly number[],
@@ -48,7 +53,7 @@ export class Processor {
 
   /**
    * Reads tokenizer.json, tokenizer_config.json, chat_template.{jinja,json}, preprocessor_config.json
-   * (or processor_config.json) and generation_config.json.
+   * video_preprocessor_config.json (or processor_config.json) and generation_config.json.
    * @param read text of a file by name, null if the checkpoint has no such file
    * @param architecture what config.json describes
    * @throws LorikeetError "file-missing", "file-corrupt", "tokenizer", "chat-template"
@@ -67,7 +72,9 @@ export class Processor {
     const tokenizer = Tokenizer.fromJson(await required('tokenizer.json'), tokenizerConfig);
     const source = findChatTemplate({ jinja: await read('chat_template.jinja'), json: await json('chat_template.json'), tokenizerConfig });
     const preprocessor = await readPreprocessor(json);
-    checkAgreement(architecture.config, preprocessor);
+    checkAgreement(architecture.config, preprocessor, 'preprocessor_config.json');
+    const video = await readVideoConfig(json, architecture.clips);
+    checkAgreement(architecture.config, video, 'video_preprocessor_config.json');
     const generation = parseWith(generationSchema, (await json('generation_config.json')) ?? {}, 'generation_config.json');
 
     const imEnd = tokenizer.tokenId('<|im_end|>');
@@ -79,6 +86,7 @@ export class Processor {
       tokenizer,
       new ChatTemplate(source.text, source.file),
       preprocessor,
+      video,
       architecture,
       [...new Set([imEnd, ...stops])],
       generation.pad_token_id ?? tokenizer.tokenId('<|endoftext|>') ?? imEnd,
@@ -93,7 +101,7 @@ export class Processor {
    * Tokens, labels and positions of a sample; reads headers, decodes pixels only when asked for.
    * @throws LorikeetError "sample-too-long", "image", "dataset", "chat-template"
    */
-  async encodeSample(sample: SampleInput, options: EncodeOptions & ImageOptions): Promise<EncodedSample> {
+  async encodeSample(sample: SampleInput, options: EncodeOptions & MediaOptions): Promise<EncodedSample> {
     return encodeSample(this.context, await this.prepare(sample, options), options);
   }
 
@@ -101,7 +109,7 @@ export class Processor {
    * The same for generation: the conversation so far, then the opening of the assistant's turn; no labels.
    * @throws LorikeetError as `encodeSample`
    */
-  async encodePrompt(prompt: SampleInput, options: Pick<EncodeOptions, 'maxLength'> & ImageOptions): Promise<EncodedSample> {
+  async encodePrompt(prompt: SampleInput, options: Pick<EncodeOptions, 'maxLength'> & MediaOptions): Promise<EncodedSample> {
     return encodePrompt(this.context, await this.prepare(prompt, options), options);
   }
 
@@ -120,12 +128,12 @@ export class Processor {
     return { tokenizer, template, architecture };
   }
 
-  private async prepare(sample: SampleInput, { maxImageSize }: ImageOptions): Promise<EncodeInput> {
+  private async prepare(sample: SampleInput, { maxImageSize, video }: MediaOptions): Promise<EncodeInput> {
     const prepared = mediaOrder(sample.conversation).map(async (index): Promise<PreparedMedia> => {
       invariant(index >= 0 && index < sample.media.length, `sample ${sample.id} has no picture or clip ${index}`);
       const medium = sample.media[index];
       if (medium.kind === 'image') return prepareImage(medium.file.file, medium.file.path, this.preprocessor, maxImageSize);
-      throw new LorikeetError('dataset', `Sample ${sample.id} has a video; videos cannot be read yet.`, 'Leave it out.', sample.place);
+      return prepareClip(medium, video ? withOptions(this.video, video) : this.video);
     });
     try {
       return { id: sample.id, conversation: sample.conversation, media: await Promise.all(prepared), place: sample.place };
@@ -167,8 +175,21 @@ async function readPreprocessor(json: (name: string) => Promise<unknown>): Promi
   });
 }
 
+/** Settings for clips: a file of their own, a part of processor_config.json, or, as older checkpoints have it, those for pictures. */
+async function readVideoConfig(json: (name: string) => Promise<unknown>, style: ClipStyle): Promise<VideoConfig> {
+  const own = await json('video_preprocessor_config.json');
+  if (own !== null) return parseVideoConfig(own, style, 'video_preprocessor_config.json');
+  const shared = await json('processor_config.json');
+  if (typeof shared === 'object' && shared !== null) {
+    for (const part of ['video_processor', 'image_processor']) {
+      if (Object.hasOwn(shared, part)) return parseVideoConfig((shared as Record<string, unknown>)[part], style, 'processor_config.json');
+    }
+  }
+  return parseVideoConfig(await json('preprocessor_config.json'), style, 'preprocessor_config.json');
+}
+
 /** config.json and preprocessor_config.json name the patch layout twice; a disagreement would garble every image. */
-function checkAgreement(config: ModelConfig, preprocessor: PreprocessorConfig): void {
+function checkAgreement(config: ModelConfig, preprocessor: PreprocessorConfig, file: string): void {
   const pairs = [
     ['patch_size', config.patchSize, preprocessor.patchSize],
     ['spatial_merge_size', config.spatialMergeSize, preprocessor.mergeSize],
@@ -178,9 +199,9 @@ function checkAgreement(config: ModelConfig, preprocessor: PreprocessorConfig): 
     if (expected !== got) {
       throw new LorikeetError(
         'file-corrupt',
-        `preprocessor_config.json disagrees with config.json: vision_config.${field} is ${expected}, the image processor has ${got}.`,
+        `${file} disagrees with config.json: vision_config.${field} is ${expected}, the processor has ${got}.`,
         'Take both files from the same model folder.',
-        { file: 'preprocessor_config.json', field },
+        { file, field },
       );
     }
   }

@@ -56,6 +56,33 @@ export function smartResize(height: number, width: number, { factor, minPixels, 
 }
 
 /**
+ * Size of a clip's frames where the bounds count the pixels of all of them: `smart_resize` of transformers' Qwen3-VL video
+ * processor. Frames count in whole temporal patches where the area is compared, and singly where it is corrected.
+ * @param frames looked at
+ * @throws LorikeetError "video" for frames smaller than `factor` on a side or more than 200 times longer than wide
+ */
+export function smartResizeClip(frames: number, height: number, width: number, temporalPatchSize: number, { factor, minPixels, maxPixels }: SmartResizeOptions): ImageSize {
+  if (height < factor || width < factor) {
+    throw new LorikeetError('video', `Its frames have ${width} × ${height} pixels; this model needs ${factor} on each side.`, 'Enlarge the clip, or leave the sample out.');
+  }
+  if (Math.max(height, width) / Math.min(height, width) > MAX_ASPECT_RATIO) {
+    throw new LorikeetError('video', `Its frames have ${width} × ${height} pixels; one side may be at most ${MAX_ASPECT_RATIO} times the other.`, 'Crop the clip, or leave the sample out.');
+  }
+  const resized = { height: roundHalfToEven(height / factor) * factor, width: roundHalfToEven(width / factor) * factor };
+  const volume = Math.ceil(frames / temporalPatchSize) * temporalPatchSize * resized.height * resized.width;
+  if (volume > maxPixels) {
+    const beta = Math.sqrt((frames * height * width) / maxPixels);
+    resized.height = Math.max(factor, Math.floor(height / beta / factor) * factor);
+    resized.width = Math.max(factor, Math.floor(width / beta / factor) * factor);
+  } else if (volume < minPixels) {
+    const beta = Math.sqrt(minPixels / (frames * height * width));
+    resized.height = Math.ceil((height * beta) / factor) * factor;
+    resized.width = Math.ceil((width * beta) / factor) * factor;
+  }
+  return resized;
+}
+
+/**
  * Size after limiting the longest edge (never enlarges; fractions are dropped, as the original scripts' `int()` does).
  * @param maxEdge pixels; 0 = no limit
  */

@@ -18,6 +18,7 @@ export type ErrorCode =
   | 'chat-template'
   | 'dataset'
   | 'image'
+  | 'video'
   | 'sample-too-long'
   | 'adapter'
   | 'config'

@@ -35,6 +35,7 @@ export const enErrors = {
   'chat-template': { title: 'The chat template cannot be used', advice: 'Add the model’s original chat template.' },
   dataset: { title: 'The data cannot be read', advice: 'Correct the place named here and load it again.' },
   image: { title: 'An image cannot be read', advice: 'Replace it with a valid PNG, JPEG or WebP.' },
+  video: { title: 'A video cannot be read', advice: 'Convert it to WebM with VP9 or to MP4 with H.264, or give its frames as pictures.' },
   'sample-too-long': { title: 'A sample is too long', advice: 'Raise the maximum length or lower the image size.' },
   adapter: { title: 'The adapter does not fit', advice: 'Use an adapter made from this model.' },
   config: { title: 'A setting is not valid', advice: 'Correct it; its help text names the allowed values.' },

@@ -19,6 +19,7 @@ export const zhErrors: Record<ErrorCode, ErrorWords> = {
   'chat-template': { title: '无法使用对话模板', advice: '请补上该模型原有的对话模板。' },
   dataset: { title: '无法读取数据', advice: '请修正此处指出的位置，然后重新载入。' },
   image: { title: '无法读取图像', advice: '请换成有效的 PNG、JPEG 或 WebP 图像。' },
+  video: { title: '无法读取视频', advice: '请转换为 VP9 编码的 WebM 或 H.264 编码的 MP4，或以图片形式提供各帧。' },
   'sample-too-long': { title: '样本过长', advice: '增大最大长度，或减小图像尺寸。' },
   adapter: { title: '适配器不匹配', advice: '请使用由此模型训练出的适配器。' },
   config: { title: '某项设置无效', advice: '请修正；该项的说明列出了允许的取值。' },

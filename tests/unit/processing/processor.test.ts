@@ -120,7 +120,7 @@ describe('checkpoint files', () => {
     ['no template', { 'chat_template.json': null, 'tokenizer_config.json': {} }, 'chat-template', /has no chat template/],
     ['broken JSON', { 'generation_config.json': '{"a":' }, 'file-corrupt', /generation_config\.json is not valid JSON/],
     ['negative stop token', { 'generation_config.json': { eos_token_id: -1 } }, 'file-corrupt', /generation_config\.json, eos_token_id/],
-    ['other patch size', { 'preprocessor_config.json': { ...preprocessor, patch_size: 14 } }, 'file-corrupt', /patch_size is 16, the image processor has 14/],
+    ['other patch size', { 'preprocessor_config.json': { ...preprocessor, patch_size: 14 } }, 'file-corrupt', /patch_size is 16, the processor has 14/],
     ['template of a wrong type', { 'chat_template.json': { chat_template: 5 } }, 'chat-template', /chat_template/],
     ['template that does not parse', { 'chat_template.jinja': '{% for %}' }, 'chat-template', /not a valid Jinja template/],
     ['endless template', { 'chat_template.jinja': 'x'.repeat(300_000) }, 'chat-template', /300000 characters/],
