@@ -1,6 +1,6 @@
 /** Greedy decoding of the demo over the key/value cache. */
 import { generate } from '../src/generation/generate.ts';
-import { passContext } from '../src/model/qwen3-vl.ts';
+import { passContext } from '../src/model/parts/pass-context.ts';
 import { demoAdapter, openDemo } from './demo-model.ts';
 import type { BenchGroup } from './page.ts';
 import { timeMedian } from './result.ts';

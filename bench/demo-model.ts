@@ -3,13 +3,13 @@ import { UrlFileSource } from '../src/checkpoint/file-source.ts';
 import { ModelFiles } from '../src/checkpoint/model-files.ts';
 import { patchesOfAll } from '../src/families/media.ts';
 import type { Gpu } from '../src/gpu/gpu.ts';
-import { loadQwen3VL } from '../src/model/load.ts';
-import type { Qwen3VL } from '../src/model/qwen3-vl.ts';
+import { loadModel } from '../src/model/load.ts';
+import type { VisionLanguageModel } from '../src/model/vision-language-model.ts';
 import { Processor } from '../src/processing/processor.ts';
 import type { EncodedSample } from '../src/processing/types.ts';
 import type { WeightKind } from '../src/quantization/packed-weight.ts';
 import type { SampleSize } from '../src/training/planner.ts';
-import { TrainableQwen3VL } from '../src/training/trainable-qwen3-vl.ts';
+import { AdaptedModel } from '../src/training/adapted-model.ts';
 
 const FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.json', 'preprocessor_config.json', 'generation_config.json'];
 
@@ -21,7 +21,7 @@ interface Record {
 
 export interface BenchModel {
   files: ModelFiles;
-  model: Qwen3VL;
+  model: VisionLanguageModel;
   processor: Processor;
   /** Training samples, encoded. */
   samples: EncodedSample[];
@@ -32,7 +32,7 @@ export interface BenchModel {
 /** Loads the demo with linear layers of `kind` and encodes its first `count` training samples. */
 export async function openDemo(gpu: Gpu, demoUrl: string, kind: WeightKind, count: number): Promise<BenchModel> {
   const files = await ModelFiles.open(new UrlFileSource(`${demoUrl}model/`, FILES));
-  const model = await loadQwen3VL(gpu, files, { kindOf: () => kind });
+  const model = await loadModel(gpu, files, { kindOf: () => kind });
   const processor = await Processor.fromFiles(files.readText, files.architecture);
   const records = (await (await fetch(`${demoUrl}data/sft_train.json`)).json()) as Record[];
   const samples: EncodedSample[] = [];
@@ -61,7 +61,7 @@ export function sizesOf(samples: readonly EncodedSample[]): SampleSize[] {
 export const ADAPTER = { r: 16, loraAlpha: 32, loraDropout: 0, useRslora: false, seed: 1 } as const;
 
 /** The demo's adapter: on the language model's linear layers. */
-export function demoAdapter(model: Qwen3VL, gradientCheckpointing = true): TrainableQwen3VL {
+export function demoAdapter(model: VisionLanguageModel, gradientCheckpointing = true): AdaptedModel {
   const modules = model.architecture.linearModules.filter(({ part }) => part === 'language_model');
-  return new TrainableQwen3VL(model, modules, { ...ADAPTER, gradientCheckpointing });
+  return new AdaptedModel(model, modules, { ...ADAPTER, gradientCheckpointing });
 }

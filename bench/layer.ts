@@ -6,10 +6,12 @@ import type { Architecture, LinearModule } from '../src/families/architecture.ts
 import type { Gpu } from '../src/gpu/gpu.ts';
 import { uploadWeight } from '../src/kernels/matmul.ts';
 import { AdapterArena } from '../src/model/adapter-arena.ts';
-import { LinearGroup } from '../src/model/linear-group.ts';
-import { textRotary } from '../src/model/positions.ts';
-import { passContext } from '../src/model/qwen3-vl.ts';
-import { TextLayer } from '../src/model/text-layer.ts';
+import { LinearGroup } from '../src/model/parts/linear-group.ts';
+import { textRotary } from '../src/model/parts/rotary-tables.ts';
+import { passContext } from '../src/model/parts/pass-context.ts';
+import { Attention } from '../src/model/parts/attention.ts';
+import { DecoderLayer } from '../src/model/parts/decoder-layer.ts';
+import { GatedMlp } from '../src/model/parts/gated-mlp.ts';
 import { packNf4, unpack } from '../src/quantization/packed-weight.ts';
 import { Qwen3VLOracle, type OracleFactors } from '../tests/reference/qwen3-vl-tfjs.ts';
 import { textAngles } from '../tests/reference/qwen3-vl-positions.ts';
@@ -50,19 +52,20 @@ function ourLayer(gpu: Gpu, config: Qwen3VLConfig, { weights, packed }: ReturnTy
   };
   const group = (...names: string[]) => new LinearGroup(names.map((name) => ({ path: `${PATH}.${name}`, weight: keep(uploadWeight(gpu, packed.get(`${PATH}.${name}`)!)) })));
   const norm = (name: string, size: number) => ({ weight: keep({ buffer: gpu.createBuffer(weights.get(`${PATH}.${name}.weight`)!) }).buffer, size, eps: config.rmsNormEps });
-  const layer = new TextLayer(
-    {
-      inputNorm: norm('input_layernorm', config.hiddenSize),
-      qkv: group('self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'),
-      qNorm: norm('self_attn.q_norm', config.headDim),
-      kNorm: norm('self_attn.k_norm', config.headDim),
-      o: group('self_attn.o_proj'),
-      postAttentionNorm: norm('post_attention_layernorm', config.hiddenSize),
-      gateUp: group('mlp.gate_proj', 'mlp.up_proj'),
-      down: group('mlp.down_proj'),
-    },
-    { heads: config.numAttentionHeads, kvHeads: config.numKeyValueHeads, headDim: config.headDim },
-  );
+  const layer = new DecoderLayer({
+    inputNorm: norm('input_layernorm', config.hiddenSize),
+    mixer: new Attention(
+      {
+        qkv: group('self_attn.q_proj', 'self_attn.k_proj', 'self_attn.v_proj'),
+        qNorm: norm('self_attn.q_norm', config.headDim),
+        kNorm: norm('self_attn.k_norm', config.headDim),
+        o: group('self_attn.o_proj'),
+      },
+      { heads: config.numAttentionHeads, kvHeads: config.numKeyValueHeads, headDim: config.headDim },
+    ),
+    postAttentionNorm: norm('post_attention_layernorm', config.hiddenSize),
+    mlp: new GatedMlp(group('mlp.gate_proj', 'mlp.up_proj'), group('mlp.down_proj')),
+  });
   return { layer, dispose: () => buffers.forEach((buffer) => gpu.destroyBuffer(buffer)) };
 }
 
@@ -81,7 +84,7 @@ async function measure({ gpu, options, report }: BenchContext, rows: number, siz
   const dy = gpu.upload(values(rows * config.hiddenSize, 6), [rows, config.hiddenSize]);
   const positions = Array.from({ length: 3 }, () => Array.from({ length: rows }, (_, t) => t));
 
-  const { cos, sin } = textRotary(config, Int32Array.from(positions.flat()), rows);
+  const { cos, sin } = textRotary({ dim: config.headDim, theta: config.ropeTheta, section: config.mropeSection, interleaved: true }, Int32Array.from(positions.flat()), rows);
   const half = [rows, config.headDim / 2];
   const bounds = gpu.upload(Int32Array.from({ length: 2 * rows }, (_, i) => (i % 2) * rows), [rows, 2]);
   const sequence = { rotary: { cos: gpu.upload(cos, half), sin: gpu.upload(sin, half) }, bounds };

@@ -1,8 +1,10 @@
 /** What preference and reward training cost beyond supervised training: sampled answers, the read-back of log-probabilities, memory. */
 import type { Gpu } from '../src/gpu/gpu.ts';
 import type { PackedBatch } from '../src/processing/types.ts';
-import type { AdamWSettings, GenerationOptions, Objective } from '../src/training/model-contract.ts';
-import type { TrainableQwen3VL } from '../src/training/trainable-qwen3-vl.ts';
+import type { GenerationOptions } from '../src/generation/options.ts';
+import type { AdamWSettings } from '../src/kernels/adamw.ts';
+import type { Objective } from '../src/objectives/token-scores.ts';
+import type { AdaptedModel } from '../src/training/adapted-model.ts';
 import { demoAdapter, openDemo } from './demo-model.ts';
 import type { BenchContext, BenchGroup } from './page.ts';
 import { timeMedian } from './result.ts';
@@ -58,11 +60,11 @@ async function measureSteps({ gpu, report, options }: BenchContext): Promise<voi
   const shape = `${ROWS} rows, ${batch.tokenCount} tokens`;
   const weights = new Float32Array(batch.targetRows.length).fill(1 / batch.targetRows.length);
   const objective: Objective = () => weights.map((weight) => -weight);
-  const sft = async (trainable: TrainableQwen3VL) => void (await (await trainable.forwardBackward(batch, weights, 0)).read());
-  const readBack = (trainable: TrainableQwen3VL) => trainable.forwardBackwardOf(batch, objective, { temperature: 1, dropoutStep: null });
+  const sft = async (trainable: AdaptedModel) => void (await (await trainable.forwardBackward(batch, weights, 0)).read());
+  const readBack = (trainable: AdaptedModel) => trainable.forwardBackwardOf(batch, objective, { temperature: 1, dropoutStep: null });
 
   const trainable = demoAdapter(model);
-  const finished = (work: (model: TrainableQwen3VL) => Promise<void>) => async () => {
+  const finished = (work: (model: AdaptedModel) => Promise<void>) => async () => {
     await work(trainable);
     await gpu.finish();
   };
@@ -81,15 +83,15 @@ async function measureSteps({ gpu, report, options }: BenchContext): Promise<voi
 
 interface Steps {
   batch: PackedBatch;
-  sft: (trainable: TrainableQwen3VL) => Promise<void>;
-  readBack: (trainable: TrainableQwen3VL) => Promise<void>;
+  sft: (trainable: AdaptedModel) => Promise<void>;
+  readBack: (trainable: AdaptedModel) => Promise<void>;
   prompts: PackedBatch;
   deltas: readonly number[];
 }
 
 /** Peaks of a step of each method on the same tokens, each on a model of its own. DPO and GRPO hold a reference adapter besides. */
-async function measurePeaks(gpu: Gpu, open: () => TrainableQwen3VL, { batch, sft, readBack, prompts, deltas }: Steps): Promise<Record<'SFT' | 'DPO' | 'GRPO', number>> {
-  const measured = async (prepare: (trainable: TrainableQwen3VL) => Promise<void>, step: (trainable: TrainableQwen3VL) => Promise<void>) => {
+async function measurePeaks(gpu: Gpu, open: () => AdaptedModel, { batch, sft, readBack, prompts, deltas }: Steps): Promise<Record<'SFT' | 'DPO' | 'GRPO', number>> {
+  const measured = async (prepare: (trainable: AdaptedModel) => Promise<void>, step: (trainable: AdaptedModel) => Promise<void>) => {
     const trainable = open();
     await prepare(trainable);
     const peak = await peakOf(gpu, async () => {
@@ -99,8 +101,8 @@ async function measurePeaks(gpu: Gpu, open: () => TrainableQwen3VL, { batch, sft
     trainable.dispose();
     return peak;
   };
-  const withReference = async (trainable: TrainableQwen3VL) => trainable.setReference(await trainable.readAdapter());
-  const score = (trainable: TrainableQwen3VL) => trainable.scoreTokens(batch, { model: 'reference', temperature: 1 });
+  const withReference = async (trainable: AdaptedModel) => trainable.setReference(await trainable.readAdapter());
+  const score = (trainable: AdaptedModel) => trainable.scoreTokens(batch, { model: 'reference', temperature: 1 });
   return {
     SFT: await measured(async () => undefined, sft),
     DPO: await measured(withReference, async (trainable) => {

@@ -2,9 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { parseTrainingConfig } from '../src/protocol/config.ts';
 import type { PackedBatch } from '../src/processing/types.ts';
-import type { AdamWSettings } from '../src/training/model-contract.ts';
+import type { AdamWSettings } from '../src/kernels/adamw.ts';
 import { planRun } from '../src/training/planner.ts';
-import type { TrainableQwen3VL } from '../src/training/trainable-qwen3-vl.ts';
+import type { AdaptedModel } from '../src/training/adapted-model.ts';
 import { checkEqual, values } from './compare.ts';
 import { ADAPTER, demoAdapter, openDemo, sizesOf } from './demo-model.ts';
 import type { BenchModel } from './demo-model.ts';
@@ -22,7 +22,7 @@ const MIB = 2 ** 20;
 const titleOf = (checkpointing: boolean) => `NF4, r ${ADAPTER.r}, ${checkpointing ? 'recomputing' : 'keeping activations'}`;
 
 /** B starts at zero, where the gradient of A is zero whatever the model does. */
-async function scramble(trainable: TrainableQwen3VL): Promise<void> {
+async function scramble(trainable: AdaptedModel): Promise<void> {
   const tensors = await trainable.readAdapter();
   await trainable.writeAdapter(tensors.map((tensor, i) => (tensor.name.includes('lora_B') ? { ...tensor, data: values(tensor.data.length, i).map((value) => value * 0.05) } : tensor)));
 }

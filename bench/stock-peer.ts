@@ -7,7 +7,8 @@ import { toFloat32 } from '../src/checkpoint/tensor-values.ts';
 import type { EncodedSample } from '../src/processing/types.ts';
 import type { Processor } from '../src/processing/processor.ts';
 import { packNf4, unpack } from '../src/quantization/packed-weight.ts';
-import type { AdamWSettings, AdapterTensor } from '../src/training/model-contract.ts';
+import type { AdapterTensor } from '../src/checkpoint/adapter-tensor.ts';
+import type { AdamWSettings } from '../src/kernels/adamw.ts';
 import { Qwen3VLOracle } from '../tests/reference/qwen3-vl-tfjs.ts';
 import type { OracleFactors, OracleSample } from '../tests/reference/qwen3-vl-tfjs.ts';
 

@@ -1,6 +1,6 @@
 /** PEFT adapters: adapter_config.json beside adapter_model.safetensors. */
 import { invariant, LorikeetError } from '../protocol/errors.ts';
-import type { AdapterTensor } from '../training/model-contract.ts';
+import type { AdapterTensor } from './adapter-tensor.ts';
 import { parseAdapterConfig, writeAdapterConfig, type AdapterConfig } from './adapter-config.ts';
 import { moduleRanks, rankOf } from './module-ranks.ts';
 import { listNames } from './name-list.ts';

@@ -2,7 +2,7 @@
  * An adapter with ranks and scales of its own per module, rewritten so that one rank and one scale hold for all:
  * vLLM reads no rank_pattern and no alpha_pattern and would scale such an adapter wrongly without a word.
  */
-import type { AdapterTensor } from '../training/model-contract.ts';
+import type { AdapterTensor } from './adapter-tensor.ts';
 import type { AdapterConfig } from './adapter-config.ts';
 import { ADAPTER_WEIGHTS_FILE, readAdapter, writeAdapter, type Adapter, type AdapterBase } from './adapter.ts';
 import { moduleRanks, rankOf } from './module-ranks.ts';

@@ -66,8 +66,10 @@ export interface LayerShape {
   keys: number;
   /** Further numbers a row keeps for the backward pass, e.g. of a gated delta rule. */
   extra: number;
-  /** Attention looks at all earlier rows: its time grows with the square of the length. */
+  /** Attention looks at all earlier rows: its time grows with the square of the length, and generation keeps keys and values. */
   attends: boolean;
+  /** Numbers that generation keeps for a sequence whatever its length, e.g. the matrices of a gated delta rule. */
+  state: number;
 }
 
 export interface ModelShapes {

@@ -4,7 +4,7 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { argmaxToken } from '../kernels/argmax.ts';
 import type { GpuTable } from '../kernels/embedding.ts';
 import { chooseTokens, headLogits, seenWords, type ChoiceSettings } from '../kernels/sample.ts';
-import type { SamplingSettings } from '../training/model-contract.ts';
+import type { SamplingSettings } from './options.ts';
 
 /** One sequence of a wave. */
 export interface Sequence {

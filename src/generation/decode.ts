@@ -1,55 +1,43 @@
 /** One more token for each sequence of a wave. */
 import type * as tf from '@tensorflow/tfjs';
-import { attentionDecode } from '../kernels/attention-decode.ts';
-import { embeddingLookup } from '../kernels/embedding.ts';
-import { normForward } from '../kernels/norm.ts';
-import { free } from '../model/free.ts';
-import type { PassContext } from '../model/linear-group.ts';
-import { textRotary } from '../model/positions.ts';
-import type { Qwen3VL } from '../model/qwen3-vl.ts';
+import { free } from '../model/parts/free.ts';
+import type { SequenceState } from '../model/parts/layer-state.ts';
+import type { PassContext } from '../model/parts/pass-context.ts';
+import type { DecodeStep } from '../model/parts/sequence.ts';
+import type { VisionLanguageModel } from '../model/vision-language-model.ts';
 import type { Sequence } from './chooser.ts';
-import type { KeyValueCache } from './kv-cache.ts';
 import type { Prefilled } from './prefill.ts';
 
-/** What sequences attend to: their prompt's rows, and a stretch of rows of their own. */
-export interface WaveCache {
+/** What sequences continue: their prompts, and layer by layer what they have added. */
+export interface WaveState {
   prompts: Prefilled;
-  own: KeyValueCache;
-  /** Own rows of each sequence. */
+  layers: readonly SequenceState[];
+  /** Rows that each sequence may add. */
   capacity: number;
 }
 
 /**
- * State after each sequence's newest token, [sequences, hidden] after the final norm; adds that token to the cache.
+ * State after each sequence's newest token, [sequences, hidden] after the final norm; the layers take that token in.
  * @param ids int32 [sequences], the newest tokens
  * @param step how many tokens each sequence had before the newest
  * @param ropeDeltas per prompt of the wave
  */
-export function decodeStep(model: Qwen3VL, context: PassContext, ids: tf.Tensor, sequences: readonly Sequence[], step: number, ropeDeltas: readonly number[], { prompts, own, capacity }: WaveCache): tf.Tensor {
+export function decodeStep(model: VisionLanguageModel, context: PassContext, ids: tf.Tensor, sequences: readonly Sequence[], step: number, ropeDeltas: readonly number[], { prompts, layers, capacity }: WaveState): tf.Tensor {
   const { gpu } = context;
-  const { config, weights } = model;
   const count = sequences.length;
-  const angles = new Int32Array(3 * count);
+  const positions = new Int32Array(3 * count);
   const spans = new Int32Array(4 * count);
   sequences.forEach(({ prompt, slot }, i) => {
-    for (let axis = 0; axis < 3; axis++) angles[axis * count + i] = prompts.lengths[prompt] + step + ropeDeltas[prompt];
+    for (let axis = 0; axis < 3; axis++) positions[axis * count + i] = prompts.lengths[prompt] + step + ropeDeltas[prompt];
     spans.set([prompts.starts[prompt], prompts.lengths[prompt], slot * capacity, step + 1], 4 * i);
   });
-  const { cos, sin } = textRotary(config, angles, count);
-  const rotary = { cos: gpu.upload(cos, [count, config.headDim / 2]), sin: gpu.upload(sin, [count, config.headDim / 2]) };
-  const rows = gpu.upload(Int32Array.from(sequences, ({ slot }) => slot * capacity + step), [count]);
-  const spansT = gpu.upload(spans, [count, 4]);
-  const shape = { heads: config.numAttentionHeads, kvHeads: config.numKeyValueHeads, headDim: config.headDim };
-  let x = embeddingLookup(gpu, weights.embedding, ids);
-  weights.layers.forEach((layer, i) => {
-    const y = layer.decode(context, rotary, x, (q, k, v) => {
-      own.store(gpu, i, rows, k, v);
-      return attentionDecode(gpu, q, prompts.cache.layers[i], own.layers[i], spansT, shape);
-    });
-    x.dispose();
-    x = y;
-  });
-  const normed = normForward(gpu, x, weights.finalNorm);
-  free(x, rows, spansT, rotary.cos, rotary.sin);
-  return normed;
+  const decoding: DecodeStep = {
+    rotary: model.rotaryOf(positions, count),
+    slots: gpu.upload(Int32Array.from(sequences, ({ slot }) => slot), [count]),
+    rows: gpu.upload(Int32Array.from(sequences, ({ slot }) => slot * capacity + step), [count]),
+    spans: gpu.upload(spans, [count, 4]),
+  };
+  const hidden = model.decode(context, decoding, ids, layers);
+  free(decoding.rotary.cos, decoding.rotary.sin, decoding.slots, decoding.rows, decoding.spans);
+  return hidden;
 }

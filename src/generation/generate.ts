@@ -1,11 +1,11 @@
 /** Answers of a packed batch of prompts, greedy or sampled: prompts run once, their completions share them. */
-import type { PassContext } from '../model/linear-group.ts';
-import type { Qwen3VL } from '../model/qwen3-vl.ts';
+import type { PassContext } from '../model/parts/pass-context.ts';
+import type { VisionLanguageModel } from '../model/vision-language-model.ts';
 import { sampleLengths, sliceBatch } from '../processing/slice-batch.ts';
 import type { PackedBatch } from '../processing/types.ts';
 import { LorikeetError, invariant } from '../protocol/errors.ts';
-import type { GeneratedAnswer, GenerationOptions } from '../training/model-contract.ts';
 import type { Sequence } from './chooser.ts';
+import type { GeneratedAnswer, GenerationOptions } from './options.ts';
 import { planGroups, roomFor } from './plan.ts';
 import { prefill } from './prefill.ts';
 import { decodeWave } from './wave.ts';
@@ -21,11 +21,11 @@ export interface DecodingOptions extends Omit<GenerationOptions, 'adapter'> {
  * @returns answers; those that `onTokens` cut off have what they had, and no stopId
  * @throws LorikeetError "config" for settings outside their range
  */
-export async function generate(model: Qwen3VL, context: PassContext, prompts: PackedBatch, ropeDeltas: readonly number[], options: DecodingOptions): Promise<GeneratedAnswer[]> {
+export async function generate(model: VisionLanguageModel, context: PassContext, prompts: PackedBatch, ropeDeltas: readonly number[], options: DecodingOptions): Promise<GeneratedAnswer[]> {
   checkOptions(options);
   const { maxNewTokens, numGenerations } = options;
   const lengths = sampleLengths(prompts);
-  const room = roomFor(model.config, maxNewTokens, context.gpu.device.limits.maxStorageBufferBindingSize, options.cacheBytes);
+  const room = roomFor(model.architecture, maxNewTokens, context.gpu.device.limits.maxStorageBufferBindingSize, options.cacheBytes);
   const groups = planGroups(room, lengths, numGenerations, maxNewTokens);
   const answers: GeneratedAnswer[] = Array.from({ length: lengths.length * numGenerations }, () => ({ ids: [], stopId: null }));
   const total = groups.reduce((sum, { waves }) => sum + waves.length, 0) * maxNewTokens;

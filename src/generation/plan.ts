@@ -1,5 +1,5 @@
 /** How a generation is split so that its cache stays small: groups of prompts, and waves of completions of a group. */
-import type { Qwen3VLConfig } from '../families/qwen3-vl/config.ts';
+import type { Architecture } from '../families/architecture.ts';
 import { MAX_LOGITS } from '../protocol/limits.ts';
 
 /** A cache may take this much: answering should not need more memory than training. */
@@ -16,8 +16,10 @@ export interface PromptGroup {
 }
 
 export interface Room {
-  /** Bytes of keys and values of one token. */
+  /** Bytes that layers keep of one token. */
   bytesPerToken: number;
+  /** Bytes that layers keep of a sequence whatever its length. */
+  bytesPerSequence: number;
   cacheBytes: number;
   /** Sequences that may be decoded together. */
   sequences: number;
@@ -30,23 +32,30 @@ export const completionRows = (maxNewTokens: number): number => Math.ceil(maxNew
  * What a device has room for.
  * @param maxBindingBytes of a storage buffer
  */
-export function roomFor(config: Qwen3VLConfig, maxNewTokens: number, maxBindingBytes: number, cacheBytes = MAX_CACHE_BYTES): Room {
-  const width = config.numKeyValueHeads * config.headDim;
-  const perSequence = completionRows(maxNewTokens) * width * 4;
+export function roomFor({ config, shapes }: Pick<Architecture, 'config' | 'shapes'>, maxNewTokens: number, maxBindingBytes: number, cacheBytes = MAX_CACHE_BYTES): Room {
+  const attending = shapes.text.filter(({ attends }) => attends);
+  const widest = Math.max(0, ...attending.map(({ keys }) => keys));
+  const state = Math.max(0, ...shapes.text.map((layer) => layer.state));
+  const perSequence = Math.max(completionRows(maxNewTokens) * widest, state) * 4;
   const sequences = Math.min(Math.floor(maxBindingBytes / perSequence), Math.floor(MAX_LOGITS / config.vocabSize));
-  return { bytesPerToken: 2 * config.numHiddenLayers * width * 4, cacheBytes, sequences: Math.max(1, sequences) };
+  return {
+    bytesPerToken: attending.reduce((sum, { keys }) => sum + 2 * keys * 4, 0),
+    bytesPerSequence: shapes.text.reduce((sum, layer) => sum + layer.state * 4, 0),
+    cacheBytes,
+    sequences: Math.max(1, sequences),
+  };
 }
 
 /** Prompts of this length that fit at once, at least one. */
 export function promptsThatFit(room: Room, promptTokens: number, maxNewTokens: number): number {
-  const perPrompt = (promptTokens + completionRows(maxNewTokens)) * room.bytesPerToken;
+  const perPrompt = (promptTokens + completionRows(maxNewTokens)) * room.bytesPerToken + 2 * room.bytesPerSequence;
   return Math.max(1, Math.min(room.sequences, Math.floor(room.cacheBytes / perPrompt)));
 }
 
 /** Splits prompts of the given lengths; a group has at least one prompt and a wave at least one completion of each. */
 export function planGroups(room: Room, promptLengths: readonly number[], numGenerations: number, maxNewTokens: number): PromptGroup[] {
-  const own = completionRows(maxNewTokens);
-  const tokens = Math.floor(room.cacheBytes / room.bytesPerToken);
+  const own = completionRows(maxNewTokens) * room.bytesPerToken + room.bytesPerSequence;
+  const promptBytes = (count: number, tokens: number) => tokens * room.bytesPerToken + count * room.bytesPerSequence;
   const groups: PromptGroup[] = [];
   for (let first = 0; first < promptLengths.length; ) {
     let count = 0;
@@ -54,11 +63,11 @@ export function planGroups(room: Room, promptLengths: readonly number[], numGene
     while (first + count < promptLengths.length) {
       const longer = prompts + promptLengths[first + count];
       const sequences = (count + 1) * numGenerations;
-      if (count > 0 && (longer > MAX_PROMPT_TOKENS || sequences > room.sequences || longer + sequences * own > tokens)) break;
+      if (count > 0 && (longer > MAX_PROMPT_TOKENS || sequences > room.sequences || promptBytes(count + 1, longer) + sequences * own > room.cacheBytes)) break;
       prompts = longer;
       count++;
     }
-    const atOnce = Math.max(1, Math.min(Math.floor(room.sequences / count), Math.floor((tokens - prompts) / (own * count))));
+    const atOnce = Math.max(1, Math.min(Math.floor(room.sequences / count), Math.floor((room.cacheBytes - promptBytes(count, prompts)) / (own * count))));
     const waves: number[] = [];
     for (let left = numGenerations; left > 0; left -= atOnce) waves.push(Math.min(atOnce, left));
     groups.push({ firstPrompt: first, promptCount: count, waves });

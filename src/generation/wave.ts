@@ -1,12 +1,11 @@
 /** Decodes sequences together until each has ended; those that ended no longer take part. */
 import type * as tf from '@tensorflow/tfjs';
 import { gatherRows } from '../kernels/rows.ts';
-import type { PassContext } from '../model/linear-group.ts';
-import type { Qwen3VL } from '../model/qwen3-vl.ts';
-import type { GeneratedAnswer, GenerationOptions } from '../training/model-contract.ts';
+import type { PassContext } from '../model/parts/pass-context.ts';
+import type { VisionLanguageModel } from '../model/vision-language-model.ts';
 import { TokenChooser, type Sequence } from './chooser.ts';
 import { decodeStep } from './decode.ts';
-import { KeyValueCache } from './kv-cache.ts';
+import type { GeneratedAnswer, GenerationOptions } from './options.ts';
 import { completionRows } from './plan.ts';
 import type { Prefilled } from './prefill.ts';
 
@@ -24,15 +23,14 @@ export interface WaveOptions extends Pick<GenerationOptions, 'maxNewTokens' | 's
  * @returns false when onRead ended it early
  */
 export async function decodeWave(
-  model: Qwen3VL, context: PassContext, prompts: Prefilled, ropeDeltas: readonly number[], sequences: readonly Sequence[], answers: GeneratedAnswer[], options: WaveOptions,
+  model: VisionLanguageModel, context: PassContext, prompts: Prefilled, ropeDeltas: readonly number[], sequences: readonly Sequence[], answers: GeneratedAnswer[], options: WaveOptions,
 ): Promise<boolean> {
   const { gpu } = context;
-  const { config, weights } = model;
   const { maxNewTokens, stopIds, sampling } = options;
   const capacity = completionRows(maxNewTokens);
-  const own = KeyValueCache.empty(gpu, config.numHiddenLayers, sequences.length * capacity, config.numKeyValueHeads * config.headDim);
+  const layers = prompts.states.map((state) => state.fork({ prompts: sequences.map(({ prompt }) => prompt), capacity }));
   const penalty = sampling ? sampling.repetitionPenalty : (options.repetitionPenalty ?? 1);
-  const chooser = new TokenChooser(gpu, weights.head, sampling, penalty, sequences, prompts.ids, options.suppressId);
+  const chooser = new TokenChooser(gpu, model.parts.head, sampling, penalty, sequences, prompts.ids, options.suppressId);
   let active = sequences;
   let recent = gpu.empty([STEPS_PER_READ, active.length], 'int32');
   let ids = firstTokens(context, prompts, active, chooser);
@@ -58,7 +56,7 @@ export async function decodeWave(
           active = left;
         }
       }
-      const hidden = decodeStep(model, context, ids, active, step, ropeDeltas, { prompts, own, capacity });
+      const hidden = decodeStep(model, context, ids, active, step, ropeDeltas, { prompts, layers, capacity });
       ids.dispose();
       ids = chooser.choose(hidden, step + 1);
       hidden.dispose();
@@ -67,7 +65,7 @@ export async function decodeWave(
     ids.dispose();
     recent.dispose();
     chooser.dispose();
-    own.dispose();
+    for (const layer of layers) layer.dispose();
   }
 }
 

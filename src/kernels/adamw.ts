@@ -3,7 +3,6 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Gpu } from '../gpu/gpu.ts';
 import { foldGroups } from '../gpu/grid.ts';
 import { defineKernel } from '../gpu/kernel.ts';
-import type { AdamWSettings } from '../training/model-contract.ts';
 import wgsl from './adamw.wgsl?raw';
 
 /** Flat buffers of `count` floats. */
@@ -13,6 +12,16 @@ export interface AdamWBuffers {
   gradients: GPUBuffer;
   m: GPUBuffer;
   v: GPUBuffer;
+}
+
+export interface AdamWSettings {
+  learningRate: number;
+  beta1: number;
+  beta2: number;
+  epsilon: number;
+  weightDecay: number;
+  /** 0 = no clipping */
+  maxGradNorm: number;
 }
 
 export interface AdamWStep extends AdamWSettings {

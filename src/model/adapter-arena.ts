@@ -2,7 +2,7 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import type { AdamWBuffers } from '../kernels/adamw.ts';
 import { philox4x32 } from '../processing/philox.ts';
-import type { AdapterTensor } from '../training/model-contract.ts';
+import type { AdapterTensor } from '../checkpoint/adapter-tensor.ts';
 import { AdapterWeights, type AdaptedModule, type AdapterOptions } from './adapter-weights.ts';
 
 export class AdapterArena extends AdapterWeights {

@@ -2,7 +2,7 @@
 import { loraScaling } from '../checkpoint/adapter-config.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { LorikeetError, invariant } from '../protocol/errors.ts';
-import type { AdapterTensor } from '../training/model-contract.ts';
+import type { AdapterTensor } from '../checkpoint/adapter-tensor.ts';
 
 /** A linear layer that takes an adapter. */
 export interface AdaptedModule {

@@ -5,7 +5,7 @@ import type { TrainingConfig } from '../protocol/config.ts';
 import type { LorikeetError } from '../protocol/errors.ts';
 import type { DeviceSummary } from '../protocol/messages.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
-import type { TrainableModel } from '../training/model-contract.ts';
+import type { TrainableModel } from '../training/trainable-model.ts';
 
 export interface Engine {
   readonly device: DeviceSummary;

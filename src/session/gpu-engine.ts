@@ -3,11 +3,11 @@ import { adaptedModules, type AdaptedLinear } from '../checkpoint/adapted-module
 import { guardMemory, openGpu } from '../gpu/device.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { matmulForward, uploadWeight, viewOf } from '../kernels/matmul.ts';
-import { loadQwen3VL } from '../model/load.ts';
+import { loadModel } from '../model/load.ts';
 import { selfTest } from '../model/self-test.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import { packNf4 } from '../quantization/packed-weight.ts';
-import { TrainableQwen3VL } from '../training/trainable-qwen3-vl.ts';
+import { AdaptedModel } from '../training/adapted-model.ts';
 import type { Engine, LoadedModel, OpenEngine } from './engine.ts';
 
 /**
@@ -37,9 +37,9 @@ export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
     flopsPerSecond: await measureSpeed(gpu),
     lost,
     async load(files, kindOf, onProgress): Promise<LoadedModel> {
-      const model = await loadQwen3VL(gpu, files, { kindOf, onProgress });
+      const model = await loadModel(gpu, files, { kindOf, onProgress });
       const modules = files.architecture.linearModules;
-      let trainable: TrainableQwen3VL | null = null;
+      let trainable: AdaptedModel | null = null;
       return {
         async attachAdapter(config) {
           trainable?.dispose();
@@ -51,7 +51,7 @@ export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
             gpu,
             `an adapter of rank ${config.r} on ${adapted.length} modules`,
             () =>
-              new TrainableQwen3VL(model, adapted, {
+              new AdaptedModel(model, adapted, {
                 r: adapted[0].r,
                 loraAlpha: adapted[0].loraAlpha,
                 loraDropout: config.lora_dropout,

@@ -15,7 +15,7 @@ import type { EncodedPair } from '../training/methods/pairs.ts';
 import { PairReference } from '../training/methods/reference.ts';
 import type { RewardFault, RolloutPrompt, Scorer } from '../training/methods/scorer.ts';
 import { SftMethod } from '../training/methods/sft.ts';
-import type { TrainableModel } from '../training/model-contract.ts';
+import type { TrainableModel } from '../training/trainable-model.ts';
 import { Validator, type Pack } from '../training/validation.ts';
 import { answerReader, categoriesIn, detectionTask, rolloutPrompt } from './answers.ts';
 import type { EncodedDataset, SampleEncoder, SessionSample } from './encoded-dataset.ts';

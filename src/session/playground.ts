@@ -6,7 +6,8 @@ import type { LabelledBox, Replies, Request, TrainerEvent, WrittenAnswer } from 
 import type { Conversation } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { EncodedSample } from '../processing/types.ts';
-import type { GenerationOptions, TrainableModel } from '../training/model-contract.ts';
+import type { GenerationOptions } from '../generation/options.ts';
+import type { TrainableModel } from '../training/trainable-model.ts';
 import { drawnBoxes, scoredPrompt } from './answers.ts';
 import type { LoadedModel } from './engine.ts';
 import { boxesOf } from './session-dataset.ts';

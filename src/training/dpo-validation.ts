@@ -7,7 +7,7 @@ import type { Continue, Evaluation, ValidationPlace, ValidationResult } from './
 import { dpoSettings } from './methods/dpo.ts';
 import { DpoFigures } from './methods/dpo-figures.ts';
 import { lossInputs, packPairs, sumByPair, totalsOf, type EncodedPair, type PairLogProbs } from './methods/pairs.ts';
-import type { TrainableModel } from './model-contract.ts';
+import type { TrainableModel } from './trainable-model.ts';
 import type { Pack } from './validation.ts';
 
 const MEASURED = ['val_loss', 'val_accuracy', 'val_reward_margin', 'eval_loss'];

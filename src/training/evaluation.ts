@@ -4,7 +4,7 @@ import { LorikeetError } from '../protocol/errors.ts';
 import type { BestCheckpoint, ValRow } from '../protocol/log.ts';
 import type { AnswerPreview } from '../protocol/messages.ts';
 import type { Stage } from '../protocol/sayings.ts';
-import type { TrainableModel } from './model-contract.ts';
+import type { TrainableModel } from './trainable-model.ts';
 
 export interface ValidationResult {
   row: ValRow;

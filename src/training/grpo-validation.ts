@@ -6,7 +6,8 @@ import type { AnswerPreview } from '../protocol/messages.ts';
 import { checkBestMetric, judgeRow } from './evaluation.ts';
 import type { Continue, Evaluation, ValidationPlace, ValidationResult } from './evaluation.ts';
 import type { AnswerReader, RolloutPrompt, Scorer } from './methods/scorer.ts';
-import type { GenerationOptions, TrainableModel } from './model-contract.ts';
+import type { GenerationOptions } from '../generation/options.ts';
+import type { TrainableModel } from './trainable-model.ts';
 import type { Pack } from './validation.ts';
 
 /** Keeps validation's random numbers apart from those of training. */

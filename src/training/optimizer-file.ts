@@ -1,7 +1,8 @@
 /** optimizer.safetensors: the AdamW moments under PyTorch's names, the step in the metadata. */
 import { SafetensorsFile, writeSafetensors } from '../checkpoint/safetensors.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import type { AdapterTensor, OptimizerState } from './model-contract.ts';
+import type { AdapterTensor } from '../checkpoint/adapter-tensor.ts';
+import type { OptimizerState } from './trainable-model.ts';
 
 const FIRST = '.exp_avg';
 const SECOND = '.exp_avg_sq';

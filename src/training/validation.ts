@@ -6,7 +6,7 @@ import type { AnswerPreview, LabelledBox } from '../protocol/messages.ts';
 import type { EncodedSample, PackedBatch } from '../processing/types.ts';
 import { batchesByLength, checkBestMetric, judgeRow, requireFinite } from './evaluation.ts';
 import type { Continue, Evaluation, ValidationPlace, ValidationResult } from './evaluation.ts';
-import type { TrainableModel } from './model-contract.ts';
+import type { TrainableModel } from './trainable-model.ts';
 
 export interface ValidationSample {
   /** Position in the validation split. */

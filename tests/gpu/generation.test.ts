@@ -2,11 +2,12 @@
 import { describe, expect, it } from 'vitest';
 import { generate, type DecodingOptions } from '../../src/generation/generate.ts';
 import { headLogits } from '../../src/kernels/sample.ts';
-import { passContext, type Qwen3VL } from '../../src/model/qwen3-vl.ts';
+import { passContext } from '../../src/model/parts/pass-context.ts';
+import type { VisionLanguageModel } from '../../src/model/vision-language-model.ts';
 import { sampleLengths, sliceBatch } from '../../src/processing/slice-batch.ts';
 import type { PackedBatch } from '../../src/processing/types.ts';
-import type { GeneratedAnswer, SamplingSettings } from '../../src/training/model-contract.ts';
-import type { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import type { GeneratedAnswer, SamplingSettings } from '../../src/generation/options.ts';
+import type { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { plainChoice, plainGreedy, plainProbabilities } from '../reference/sampling.ts';
 import { useGpu } from './open.ts';
 import { attach, loadTiny, scramble, syntheticBatch } from './tiny-model.ts';
@@ -17,7 +18,7 @@ const LENGTHS = [19, 7, 30];
 const GENERATIONS = 3;
 const NEW_TOKENS = 11;
 
-async function open(): Promise<{ model: Qwen3VL; trainable: TrainableQwen3VL; prompts: PackedBatch }> {
+async function open(): Promise<{ model: VisionLanguageModel; trainable: AdaptedModel; prompts: PackedBatch }> {
   const model = await loadTiny(gpuOf());
   const trainable = attach(model, ['q_proj', 'v_proj', 'down_proj']);
   await scramble(trainable);
@@ -29,7 +30,7 @@ const answer = ({ model, trainable, prompts }: Awaited<ReturnType<typeof open>>,
   generate(model, passContext(model.gpu, trainable.adapter, null), prompts, LENGTHS.map(() => 0), options(changed));
 
 /** One prompt with one answer, all answer tokens being targets. */
-function withAnswer(model: Qwen3VL, prompts: PackedBatch, prompt: number, ids: readonly number[]): PackedBatch {
+function withAnswer(model: VisionLanguageModel, prompts: PackedBatch, prompt: number, ids: readonly number[]): PackedBatch {
   const one = sliceBatch(prompts, prompt, 1, model.config.spatialMergeSize);
   const length = one.tokenCount + ids.length;
   const rowCount = Math.ceil(length / 64) * 64;
@@ -48,9 +49,9 @@ function withAnswer(model: Qwen3VL, prompts: PackedBatch, prompt: number, ids: r
 }
 
 /** Logits that the training pass computes at the targets' rows. */
-async function targetLogits(model: Qwen3VL, trainable: TrainableQwen3VL, batch: PackedBatch): Promise<Float32Array[]> {
+async function targetLogits(model: VisionLanguageModel, trainable: AdaptedModel, batch: PackedBatch): Promise<Float32Array[]> {
   const hidden = model.hiddenStates(passContext(model.gpu, trainable.adapter, null), batch);
-  const logits = headLogits(model.gpu, hidden, model.weights.head);
+  const logits = headLogits(model.gpu, hidden, model.parts.head);
   const values = await model.gpu.readFloats(logits);
   hidden.dispose();
   logits.dispose();

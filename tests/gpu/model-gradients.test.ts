@@ -2,9 +2,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { LinearModule } from '../../src/families/architecture.ts';
-import { loadQwen3VL } from '../../src/model/load.ts';
-import type { Qwen3VL } from '../../src/model/qwen3-vl.ts';
-import { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import { loadModel } from '../../src/model/load.ts';
+import type { VisionLanguageModel } from '../../src/model/vision-language-model.ts';
+import { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { Qwen3VLOracle, type OracleFactors, type OracleGradients } from '../reference/qwen3-vl-tfjs.ts';
 import { noise, useGpu } from './open.ts';
 import { packed, randomModel, randomSamples, type RandomModel } from './random-model.ts';
@@ -37,11 +37,11 @@ function relativeL2(actual: ArrayLike<number>, expected: ArrayLike<number>): num
 }
 
 let random: RandomModel;
-let model: Qwen3VL;
+let model: VisionLanguageModel;
 
 beforeAll(async () => {
   random = await randomModel();
-  model = await loadQwen3VL(gpuOf(), random.files, { kindOf: () => 'bf16' });
+  model = await loadModel(gpuOf(), random.files, { kindOf: () => 'bf16' });
 }, 120_000);
 
 /** Loss and gradients of the oracle, on tfjs's CPU backend. */
@@ -71,7 +71,7 @@ describe('loss and adapter gradients', () => {
       const weights = new Float32Array(batch.targetRows.length).fill(1 / batch.targetRows.length);
       const before = tf.memory().numTensors;
       for (const gradientCheckpointing of [true, false]) {
-        const trainable = new TrainableQwen3VL(model, modules, { ...OPTIONS, gradientCheckpointing });
+        const trainable = new AdaptedModel(model, modules, { ...OPTIONS, gradientCheckpointing });
         await trainable.writeAdapter(factorsOf(modules));
         const loss = await (await trainable.forwardBackward(batch, weights, 0)).read();
         expect(Math.abs(loss - expected.loss) / expected.loss).toBeLessThan(TOLERANCE);
@@ -92,13 +92,13 @@ describe('loss and adapter gradients', () => {
       const batch = packed(randomSamples(random.config), 48);
       const weights = new Float32Array(batch.targetRows.length).fill(1 / batch.targetRows.length);
       const start = factorsOf(modules);
-      const pass = async (trainable: TrainableQwen3VL, factors: Factor[], step: number) => {
+      const pass = async (trainable: AdaptedModel, factors: Factor[], step: number) => {
         await trainable.writeAdapter(factors);
         trainable.adapter.write('gradients', factors.map((factor) => ({ ...factor, data: new Float32Array(factor.data.length) })));
         const loss = await (await trainable.forwardBackward(batch, weights, step)).read();
         return { loss, gradients: await trainable.adapter.read('gradients') };
       };
-      const create = (gradientCheckpointing: boolean) => new TrainableQwen3VL(model, modules, { ...OPTIONS, loraDropout: 0.3, gradientCheckpointing });
+      const create = (gradientCheckpointing: boolean) => new AdaptedModel(model, modules, { ...OPTIONS, loraDropout: 0.3, gradientCheckpointing });
       const [recomputing, keeping] = [create(true), create(false)];
       const recomputed = await pass(recomputing, start, 5);
       const kept = await pass(keeping, start, 5);

@@ -1,15 +1,15 @@
 /** Losses over token log-probabilities, and the reference model, on the real engine. */
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
-import type { Objective, TokenScores } from '../../src/training/model-contract.ts';
-import type { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import type { Objective, TokenScores } from '../../src/objectives/token-scores.ts';
+import type { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { relativeError, useGpu } from './open.ts';
 import { ADAMW, attach, loadTiny, meanWeights, scramble, syntheticBatch } from './tiny-model.ts';
 
 const gpuOf = useGpu();
 const TARGETS = ['q_proj', 'v_proj', 'down_proj', 'attn.qkv'];
 
-const flat = async (trainable: TrainableQwen3VL) => (await trainable.adapter.read('gradients')).flatMap(({ data }) => [...data]);
+const flat = async (trainable: AdaptedModel) => (await trainable.adapter.read('gradients')).flatMap(({ data }) => [...data]);
 
 describe('a loss over log-probabilities', () => {
   it('with slopes −w gives the gradient of weights w, recomputing and not', async () => {

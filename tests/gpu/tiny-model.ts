@@ -3,24 +3,24 @@ import { UrlFileSource } from '../../src/checkpoint/file-source.ts';
 import { ModelFiles } from '../../src/checkpoint/model-files.ts';
 import { matchTargetModules } from '../../src/checkpoint/target-modules.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
-import { loadQwen3VL } from '../../src/model/load.ts';
-import type { Qwen3VL } from '../../src/model/qwen3-vl.ts';
+import { loadModel } from '../../src/model/load.ts';
+import type { VisionLanguageModel } from '../../src/model/vision-language-model.ts';
 import type { GridTHW, PackedBatch } from '../../src/processing/types.ts';
 import type { WeightKind } from '../../src/quantization/packed-weight.ts';
-import { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { noise } from './open.ts';
 
 const NAMES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.json', 'preprocessor_config.json', 'generation_config.json'];
 
-export async function loadTiny(gpu: Gpu, kind: WeightKind = 'nf4'): Promise<Qwen3VL> {
+export async function loadTiny(gpu: Gpu, kind: WeightKind = 'nf4'): Promise<VisionLanguageModel> {
   const url = new URL('../fixtures/qwen3_vl/checkpoint/', import.meta.url).href;
-  return loadQwen3VL(gpu, await ModelFiles.open(new UrlFileSource(url, NAMES)), { kindOf: () => kind });
+  return loadModel(gpu, await ModelFiles.open(new UrlFileSource(url, NAMES)), { kindOf: () => kind });
 }
 
-export function attach(model: Qwen3VL, targets: string[], options: { dropout?: number; checkpointing?: boolean; seed?: number } = {}): TrainableQwen3VL {
+export function attach(model: VisionLanguageModel, targets: string[], options: { dropout?: number; checkpointing?: boolean; seed?: number } = {}): AdaptedModel {
   const modules = model.architecture.linearModules;
   const paths = new Set(matchTargetModules(targets, modules.map(({ path }) => path)));
-  return new TrainableQwen3VL(model, modules.filter(({ path }) => paths.has(path)), {
+  return new AdaptedModel(model, modules.filter(({ path }) => paths.has(path)), {
     r: 4,
     loraAlpha: 8,
     loraDropout: options.dropout ?? 0,
@@ -31,7 +31,7 @@ export function attach(model: Qwen3VL, targets: string[], options: { dropout?: n
 }
 
 /** B starts at zero, which would hide the gradient of A: fills all factors with small numbers. */
-export async function scramble(trainable: TrainableQwen3VL, seed = 11): Promise<void> {
+export async function scramble(trainable: AdaptedModel, seed = 11): Promise<void> {
   const tensors = await trainable.readAdapter();
   await trainable.writeAdapter(tensors.map((tensor, i) => ({ ...tensor, data: noise(tensor.data.length, seed + i).map((value) => value * 0.2) })));
 }
@@ -40,7 +40,7 @@ export async function scramble(trainable: TrainableQwen3VL, seed = 11): Promise<
  * Samples of the given lengths; those in `images` begin with a picture of that many patch rows and columns.
  * Half of each sample's tokens carry loss.
  */
-export function syntheticBatch(model: Qwen3VL, seed: number, lengths: readonly number[], images: readonly (GridTHW | null)[] = []): PackedBatch {
+export function syntheticBatch(model: VisionLanguageModel, seed: number, lengths: readonly number[], images: readonly (GridTHW | null)[] = []): PackedBatch {
   const { config } = model;
   const tokenCount = lengths.reduce((sum, length) => sum + length, 0);
   const rowCount = Math.ceil(tokenCount / 64) * 64;

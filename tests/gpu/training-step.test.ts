@@ -2,7 +2,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { describe, expect, it } from 'vitest';
 import type { GridTHW } from '../../src/processing/types.ts';
-import type { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import type { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { relativeError, useGpu } from './open.ts';
 import { ADAMW, attach, loadTiny, meanWeights, scramble, syntheticBatch } from './tiny-model.ts';
 
@@ -12,7 +12,7 @@ const EVERYTHING = [...TEXT, 'attn.qkv', 'attn.proj', 'linear_fc1', 'linear_fc2'
 const IMAGES: (GridTHW | null)[] = [[1, 4, 6], null, [1, 4, 4]];
 const LENGTHS = [24, 9, 31];
 
-async function gradients(trainable: TrainableQwen3VL, batch: Parameters<TrainableQwen3VL['forwardBackward']>[0], weights = meanWeights(batch)): Promise<{ loss: number; values: Float32Array[] }> {
+async function gradients(trainable: AdaptedModel, batch: Parameters<AdaptedModel['forwardBackward']>[0], weights = meanWeights(batch)): Promise<{ loss: number; values: Float32Array[] }> {
   const loss = await (await trainable.forwardBackward(batch, weights, 5)).read();
   const values = (await trainable.adapter.read('gradients')).map(({ data }) => data);
   return { loss, values };
@@ -81,7 +81,7 @@ describe('gradients of a whole step', () => {
 
 describe('runs on one device', () => {
   const batchAt = (model: Awaited<ReturnType<typeof loadTiny>>, step: number) => syntheticBatch(model, 100 + step, [10 + ((step * 7) % 40), 30 - ((step * 5) % 20)], [step % 2 ? [1, 4, 4] : null]);
-  const train = async (trainable: TrainableQwen3VL, from: number, to: number, between?: (step: number) => Promise<void>) => {
+  const train = async (trainable: AdaptedModel, from: number, to: number, between?: (step: number) => Promise<void>) => {
     for (let step = from; step < to; step++) {
       const batch = batchAt(trainable.model, step);
       await trainable.forwardBackward(batch, meanWeights(batch), step);

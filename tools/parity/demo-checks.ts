@@ -1,9 +1,9 @@
 /** Logits, losses and greedy answers on a demo folder (model/, data/, recipe/reference.json), and logits for tools/check-adapter.py. */
 import { generate } from '../../src/generation/generate.ts';
-import type { Qwen3VL } from '../../src/model/qwen3-vl.ts';
+import type { VisionLanguageModel } from '../../src/model/vision-language-model.ts';
 import type { Processor } from '../../src/processing/processor.ts';
 import { IGNORE_INDEX, type EncodedSample } from '../../src/processing/types.ts';
-import type { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import type { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { compare, EXACT, type CheckResult } from './check.ts';
 import { loadModel, logitsOf, openAdapter, withAdapter } from './engine.ts';
 import { Folder, type Json } from './folder.ts';
@@ -28,7 +28,7 @@ function withAnswer(prompt: EncodedSample, answer: readonly number[]): EncodedSa
   };
 }
 
-async function lastLogits(model: Qwen3VL, trainable: TrainableQwen3VL | null, processor: Processor, prompt: EncodedSample): Promise<Float32Array> {
+async function lastLogits(model: VisionLanguageModel, trainable: AdaptedModel | null, processor: Processor, prompt: EncodedSample): Promise<Float32Array> {
   const batch = await processor.pack([prompt]);
   const width = model.config.vocabSize;
   const logits = await logitsOf(model, trainable, batch);

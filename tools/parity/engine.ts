@@ -6,14 +6,15 @@ import type { LinearModule } from '../../src/families/architecture.ts';
 import { openGpu } from '../../src/gpu/device.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { headPieces, pieceLogits } from '../../src/kernels/head-pieces.ts';
-import { loadQwen3VL } from '../../src/model/load.ts';
-import { passContext, type Qwen3VL } from '../../src/model/qwen3-vl.ts';
-import type { ActivationProbe } from '../../src/model/vision-tower.ts';
+import { loadModel as load } from '../../src/model/load.ts';
+import { passContext } from '../../src/model/parts/pass-context.ts';
+import type { ActivationProbe } from '../../src/model/parts/vision-tower.ts';
+import type { VisionLanguageModel } from '../../src/model/vision-language-model.ts';
 import type { Processor } from '../../src/processing/processor.ts';
 import { picturesOf } from '../../src/protocol/media.ts';
 import type { PackedBatch } from '../../src/processing/types.ts';
 import type { WeightKind } from '../../src/quantization/packed-weight.ts';
-import { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import { AdaptedModel } from '../../src/training/adapted-model.ts';
 import type { Folder, Json } from './folder.ts';
 import { toSample } from './processing-checks.ts';
 
@@ -35,20 +36,20 @@ export function checkpointSource(folder: Folder, checkpoint: string): FileSource
   };
 }
 
-export async function loadModel(folder: Folder, checkpoint: string, kindOf: (module: LinearModule) => WeightKind): Promise<Qwen3VL> {
-  return loadQwen3VL(await sharedGpu(), await ModelFiles.open(checkpointSource(folder, checkpoint)), { kindOf });
+export async function loadModel(folder: Folder, checkpoint: string, kindOf: (module: LinearModule) => WeightKind): Promise<VisionLanguageModel> {
+  return load(await sharedGpu(), await ModelFiles.open(checkpointSource(folder, checkpoint)), { kindOf });
 }
 
-export async function openAdapter(folder: Folder, path: string, model: Qwen3VL): Promise<Adapter> {
+export async function openAdapter(folder: Folder, path: string, model: VisionLanguageModel): Promise<Adapter> {
   const config = await folder.text(`${path}/adapter_config.json`);
   return readAdapter(config ?? '', await folder.blob(`${path}/adapter_model.safetensors`), model.architecture);
 }
 
 /** The model with the stored adapter attached. */
-export async function withAdapter(model: Qwen3VL, adapter: Adapter, gradientCheckpointing = true): Promise<TrainableQwen3VL> {
+export async function withAdapter(model: VisionLanguageModel, adapter: Adapter, gradientCheckpointing = true): Promise<AdaptedModel> {
   const { config } = adapter;
   const modules = model.architecture.linearModules.filter(({ path }) => adapter.modules.includes(path));
-  const trainable = new TrainableQwen3VL(model, modules, {
+  const trainable = new AdaptedModel(model, modules, {
     r: config.r,
     loraAlpha: config.lora_alpha,
     loraDropout: 0,
@@ -84,12 +85,12 @@ export async function batchOf(folder: Folder, processor: Processor, conversation
 }
 
 /** Logits of every row [rows, vocabulary]. */
-export async function logitsOf(model: Qwen3VL, trainable: TrainableQwen3VL | null, batch: PackedBatch, probe?: ActivationProbe): Promise<Float32Array> {
-  const { gpu, config, weights } = model;
-  const hidden = model.hiddenStates(passContext(gpu, trainable?.adapter ?? null, null), batch, undefined, probe);
+export async function logitsOf(model: VisionLanguageModel, trainable: AdaptedModel | null, batch: PackedBatch, probe?: ActivationProbe): Promise<Float32Array> {
+  const { gpu, config, parts } = model;
+  const hidden = model.hiddenStates(passContext(gpu, trainable?.adapter ?? null, null), batch, probe);
   const rows = batch.rowCount;
   const logits = new Float32Array(rows * config.vocabSize);
-  for (const piece of headPieces(weights.head, rows)) {
+  for (const piece of headPieces(parts.head, rows)) {
     const part = pieceLogits(gpu, hidden, piece);
     const values = await gpu.readFloats(part);
     part.dispose();

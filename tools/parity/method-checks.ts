@@ -5,7 +5,7 @@ import { grpoLoss, type GrpoLossType, type GrpoRow } from '../../src/objectives/
 import { withCompletion } from '../../src/processing/completion.ts';
 import { picturesOf } from '../../src/protocol/media.ts';
 import type { EncodedSample, PackedBatch } from '../../src/processing/types.ts';
-import type { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import type { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { compare, EXACT, type CheckResult, type Limit } from './check.ts';
 import { loadModel, openAdapter, withAdapter } from './engine.ts';
 import type { Folder, Json, TensorReader } from './folder.ts';
@@ -18,7 +18,7 @@ const GRADIENT: Limit = { measure: 'relL2', tolerance: 1e-4 };
 const ENCODING = { maxLength: 1_000_000, maxImageSize: 0 };
 
 interface Rows {
-  trainable: TrainableQwen3VL;
+  trainable: AdaptedModel;
   batch: PackedBatch;
   /** Splits one value per target by row. */
   split: (values: Float32Array) => Float32Array[];

@@ -4,7 +4,7 @@ import { generate } from '../../src/generation/generate.ts';
 import type { PackedBatch } from '../../src/processing/types.ts';
 import type { WeightKind } from '../../src/quantization/packed-weight.ts';
 import { learningRateAt } from '../../src/training/schedule.ts';
-import type { TrainableQwen3VL } from '../../src/training/trainable-qwen3-vl.ts';
+import type { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { compare, EXACT, type CheckResult, type Limit } from './check.ts';
 import { activationTolerance, batchOf, loadModel, logitsOf, openAdapter, unpadded, withAdapter } from './engine.ts';
 import type { Folder, Json, TensorReader } from './folder.ts';
@@ -29,7 +29,7 @@ async function forwardCases(folder: Folder): Promise<[string, Json][]> {
   return found;
 }
 
-const meanNll = async (trainable: TrainableQwen3VL, batch: PackedBatch) => {
+const meanNll = async (trainable: AdaptedModel, batch: PackedBatch) => {
   const nll = await trainable.tokenNll(batch);
   return nll.reduce((sum, value) => sum + value, 0) / nll.length;
 };

@@ -23,6 +23,7 @@ export const qwen3VL: ModelFamily = {
           keys: config.numKeyValueHeads * config.headDim,
           extra: 0,
           attends: true,
+          state: 0,
         }),
         vision: new Array<LayerShape>(config.visionDepth).fill({
           hidden: config.visionHiddenSize,
@@ -32,6 +33,7 @@ export const qwen3VL: ModelFamily = {
           keys: config.visionHiddenSize,
           extra: 0,
           attends: true,
+          state: 0,
         }),
         visionHidden: config.visionHiddenSize,
         mergers: config.deepstackVisualIndexes.length + 1,

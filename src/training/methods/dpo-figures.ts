@@ -1,7 +1,7 @@
 /** What DPO reports of the pairs of a step or a validation: TRL's keys, and accuracy and margin for the original's. */
 import type { dpoLoss } from '../../objectives/dpo.ts';
 import type { PackedBatch } from '../../processing/types.ts';
-import type { TokenScores } from '../model-contract.ts';
+import type { TokenScores } from '../../objectives/token-scores.ts';
 import type { PairLogProbs } from './pairs.ts';
 
 type DpoResult = ReturnType<typeof dpoLoss>;

@@ -2,7 +2,7 @@
 import { dpoLoss, type DpoSettings } from '../../objectives/dpo.ts';
 import type { TrainingConfig } from '../../protocol/config.ts';
 import { BatchPlan, type EpochOrder } from '../batches.ts';
-import type { TrainableModel } from '../model-contract.ts';
+import type { TrainableModel } from '../trainable-model.ts';
 import type { Pack } from '../validation.ts';
 import { DpoFigures } from './dpo-figures.ts';
 import type { Breathe, StepWork, TrainingMethod } from './method.ts';

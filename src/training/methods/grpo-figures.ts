@@ -1,7 +1,7 @@
 /** What GRPO reports of the passes over a rollout, under TRL's keys. */
 import type { GrpoResult } from '../../objectives/grpo.ts';
 import type { PackedBatch } from '../../processing/types.ts';
-import type { TokenScores } from '../model-contract.ts';
+import type { TokenScores } from '../../objectives/token-scores.ts';
 import type { StepFigures } from './method.ts';
 
 const mean = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;

@@ -1,7 +1,7 @@
 /** Log-probabilities of preference pairs under the reference model, computed once for the whole run where that is wanted. */
 import { invariant } from '../../protocol/errors.ts';
 import type { PackedBatch } from '../../processing/types.ts';
-import type { TrainableModel } from '../model-contract.ts';
+import type { TrainableModel } from '../trainable-model.ts';
 import type { Pack } from '../validation.ts';
 import type { Breathe } from './method.ts';
 import { packPairs, sumByPair, type EncodedPair, type PairLogProbs } from './pairs.ts';

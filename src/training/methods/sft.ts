@@ -4,7 +4,7 @@ import { invariant } from '../../protocol/errors.ts';
 import type { EncodedSample } from '../../processing/types.ts';
 import { BatchPlan, type EpochOrder } from '../batches.ts';
 import { BatchFeeder } from '../feeder.ts';
-import type { PendingScalar, TrainableModel } from '../model-contract.ts';
+import type { PendingScalar, TrainableModel } from '../trainable-model.ts';
 import type { Pack } from '../validation.ts';
 import type { Breathe, StepWork, TrainingMethod } from './method.ts';
 

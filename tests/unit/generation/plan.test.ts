@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { planGroups, promptsThatFit, type Room } from '../../../src/generation/plan.ts';
 
-const room = (tokens: number, sequences = 1000): Room => ({ bytesPerToken: 10, cacheBytes: tokens * 10, sequences });
+const room = (tokens: number, sequences = 1000): Room => ({ bytesPerToken: 10, bytesPerSequence: 0, cacheBytes: tokens * 10, sequences });
 
 describe('splitting a generation', () => {
   it('keeps everything together while it fits', () => {

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { AdapterSource, DecodingSettings, Request, TrainerEvent, WrittenAnswer } from '../../../src/protocol/messages.ts';
-import type { GenerationOptions } from '../../../src/training/model-contract.ts';
+import type { GenerationOptions } from '../../../src/generation/options.ts';
 import { pretendBrowser } from '../storage/pretend-browser.ts';
 import { demoConfig, demoFiles, fakeSession, fetchPublic, publicFile, type FakeSession } from './fake-engine.ts';
 

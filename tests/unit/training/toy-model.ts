@@ -2,18 +2,11 @@
 import { plainChoice, plainGreedy } from '../../reference/sampling.ts';
 import { countLabels, IGNORE_INDEX } from '../../../src/processing/types.ts';
 import type { EncodedSample, PackedBatch } from '../../../src/processing/types.ts';
-import type {
-  AdamWSettings,
-  AdapterTensor,
-  GeneratedAnswer,
-  GenerationOptions,
-  Objective,
-  OptimizerState,
-  PendingScalar,
-  ScoringOptions,
-  TokenScores,
-  TrainableModel,
-} from '../../../src/training/model-contract.ts';
+import type { AdapterTensor } from '../../../src/checkpoint/adapter-tensor.ts';
+import type { GeneratedAnswer, GenerationOptions } from '../../../src/generation/options.ts';
+import type { AdamWSettings } from '../../../src/kernels/adamw.ts';
+import type { Objective, ScoringOptions, TokenScores } from '../../../src/objectives/token-scores.ts';
+import type { OptimizerState, PendingScalar, TrainableModel } from '../../../src/training/trainable-model.ts';
 
 export const VOCABULARY = 12;
 

@@ -5,7 +5,7 @@ import { writeSafetensors, type NamedTensor } from '../../../src/checkpoint/safe
 import { expectedTensors } from '../../../src/families/architecture.ts';
 import { embeddingLookup } from '../../../src/kernels/embedding.ts';
 import { tokenLogProbs } from '../../../src/kernels/log-probs.ts';
-import { loadQwen3VL } from '../../../src/model/load.ts';
+import { loadModel } from '../../../src/model/load.ts';
 import { bf16ToFloat32, float32ToBf16 } from '../../../src/quantization/bf16.ts';
 import { withBindingLimit } from '../dawn.ts';
 import { noise, relativeL2 } from './numbers.ts';
@@ -66,8 +66,8 @@ export const checkTables: CheckGroup = {
       const gpu = await open();
       const { files, table: bits } = await withLargeVocabulary(options.demoUrl);
       const { hiddenSize: width } = files.config;
-      const model = await loadQwen3VL(gpu, files, { kindOf: () => 'nf4' });
-      const { embedding, head } = model.weights;
+      const model = await loadModel(gpu, files, { kindOf: () => 'nf4' });
+      const { embedding, head } = model.parts;
       tell('largest binding', gpu.device.limits.maxStorageBufferBindingSize / 2 ** 20, 'MiB');
       tell('table', bits.byteLength / 2 ** 20, 'MiB');
       tell('pieces', embedding.parts.length, '');

@@ -1,4 +1,4 @@
-/** Qwen3-VL with a LoRA adapter as the training loop sees it. */
+/** A model with a LoRA adapter as the training loop sees it. */
 import type { LinearModule } from '../families/architecture.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { generate } from '../generation/generate.ts';
@@ -6,26 +6,17 @@ import { promptsThatFit, roomFor } from '../generation/plan.ts';
 import { adamWStep } from '../kernels/adamw.ts';
 import { AdapterArena } from '../model/adapter-arena.ts';
 import { AdapterWeights, type AdapterOptions } from '../model/adapter-weights.ts';
-import { passContext, type BackwardPlan, type Qwen3VL } from '../model/qwen3-vl.ts';
+import { passContext } from '../model/parts/pass-context.ts';
+import type { BackwardPlan, VisionLanguageModel } from '../model/vision-language-model.ts';
 import type { PackedBatch } from '../processing/types.ts';
 import { LorikeetError, invariant } from '../protocol/errors.ts';
-import type {
-  AdamWSettings,
-  AdapterTensor,
-  GeneratedAnswer,
-  GenerationOptions,
-  Objective,
-  OptimizerState,
-  PendingScalar,
-  ScoringOptions,
-  TokenScores,
-  TrainableModel,
-} from './model-contract.ts';
+import type { AdapterTensor } from '../checkpoint/adapter-tensor.ts';
+import type { GeneratedAnswer, GenerationOptions } from '../generation/options.ts';
+import type { AdamWSettings } from '../kernels/adamw.ts';
+import type { Objective, ScoringOptions, TokenScores } from '../objectives/token-scores.ts';
+import type { OptimizerState, PendingScalar, TrainableModel } from './trainable-model.ts';
 
-/** Modules that read the same input, by the end of their paths; their A factors lie side by side. */
-const SHARED_INPUT = /^(.*\.self_attn)\.[qkv]_proj$|^(.*\.mlp)\.(?:gate|up)_proj$/;
-
-export class TrainableQwen3VL implements TrainableModel {
+export class AdaptedModel implements TrainableModel {
   readonly adapter: AdapterArena;
   private readonly plan: BackwardPlan;
   private readonly groups: LinearModule[][];
@@ -34,14 +25,14 @@ export class TrainableQwen3VL implements TrainableModel {
 
   /** @param modules the linear layers to adapt, in model order */
   constructor(
-    readonly model: Qwen3VL,
+    readonly model: VisionLanguageModel,
     modules: readonly LinearModule[],
     options: AdapterOptions & { gradientCheckpointing: boolean },
   ) {
     this.groups = groupBySharedInput(modules);
     this.adapter = new AdapterArena(model.gpu, this.groups, options);
     this.adapter.initialize();
-    const layers = modules.map(({ path }) => /language_model\.layers\.(\d+)\./.exec(path)?.[1]).filter((layer) => layer !== undefined).map(Number);
+    const layers = modules.map(({ layer }) => layer).filter((layer) => layer !== null);
     this.plan = {
       gradientCheckpointing: options.gradientCheckpointing,
       firstAdaptedLayer: Math.min(...layers, model.config.numHiddenLayers),
@@ -160,7 +151,7 @@ export class TrainableQwen3VL implements TrainableModel {
   }
 
   promptsAtOnce(promptTokens: number, maxNewTokens: number): number {
-    return promptsThatFit(roomFor(this.model.config, maxNewTokens, this.gpu.device.limits.maxStorageBufferBindingSize), promptTokens, maxNewTokens);
+    return promptsThatFit(roomFor(this.model.architecture, maxNewTokens, this.gpu.device.limits.maxStorageBufferBindingSize), promptTokens, maxNewTokens);
   }
 
   readAdapter(): Promise<AdapterTensor[]> {
@@ -235,15 +226,13 @@ function pending(read: () => Promise<number>): PendingScalar {
   return { read: () => value };
 }
 
+/** Neighbours that read the same input; their A factors lie side by side. */
 function groupBySharedInput(modules: readonly LinearModule[]): LinearModule[][] {
   const groups: LinearModule[][] = [];
-  let last: string | null = null;
   for (const module of modules) {
-    const match = SHARED_INPUT.exec(module.path);
-    const key = match ? (match[1] ?? match[2]) : null;
-    if (key !== null && key === last) groups[groups.length - 1].push(module);
+    const last = groups.at(-1);
+    if (last && last[0].inputGroup === module.inputGroup) last.push(module);
     else groups.push([module]);
-    last = key;
   }
   return groups;
 }

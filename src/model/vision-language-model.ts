@@ -1,28 +1,30 @@
-/** Qwen3-VL on the GPU: forward passes and the block-by-block backward pass. */
+/** A vision-language model on the GPU: forward passes and the block-by-block backward pass. Knows layers, not families. */
 import type * as tf from '@tensorflow/tfjs';
-import type { Qwen3VLConfig } from '../families/qwen3-vl/config.ts';
-import type { Architecture } from '../families/architecture.ts';
+import type { Architecture, ModelConfig } from '../families/architecture.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { embeddingLookup, type GpuTable } from '../kernels/embedding.ts';
 import { tokenLogProbs, weightedSum, type LogProbOptions } from '../kernels/log-probs.ts';
 import { normBackward, normForward, type NormWeights } from '../kernels/norm.ts';
+import type { RotaryTables } from '../kernels/rotary.ts';
 import { gatherRows, scatterAddRows, scatterRows } from '../kernels/rows.ts';
 import type { PackedBatch } from '../processing/types.ts';
-import type { AdapterWeights } from './adapter-weights.ts';
-import { free } from './free.ts';
-import type { PassContext } from './linear-group.ts';
-import { textRotary } from './positions.ts';
-import { disposeTextSaved, type SequenceContext, type TextLayer, type TextLayerSaved } from './text-layer.ts';
-import type { ActivationProbe, VisionTape, VisionTower } from './vision-tower.ts';
+import type { DecoderLayer, DecoderLayerSaved } from './parts/decoder-layer.ts';
+import { free } from './parts/free.ts';
+import type { LayerState, SequenceState } from './parts/layer-state.ts';
+import type { PassContext } from './parts/pass-context.ts';
+import { textRotary, type TextRotary } from './parts/rotary-tables.ts';
+import type { DecodeStep, SequenceContext } from './parts/sequence.ts';
+import type { ActivationProbe, VisionTape, VisionTower } from './parts/vision-tower.ts';
 
-/** Everything frozen. */
-export interface Qwen3VLWeights {
+/** What a family's builder puts together; everything in it is frozen. */
+export interface ModelParts {
   embedding: GpuTable;
   vision: VisionTower;
-  layers: readonly TextLayer[];
+  layers: readonly DecoderLayer[];
   finalNorm: NormWeights;
   /** The embedding itself when tied. */
   head: GpuTable;
+  rotary: TextRotary;
 }
 
 export interface BackwardPlan {
@@ -46,7 +48,7 @@ interface BatchTensors {
 interface TextTape {
   /** Input of each layer from the first adapted one on; null below it. */
   inputs: (tf.Tensor | null)[];
-  saved: (TextLayerSaved | null)[];
+  saved: (DecoderLayerSaved | null)[];
   output: tf.Tensor;
   vision: VisionTape | null;
 }
@@ -62,19 +64,16 @@ export interface DifferentiablePass {
   abandon: () => void;
 }
 
-/** Sees each decoder layer's keys (after rotation) and values, [rows, kvHeads · headDim], before they are freed. */
-export type KeyValueSink = (layer: number, keys: tf.Tensor, values: tf.Tensor) => void;
-
-export class Qwen3VL {
+export class VisionLanguageModel {
   constructor(
     readonly gpu: Gpu,
-    readonly architecture: Architecture<Qwen3VLConfig>,
-    readonly weights: Qwen3VLWeights,
-    /** Everything `weights` lies in. */
+    readonly architecture: Architecture,
+    readonly parts: ModelParts,
+    /** Everything `parts` lie in. */
     private readonly buffers: readonly GPUBuffer[],
   ) {}
 
-  get config(): Qwen3VLConfig {
+  get config(): ModelConfig {
     return this.architecture.config;
   }
 
@@ -101,19 +100,19 @@ export class Qwen3VL {
    * @param options statistics: `scores` of the targets, see tokenLogProbs
    */
   differentiable(context: PassContext, batch: PackedBatch, plan: BackwardPlan, options: LogProbOptions = {}): DifferentiablePass {
-    const { gpu, weights } = this;
+    const { gpu, parts } = this;
     const tensors = this.upload(batch);
     const tape = this.forwardTape(context, batch, tensors, plan);
     const hidden = gatherRows(gpu, tape.output, tensors.targetRows);
-    const normed = normForward(gpu, hidden, weights.finalNorm);
-    const logProbs = tokenLogProbs(gpu, normed, weights.head, tensors.targetIds, options);
+    const normed = normForward(gpu, hidden, parts.finalNorm);
+    const logProbs = tokenLogProbs(gpu, normed, parts.head, tensors.targetIds, options);
     return {
       nll: logProbs.nll,
       scores: logProbs.scores,
       backward: (rowWeights) => {
         const dNormed = logProbs.backward(rowWeights);
         logProbs.dispose();
-        const dHidden = normBackward(gpu, hidden, weights.finalNorm, dNormed);
+        const dHidden = normBackward(gpu, hidden, parts.finalNorm, dNormed);
         const dy = gpu.zeros(tape.output.shape);
         scatterRows(gpu, dHidden, tensors.targetRows, dy);
         free(hidden, normed, dNormed, dHidden);
@@ -123,8 +122,8 @@ export class Qwen3VL {
       abandon: () => {
         logProbs.dispose();
         free(hidden, normed, tape.output, ...tape.inputs);
-        for (const saved of tape.saved) if (saved) disposeTextSaved(saved);
-        if (tape.vision) weights.vision.disposeTape(tape.vision);
+        tape.saved.forEach((saved, i) => saved && parts.layers[i].discard(saved));
+        if (tape.vision) parts.vision.disposeTape(tape.vision);
         this.release(tensors);
       },
     };
@@ -146,12 +145,12 @@ export class Qwen3VL {
   }
 
   private score(context: PassContext, batch: PackedBatch, options: LogProbOptions): { nll: tf.Tensor; scores: tf.Tensor | null } {
-    const { gpu, weights } = this;
+    const { gpu, parts } = this;
     const tensors = this.upload(batch);
-    const output = this.forward(context, batch, tensors);
+    const output = this.forward(context, batch, tensors, null);
     const hidden = gatherRows(gpu, output, tensors.targetRows);
-    const normed = normForward(gpu, hidden, weights.finalNorm);
-    const logProbs = tokenLogProbs(gpu, normed, weights.head, tensors.targetIds, options);
+    const normed = normForward(gpu, hidden, parts.finalNorm);
+    const logProbs = tokenLogProbs(gpu, normed, parts.head, tensors.targetIds, options);
     const kept = { nll: logProbs.nll.clone(), scores: logProbs.scores?.clone() ?? null };
     logProbs.dispose();
     free(output, hidden, normed);
@@ -161,13 +160,50 @@ export class Qwen3VL {
 
   /**
    * Final-norm output of every row [rows, hidden].
-   * @param sink receives keys and values for a cache
    * @param probe receives the activations that golden tests compare
    */
-  hiddenStates(context: PassContext, batch: PackedBatch, sink?: KeyValueSink, probe?: ActivationProbe): tf.Tensor {
+  hiddenStates(context: PassContext, batch: PackedBatch, probe?: ActivationProbe): tf.Tensor {
     const tensors = this.upload(batch);
-    const output = this.forward(context, batch, tensors, sink, probe);
-    const normed = normForward(this.gpu, output, this.weights.finalNorm);
+    const output = this.forward(context, batch, tensors, null, probe);
+    return this.finish(tensors, output, probe);
+  }
+
+  /** The same for prompts, with each layer's state, from which their continuations are forked. */
+  prefill(context: PassContext, batch: PackedBatch): { hidden: tf.Tensor; states: LayerState[] } {
+    const tensors = this.upload(batch);
+    const states: LayerState[] = [];
+    const output = this.forward(context, batch, tensors, states);
+    return { hidden: this.finish(tensors, output), states };
+  }
+
+  /**
+   * State after one more token of each sequence, [sequences, hidden] after the final norm.
+   * @param ids int32 [sequences]
+   * @param states per layer; they move on
+   */
+  decode(context: PassContext, step: DecodeStep, ids: tf.Tensor, states: readonly SequenceState[]): tf.Tensor {
+    const { gpu, parts } = this;
+    let x = embeddingLookup(gpu, parts.embedding, ids);
+    parts.layers.forEach((layer, i) => {
+      const y = layer.decode(context, step, x, states[i]);
+      x.dispose();
+      x = y;
+    });
+    const normed = normForward(gpu, x, parts.finalNorm);
+    x.dispose();
+    return normed;
+  }
+
+  /** Rotary tables of positions, 3 × rows axis by axis. */
+  rotaryOf(positionIds: Int32Array, rows: number): RotaryTables {
+    const { gpu, parts } = this;
+    const { cos, sin } = textRotary(parts.rotary, positionIds, rows);
+    const shape = [rows, parts.rotary.dim / 2];
+    return { cos: gpu.upload(cos, shape), sin: gpu.upload(sin, shape) };
+  }
+
+  private finish(tensors: BatchTensors, output: tf.Tensor, probe?: ActivationProbe): tf.Tensor {
+    const normed = normForward(this.gpu, output, this.parts.finalNorm);
     probe?.('text.final_norm', normed);
     output.dispose();
     this.release(tensors);
@@ -175,12 +211,10 @@ export class Qwen3VL {
   }
 
   private upload(batch: PackedBatch): BatchTensors {
-    const { gpu, config } = this;
+    const { gpu } = this;
     const { rowCount } = batch;
-    const { cos, sin } = textRotary(config, batch.positionIds, rowCount);
-    const shape = [rowCount, config.headDim / 2];
     return {
-      sequence: { bounds: gpu.upload(batch.bounds, [rowCount, 2]), rotary: { cos: gpu.upload(cos, shape), sin: gpu.upload(sin, shape) } },
+      sequence: { bounds: gpu.upload(batch.bounds, [rowCount, 2]), rotary: this.rotaryOf(batch.positionIds, rowCount) },
       visionRows: batch.visionRows.length > 0 ? gpu.upload(batch.visionRows, [batch.visionRows.length]) : null,
       targetRows: gpu.upload(batch.targetRows, [batch.targetRows.length]),
       targetIds: gpu.upload(batch.targetIds, [batch.targetIds.length]),
@@ -193,52 +227,54 @@ export class Qwen3VL {
 
   /** Token embeddings with image features in their rows, and the deepstack features. */
   private embed(context: PassContext, batch: PackedBatch, tensors: BatchTensors, keepVision: 'nothing' | 'inputs' | 'all', probe?: ActivationProbe): { x: tf.Tensor; deepstack: tf.Tensor[]; tape: VisionTape | null } {
-    const { gpu, weights } = this;
+    const { gpu, parts } = this;
     const ids = gpu.upload(batch.inputIds, [batch.rowCount]);
-    const x = embeddingLookup(gpu, weights.embedding, ids);
+    const x = embeddingLookup(gpu, parts.embedding, ids);
     ids.dispose();
     if (!tensors.visionRows) return { x, deepstack: [], tape: null };
-    const { features, tape } = weights.vision.forward(context, batch.pixelValues, batch.grids, keepVision, probe);
+    const { features, tape } = parts.vision.forward(context, batch.pixelValues, batch.grids, keepVision, probe);
     scatterRows(gpu, features.merged, tensors.visionRows, x);
     features.merged.dispose();
     return { x, deepstack: features.deepstack, tape };
   }
 
-  private forward(context: PassContext, batch: PackedBatch, tensors: BatchTensors, sink?: KeyValueSink, probe?: ActivationProbe): tf.Tensor {
-    const { layers } = this.weights;
+  private forward(context: PassContext, batch: PackedBatch, tensors: BatchTensors, states: LayerState[] | null, probe?: ActivationProbe): tf.Tensor {
+    const { layers } = this.parts;
     const { x: embedded, deepstack } = this.embed(context, batch, tensors, 'nothing', probe);
     let x = embedded;
     layers.forEach((layer, i) => {
       probe?.(`text.layer_in.${i}`, x);
       const { y, saved } = layer.forward(context, tensors.sequence, x);
-      sink?.(i, saved.kRotated, saved.v);
-      disposeTextSaved(saved);
+      if (states) states.push(layer.capture(context, tensors.sequence, saved));
+      else layer.discard(saved);
       x.dispose();
       x = y;
       if (i === layers.length - 1) probe?.('text.last_layer_out', x);
       if (deepstack[i]) scatterAddRows(this.gpu, deepstack[i], tensors.visionRows!, x);
+      context.milestone?.();
     });
     free(...deepstack);
     return x;
   }
 
   private forwardTape(context: PassContext, batch: PackedBatch, tensors: BatchTensors, plan: BackwardPlan): TextTape {
-    const { layers } = this.weights;
+    const { layers } = this.parts;
     const keepVision = !plan.visionAdapted ? 'nothing' : plan.gradientCheckpointing ? 'inputs' : 'all';
     const { x: embedded, deepstack, tape: vision } = this.embed(context, batch, tensors, keepVision);
     const lowest = plan.visionAdapted ? 0 : plan.firstAdaptedLayer;
     const inputs: (tf.Tensor | null)[] = [];
-    const kept: (TextLayerSaved | null)[] = [];
+    const kept: (DecoderLayerSaved | null)[] = [];
     let x = embedded;
     layers.forEach((layer, i) => {
       const { y, saved } = layer.forward(context, tensors.sequence, x);
       const differentiated = i >= lowest;
-      if (plan.gradientCheckpointing || !differentiated) disposeTextSaved(saved);
+      if (plan.gradientCheckpointing || !differentiated) layer.discard(saved);
       kept.push(plan.gradientCheckpointing || !differentiated ? null : saved);
       inputs.push(differentiated ? x : null);
       if (!differentiated) x.dispose();
       x = y;
       if (deepstack[i]) scatterAddRows(this.gpu, deepstack[i], tensors.visionRows!, x);
+      context.milestone?.();
     });
     free(...deepstack);
     return { inputs, saved: kept, output: x, vision };
@@ -246,15 +282,15 @@ export class Qwen3VL {
 
   /** Walks the layers from the end; disposes the tape and dOutput. */
   private backwardTape(context: PassContext, tensors: BatchTensors, tape: TextTape, dOutput: tf.Tensor, plan: BackwardPlan): void {
-    const { gpu, weights } = this;
+    const { gpu, parts } = this;
     const lowest = plan.visionAdapted ? 0 : plan.firstAdaptedLayer;
     const dDeepstack: tf.Tensor[] = [];
     let dy: tf.Tensor | null = dOutput;
     tape.output.dispose();
-    for (let i = weights.layers.length - 1; i >= lowest; i--) {
-      const layer = weights.layers[i];
+    for (let i = parts.layers.length - 1; i >= lowest; i--) {
+      const layer = parts.layers[i];
       const x = tape.inputs[i]!;
-      if (tape.vision && i < this.config.deepstackVisualIndexes.length) dDeepstack[i] = gatherRows(gpu, dy!, tensors.visionRows!);
+      if (tape.vision && i < parts.vision.deepstackCount) dDeepstack[i] = gatherRows(gpu, dy!, tensors.visionRows!);
       let saved = tape.saved[i];
       if (!saved) {
         const again = layer.forward(context, tensors.sequence, x);
@@ -264,18 +300,13 @@ export class Qwen3VL {
       const dx = layer.backward(context, tensors.sequence, x, saved, dy!, i > lowest || plan.visionAdapted);
       free(dy, x);
       dy = dx;
+      context.milestone?.();
     }
     if (tape.vision && dy) {
       const dMerged = gatherRows(gpu, dy, tensors.visionRows!);
-      weights.vision.backward(context, tape.vision, dMerged, dDeepstack);
+      parts.vision.backward(context, tape.vision, dMerged, dDeepstack);
       dMerged.dispose();
     }
     free(dy, ...dDeepstack);
   }
-}
-
-/** Contexts of a pass: with the adapter in training, with it but without dropout, or without it. */
-export function passContext(gpu: Gpu, adapter: AdapterWeights | null, dropoutStep: number | null): PassContext {
-  const p = adapter?.options.loraDropout ?? 0;
-  return { gpu, adapter, dropout: adapter && dropoutStep !== null && p > 0 ? { p, seed: adapter.options.seed, step: dropoutStep } : null };
 }

@@ -1,21 +1,22 @@
-/** One block of the vision tower: bidirectional attention within an image, then a GELU MLP; each added to its input. */
+/** One block of a vision tower: bidirectional attention within a picture or a window of it, then an MLP; each added to its input. */
 import type * as tf from '@tensorflow/tfjs';
-import { geluBackward, geluForward } from '../kernels/activation.ts';
-import { attentionBackward, attentionForward, type AttentionInputs, type AttentionResult, type AttentionShape } from '../kernels/attention.ts';
-import { viewOf, type MatrixView } from '../kernels/matmul.ts';
-import { normBackward, normForward, type NormWeights } from '../kernels/norm.ts';
-import { rotaryBackward, rotaryForward } from '../kernels/rotary.ts';
+import { attentionBackward, attentionForward, type AttentionInputs, type AttentionResult, type AttentionShape } from '../../kernels/attention.ts';
+import { viewOf, type MatrixView } from '../../kernels/matmul.ts';
+import { normBackward, normForward, type NormWeights } from '../../kernels/norm.ts';
+import { rotaryBackward, rotaryForward } from '../../kernels/rotary.ts';
 import { free } from './free.ts';
-import type { LinearGroup, LowRankInputs, PassContext } from './linear-group.ts';
-import type { SequenceContext } from './text-layer.ts';
+import type { LinearGroup, LowRankInputs } from './linear-group.ts';
+import type { PassContext } from './pass-context.ts';
+import type { Mlp } from './mlp.ts';
+import type { SequenceContext } from './sequence.ts';
 
 export interface VisionBlockWeights {
   norm1: NormWeights;
+  /** q, k and v in one matrix. */
   qkv: LinearGroup;
   proj: LinearGroup;
   norm2: NormWeights;
-  fc1: LinearGroup;
-  fc2: LinearGroup;
+  mlp: Mlp;
 }
 
 export interface VisionBlockSaved {
@@ -28,10 +29,7 @@ export interface VisionBlockSaved {
   hProj: LowRankInputs;
   middle: tf.Tensor;
   normedMiddle: tf.Tensor;
-  hFc1: LowRankInputs;
-  inner: tf.Tensor;
-  activated: tf.Tensor;
-  hFc2: LowRankInputs;
+  mlp: unknown;
 }
 
 export class VisionBlock {
@@ -41,7 +39,7 @@ export class VisionBlock {
     private readonly headDim: number,
   ) {}
 
-  /** x [patches, hidden] -> [patches, hidden]; `saved` goes to backward or disposeVisionSaved. */
+  /** x [patches, hidden] -> [patches, hidden]; `saved` goes to backward or discard. */
   forward(context: PassContext, sequence: SequenceContext, x: tf.Tensor): { y: tf.Tensor; saved: VisionBlockSaved } {
     const { gpu } = context;
     const { weights, heads, headDim } = this;
@@ -53,10 +51,8 @@ export class VisionBlock {
     const attention = attentionForward(gpu, this.attentionInputs(sequence, qRotated, kRotated, qkv), this.attentionShape(rows));
     const { outputs: [middle], h: hProj } = weights.proj.forward(context, attention.output, x);
     const normedMiddle = normForward(gpu, middle, weights.norm2);
-    const { outputs: [inner], h: hFc1 } = weights.fc1.forward(context, normedMiddle);
-    const activated = geluForward(gpu, 'geluTanh', inner);
-    const { outputs: [y], h: hFc2 } = weights.fc2.forward(context, activated, middle);
-    return { y, saved: { normed, hQkv, qkv, qRotated, kRotated, attention, hProj, middle, normedMiddle, hFc1, inner, activated, hFc2 } };
+    const { y, saved: mlp } = weights.mlp.forward(context, normedMiddle, middle);
+    return { y, saved: { normed, hQkv, qkv, qRotated, kRotated, attention, hProj, middle, normedMiddle, mlp } };
   }
 
   /** Adds adapter gradients and returns the gradient of x, or null when nothing below needs it. Disposes `saved`, not x and dy. */
@@ -64,13 +60,9 @@ export class VisionBlock {
     const { gpu } = context;
     const { weights, heads, headDim } = this;
     const rows = x.shape[0];
-    const dActivated = weights.fc2.backward(context, saved.activated, saved.hFc2, [viewOf(dy)], true)!;
-    const dInner = geluBackward(gpu, 'geluTanh', saved.inner, dActivated);
-    free(dActivated, saved.activated, saved.hFc2, saved.inner);
-    const dNormedMiddle = weights.fc1.backward(context, saved.normedMiddle, saved.hFc1, [viewOf(dInner)], true)!;
-    free(dInner, saved.normedMiddle, saved.hFc1);
+    const dNormedMiddle = weights.mlp.backward(context, saved.normedMiddle, saved.mlp, dy);
     const dMiddle = normBackward(gpu, saved.middle, weights.norm2, dNormedMiddle, dy);
-    free(dNormedMiddle, saved.middle);
+    free(dNormedMiddle, saved.normedMiddle, saved.middle);
     const dAttention = weights.proj.backward(context, saved.attention.output, saved.hProj, [viewOf(dMiddle)], true)!;
     const dQkv = gpu.empty(saved.qkv.shape);
     const inputs = this.attentionInputs(sequence, saved.qRotated, saved.kRotated, saved.qkv);
@@ -86,6 +78,12 @@ export class VisionBlock {
     return dx;
   }
 
+  /** Frees what a forward pass kept when no backward pass follows. */
+  discard({ attention, mlp, ...rest }: VisionBlockSaved): void {
+    this.weights.mlp.discard(mlp);
+    free(attention.output, attention.stats, ...Object.values(rest));
+  }
+
   /** Columns of q (0), k (1) or v (2) in the joint projection. */
   private part(qkv: tf.Tensor, index: 0 | 1 | 2): MatrixView {
     return { data: qkv, stride: qkv.shape[1]!, offset: index * this.heads * this.headDim };
@@ -98,10 +96,4 @@ export class VisionBlock {
   private attentionShape(rows: number): AttentionShape {
     return { rows, heads: this.heads, kvHeads: this.heads, headDim: this.headDim, causal: false };
   }
-}
-
-/** Frees what a forward pass kept when no backward pass follows. */
-export function disposeVisionSaved(saved: VisionBlockSaved): void {
-  const { attention, ...rest } = saved;
-  free(attention.output, attention.stats, ...Object.values(rest));
 }

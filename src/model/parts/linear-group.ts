@@ -1,26 +1,18 @@
 /** Linear layers that read the same input: packed base weights plus LoRA, forward and backward. */
 import type * as tf from '@tensorflow/tfjs';
-import type { Gpu } from '../gpu/gpu.ts';
-import { applyDropout } from '../kernels/dropout.ts';
-import { floatWeight, matmulForward, matmulTransposed, viewOf, type GpuWeight, type MatrixView } from '../kernels/matmul.ts';
-import { accumulateOuter } from '../kernels/outer.ts';
-import { invariant } from '../protocol/errors.ts';
-import type { AdapterSlot, AdapterWeights } from './adapter-weights.ts';
+import type { Gpu } from '../../gpu/gpu.ts';
+import { applyDropout } from '../../kernels/dropout.ts';
+import { floatWeight, matmulForward, matmulTransposed, viewOf, type GpuWeight, type MatrixView } from '../../kernels/matmul.ts';
+import { accumulateOuter } from '../../kernels/outer.ts';
+import { invariant } from '../../protocol/errors.ts';
+import type { AdapterSlot, AdapterWeights } from '../adapter-weights.ts';
+import type { PassContext } from './pass-context.ts';
 
 /** A frozen y = W x + b. */
 export interface Linear {
   path: string;
   weight: GpuWeight;
   bias?: GPUBuffer;
-}
-
-/** What layers need to know of the pass they are in. */
-export interface PassContext {
-  gpu: Gpu;
-  /** null: base model alone. */
-  adapter: AdapterWeights | null;
-  /** null: evaluation, no dropout. `step` counts micro-batches. */
-  dropout: { p: number; seed: number; step: number } | null;
 }
 
 /** Products with the A factors, kept for the backward pass; null without adapter. */

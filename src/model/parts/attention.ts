@@ -1,0 +1,148 @@
+/** Grouped-query attention with rotary positions and, where the family has them, per-head norms. */
+import type * as tf from '@tensorflow/tfjs';
+import { attentionDecode, type CachedRows } from '../../kernels/attention-decode.ts';
+import { attentionBackward, attentionForward, type AttentionInputs, type AttentionResult, type AttentionShape } from '../../kernels/attention.ts';
+import { viewOf } from '../../kernels/matmul.ts';
+import { rotaryBackward, rotaryForward, type HeadNorm } from '../../kernels/rotary.ts';
+import { scatterRows } from '../../kernels/rows.ts';
+import type { Gpu } from '../../gpu/gpu.ts';
+import { free } from './free.ts';
+import type { ForkPlan, LayerState, SequenceState } from './layer-state.ts';
+import type { LinearGroup, LowRankInputs } from './linear-group.ts';
+import type { PassContext } from './pass-context.ts';
+import type { Mixer } from './mixer.ts';
+import type { DecodeStep, SequenceContext } from './sequence.ts';
+
+export interface AttentionWeights {
+  /** q, k and v. */
+  qkv: LinearGroup;
+  qNorm: HeadNorm | null;
+  kNorm: HeadNorm | null;
+  o: LinearGroup;
+}
+
+/** Sizes that all layers share. */
+export interface HeadShape {
+  heads: number;
+  kvHeads: number;
+  headDim: number;
+}
+
+export interface AttentionSaved {
+  hQkv: LowRankInputs;
+  q: tf.Tensor;
+  k: tf.Tensor;
+  v: tf.Tensor;
+  qRotated: tf.Tensor;
+  kRotated: tf.Tensor;
+  attention: AttentionResult;
+  hO: LowRankInputs;
+}
+
+export class Attention implements Mixer<AttentionSaved> {
+  constructor(
+    private readonly weights: AttentionWeights,
+    private readonly shape: HeadShape,
+  ) {}
+
+  forward(context: PassContext, sequence: SequenceContext, x: tf.Tensor, residual: tf.Tensor): { y: tf.Tensor; saved: AttentionSaved } {
+    const { gpu } = context;
+    const { weights } = this;
+    const rows = x.shape[0];
+    const { outputs: [q, k, v], h: hQkv } = weights.qkv.forward(context, x);
+    const { qRotated, kRotated } = this.rotate(gpu, sequence.rotary, q, k);
+    const attention = attentionForward(gpu, inputsOf(sequence, qRotated, kRotated, v), this.attentionShape(rows));
+    const { outputs: [y], h: hO } = weights.o.forward(context, attention.output, residual);
+    return { y, saved: { hQkv, q, k, v, qRotated, kRotated, attention, hO } };
+  }
+
+  backward(context: PassContext, sequence: SequenceContext, x: tf.Tensor, saved: AttentionSaved, dy: tf.Tensor, needInput: boolean): tf.Tensor | null {
+    const { gpu } = context;
+    const { weights } = this;
+    const { heads, kvHeads, headDim } = this.shape;
+    const rows = x.shape[0];
+    const dAttention = weights.o.backward(context, saved.attention.output, saved.hO, [viewOf(dy)], true)!;
+    const dv = gpu.empty(saved.v.shape);
+    const { dq: dqRotated, dk: dkRotated } = attentionBackward(gpu, inputsOf(sequence, saved.qRotated, saved.kRotated, saved.v), this.attentionShape(rows), saved.attention, dAttention, viewOf(dv));
+    free(dAttention, saved.attention.output, saved.attention.stats, saved.hO, saved.qRotated, saved.kRotated, saved.v);
+    const dq = gpu.empty(saved.q.shape);
+    const dk = gpu.empty(saved.k.shape);
+    rotaryBackward(gpu, viewOf(saved.q), rows, heads, headDim, sequence.rotary, weights.qNorm, viewOf(dqRotated), viewOf(dq));
+    rotaryBackward(gpu, viewOf(saved.k), rows, kvHeads, headDim, sequence.rotary, weights.kNorm, viewOf(dkRotated), viewOf(dk));
+    free(dqRotated, dkRotated, saved.q, saved.k);
+    const dx = weights.qkv.backward(context, x, saved.hQkv, [viewOf(dq), viewOf(dk), viewOf(dv)], needInput);
+    free(dq, dk, dv, saved.hQkv);
+    return dx;
+  }
+
+  discard({ attention, ...rest }: AttentionSaved): void {
+    free(attention.output, attention.stats, ...Object.values(rest));
+  }
+
+  capture({ gpu }: PassContext, _: SequenceContext, saved: AttentionSaved): LayerState {
+    const prompts = { keys: saved.kRotated.clone(), values: saved.v.clone() };
+    this.discard(saved);
+    return new KeyValues(gpu, prompts);
+  }
+
+  decode(context: PassContext, step: DecodeStep, x: tf.Tensor, residual: tf.Tensor, state: SequenceState): tf.Tensor {
+    const { gpu } = context;
+    const { weights, shape } = this;
+    const { prompts, own } = state as ForkedKeyValues;
+    const { outputs: [q, k, v], h: hQkv } = weights.qkv.forward(context, x);
+    const { qRotated, kRotated } = this.rotate(gpu, step.rotary, q, k);
+    scatterRows(gpu, kRotated, step.rows, own.keys);
+    scatterRows(gpu, v, step.rows, own.values);
+    const attended = attentionDecode(gpu, qRotated, prompts, own, step.spans, shape);
+    free(q, k, v, hQkv, qRotated, kRotated);
+    const { outputs: [y], h: hO } = weights.o.forward(context, attended, residual);
+    free(attended, hO);
+    return y;
+  }
+
+  private rotate(gpu: Gpu, rotary: SequenceContext['rotary'], q: tf.Tensor, k: tf.Tensor): { qRotated: tf.Tensor; kRotated: tf.Tensor } {
+    const { heads, kvHeads, headDim } = this.shape;
+    const rows = q.shape[0];
+    return {
+      qRotated: rotaryForward(gpu, viewOf(q), rows, heads, headDim, rotary, this.weights.qNorm),
+      kRotated: rotaryForward(gpu, viewOf(k), rows, kvHeads, headDim, rotary, this.weights.kNorm),
+    };
+  }
+
+  private attentionShape(rows: number): AttentionShape {
+    return { rows, ...this.shape, causal: true };
+  }
+}
+
+function inputsOf(sequence: SequenceContext, q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): AttentionInputs {
+  return { q: viewOf(q), k: viewOf(k), v: viewOf(v), bounds: sequence.bounds };
+}
+
+/** Keys and values of prompts, rows as they were packed; completions share them. */
+class KeyValues implements LayerState {
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly prompts: CachedRows,
+  ) {}
+
+  fork({ prompts, capacity }: ForkPlan): ForkedKeyValues {
+    const shape = [prompts.length * capacity, this.prompts.keys.shape[1]!];
+    return new ForkedKeyValues(this.prompts, { keys: this.gpu.empty(shape), values: this.gpu.empty(shape) });
+  }
+
+  dispose(): void {
+    free(this.prompts.keys, this.prompts.values);
+  }
+}
+
+/** The prompts' rows, and a stretch of rows of its own for each slot. */
+class ForkedKeyValues implements SequenceState {
+  constructor(
+    readonly prompts: CachedRows,
+    readonly own: CachedRows,
+  ) {}
+
+  dispose(): void {
+    free(this.own.keys, this.own.values);
+  }
+}

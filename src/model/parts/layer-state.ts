@@ -1,0 +1,21 @@
+/** What a layer remembers between tokens: of prompts once computed, and of the sequences that continue them. */
+
+/** Sequences that continue prompts. */
+export interface ForkPlan {
+  /** Prompt of each slot, counted in the order of the pass. */
+  prompts: readonly number[];
+  /** Tokens that each sequence may add. */
+  capacity: number;
+}
+
+/** State of one layer after a pass over prompts; shared by everything forked from it, so dispose it last. */
+export interface LayerState {
+  /** State for sequences that each continue one of the prompts; leaves this one as it is. */
+  fork(plan: ForkPlan): SequenceState;
+  dispose(): void;
+}
+
+/** State of one layer for sequences under way; a layer knows its own kind. */
+export interface SequenceState {
+  dispose(): void;
+}

@@ -1,0 +1,22 @@
+/** What the layers of a pass share: the packed rows, and how they see each other. */
+import type * as tf from '@tensorflow/tfjs';
+import type { RotaryTables } from '../../kernels/rotary.ts';
+
+/** Packed rows of a batch, or the patches of its images. */
+export interface SequenceContext {
+  rotary: RotaryTables;
+  /** int32 [rows, 2]: first and one-past-last row of each row's own sample or picture. */
+  bounds: tf.Tensor;
+}
+
+/** One new token for each of several sequences. */
+export interface DecodeStep {
+  /** Of the new tokens. */
+  rotary: RotaryTables;
+  /** int32 [sequences]: slot of each, which stays its own while others end. */
+  slots: tf.Tensor;
+  /** int32 [sequences]: row of the sequence's own keys and values that the new token takes. */
+  rows: tf.Tensor;
+  /** int32 [sequences, 4]: first row and number of rows of each sequence's prompt, then of its own, the new token included. */
+  spans: tf.Tensor;
+}

@@ -1,0 +1,149 @@
+/** Turns named tensors of a checkpoint into GPU weights; each matrix is quantised as it comes. */
+import type { ModelFiles } from '../checkpoint/model-files.ts';
+import { toFloat32, toWeightSource } from '../checkpoint/tensor-values.ts';
+import type { LinearModule } from '../families/architecture.ts';
+import { guardMemory } from '../gpu/device.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import type { GpuTable } from '../kernels/embedding.ts';
+import { uploadWeight, type GpuWeight } from '../kernels/matmul.ts';
+import type { NormWeights } from '../kernels/norm.ts';
+import { LorikeetError, invariant } from '../protocol/errors.ts';
+import { packWeight, type PackedWeight, type WeightKind } from '../quantization/packed-weight.ts';
+import { LinearGroup, type Linear } from './parts/linear-group.ts';
+
+export interface LoadOptions {
+  /** Form of each linear layer; "bf16" keeps float32 checkpoints in float32. */
+  kindOf: (module: LinearModule) => WeightKind;
+  /** Bytes of weights read so far, of all. */
+  onProgress?: (done: number, total: number) => void;
+}
+
+/** Rows of a table per buffer are limited by the binding limit and by this, so that no piece is held as one huge array. */
+const TABLE_PART_BYTES = 96 * 2 ** 20;
+
+export class WeightReader {
+  /** Every buffer made so far. */
+  readonly buffers: GPUBuffer[] = [];
+  private readonly modules: ReadonlyMap<string, LinearModule>;
+  private done = 0;
+
+  constructor(
+    private readonly gpu: Gpu,
+    private readonly files: ModelFiles,
+    private readonly options: LoadOptions,
+  ) {
+    this.modules = new Map(files.architecture.linearModules.map((module) => [module.path, module]));
+  }
+
+  async group(paths: readonly string[]): Promise<LinearGroup> {
+    const members: Linear[] = [];
+    for (const path of paths) {
+      const module = this.modules.get(path);
+      invariant(module, `${path} is not a linear layer of this model`);
+      const kind = this.options.kindOf(module);
+      const weight = await this.linear(module, kind);
+      members.push({ path, weight, bias: module.bias ? await this.vector(`${path}.bias`) : undefined });
+    }
+    return new LinearGroup(members);
+  }
+
+  /** A linear layer's weight; what the files hold packed stays as it is, and "bf16" keeps float32 in float32. */
+  private async linear(module: LinearModule, kind: WeightKind): Promise<GpuWeight> {
+    const name = `${module.path}.weight`;
+    const stored = await this.files.readLinear(module);
+    const storedKind = () => (stored.form === 'source' && stored.weights instanceof Uint16Array ? 'bf16' : 'f32');
+    const packed = stored.form === 'packed' ? stored.weight : this.quantize(name, kind === 'bf16' ? storedKind() : kind, stored.weights, module.outFeatures, module.inFeatures);
+    const weight = await this.place(name, packed);
+    this.count(this.files.linearBytes(module));
+    return weight;
+  }
+
+  /** A matrix in its stored precision. */
+  matrix(name: string, rows: number, cols: number): Promise<GpuWeight> {
+    return this.upload(name, this.storedKind(name), rows, cols);
+  }
+
+  /** A vector as float32, each value put through `change`. */
+  async vector(name: string, change?: (value: number) => number): Promise<GPUBuffer> {
+    const tensor = await this.files.readTensor(name);
+    this.count(tensor.bytes.byteLength);
+    const values = toFloat32(tensor, { file: name, field: name });
+    const buffer = this.gpu.createBuffer(change ? values.map(change) : values);
+    this.buffers.push(buffer);
+    return buffer;
+  }
+
+  /** RMSNorm with frozen gains. */
+  async rmsNorm(path: string, size: number, eps: number): Promise<NormWeights> {
+    return { weight: await this.vector(`${path}.weight`), size, eps };
+  }
+
+  /** RMSNorm whose stored gains are what is added to 1. */
+  async offsetRmsNorm(path: string, size: number, eps: number): Promise<NormWeights> {
+    return { weight: await this.vector(`${path}.weight`, (gain) => 1 + gain), size, eps };
+  }
+
+  async layerNorm(path: string, size: number, eps: number): Promise<NormWeights> {
+    return { weight: await this.vector(`${path}.weight`), bias: await this.vector(`${path}.bias`), size, eps };
+  }
+
+  /** A table cut into buffers that every device can bind. */
+  async table(name: string, rows: number, cols: number): Promise<GpuTable> {
+    const { dtype } = this.files.info(name);
+    const kind = this.storedKind(name);
+    const storedRow = cols * (dtype === 'F32' ? 4 : 2);
+    const packedRow = cols * (kind === 'f32' ? 4 : 2);
+    const limit = Math.min(this.gpu.device.limits.maxStorageBufferBindingSize, TABLE_PART_BYTES);
+    // An even number of rows keeps bf16 pairs inside a part.
+    const rowsPerPart = Math.max(2, Math.floor(limit / packedRow / 2) * 2);
+    const parts: GpuTable['parts'] = [];
+    for await (const chunk of this.files.streamTensor(name, rowsPerPart * storedRow)) {
+      const source = toWeightSource({ dtype, bytes: chunk.bytes }, { file: name, field: name });
+      const weight = await this.pack(name, kind, source, source.length / cols, cols);
+      parts.push({ firstRow: chunk.offset / storedRow, weight });
+      this.count(chunk.bytes.byteLength);
+    }
+    return { rows, cols, parts };
+  }
+
+  /** bf16 stays bf16; float16 and float32 need float32 to stay exact. */
+  private storedKind(name: string): 'bf16' | 'f32' {
+    return this.files.info(name).dtype === 'BF16' ? 'bf16' : 'f32';
+  }
+
+  private async upload(name: string, kind: WeightKind, rows: number, cols: number): Promise<GpuWeight> {
+    const source = await this.files.readWeights(name);
+    const weight = await this.pack(name, kind, source, rows, cols);
+    this.count(source.byteLength);
+    return weight;
+  }
+
+  private async pack(name: string, kind: WeightKind, source: Float32Array | Uint16Array, rows: number, cols: number): Promise<GpuWeight> {
+    return this.place(name, this.quantize(name, kind, source, rows, cols));
+  }
+
+  private async place(name: string, packed: PackedWeight): Promise<GpuWeight> {
+    const limit = this.gpu.device.limits.maxStorageBufferBindingSize;
+    if (packed.bytes > limit) {
+      throw new LorikeetError('out-of-memory', `${name} needs ${Math.ceil(packed.bytes / 2 ** 20)} MB in one piece; this GPU binds at most ${Math.floor(limit / 2 ** 20)} MB.`, 'Use 4-bit weights or a smaller model.', { field: name });
+    }
+    const weight = await guardMemory(this.gpu, name, () => uploadWeight(this.gpu, packed));
+    this.buffers.push(weight.buffer);
+    return weight;
+  }
+
+  /** Adds the tensor's name to what is wrong with its values. */
+  private quantize(name: string, kind: WeightKind, source: Float32Array | Uint16Array, rows: number, cols: number): PackedWeight {
+    try {
+      return packWeight(kind, source, rows, cols);
+    } catch (error) {
+      if (!(error instanceof LorikeetError)) throw error;
+      throw new LorikeetError(error.code, `${name}: ${error.message}`, error.advice, { ...error.place, field: name });
+    }
+  }
+
+  private count(bytes: number): void {
+    this.done += bytes;
+    this.options.onProgress?.(Math.min(this.done, this.files.fileBytes), this.files.fileBytes);
+  }
+}
