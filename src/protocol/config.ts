@@ -71,6 +71,11 @@ export const trainingConfigSchema = v.strictObject({
   max_length: v.optional(count(16, 1_000_000), 2048),
   /** Longest edge in pixels before the model's own resizing; 0 = no limit. */
   max_image_size: v.optional(count(0, 16384), 512),
+  /** Frames of a clip that are looked at per second, their least and greatest number, and the pixel limit; null = as the model's own processor says. */
+  video_fps: v.optional(v.nullable(real(0.001, 1000)), null),
+  video_min_frames: v.optional(v.nullable(count(1, 100_000)), null),
+  video_max_frames: v.optional(v.nullable(count(1, 100_000)), null),
+  video_max_pixels: v.optional(v.nullable(count(256, 2 ** 40)), null),
   /** Which assistant turns carry the loss. */
   assistant_turns: v.optional(v.picklist(['all', 'last']), 'all'),
 

@@ -7,7 +7,7 @@ import { filesOf, type Media } from '../protocol/media.ts';
 import type { DatasetSummary, PathFile } from '../protocol/messages.ts';
 import { mediaOrder, promptOf } from '../processing/conversation.ts';
 import type { Conversation } from '../processing/conversation.ts';
-import type { Processor } from '../processing/processor.ts';
+import type { MediaOptions, Processor } from '../processing/processor.ts';
 import type { EncodedSample } from '../processing/types.ts';
 import { fingerprintLines, sha256 } from '../storage/fingerprint.ts';
 import type { ImageCache } from './image-cache.ts';
@@ -22,7 +22,13 @@ export interface SessionSample {
 }
 
 /** Settings that decide what a sample's tokens are. */
-export type EncodingConfig = Pick<TrainingConfig, 'max_length' | 'max_image_size' | 'assistant_turns'>;
+export type EncodingConfig = Pick<TrainingConfig, 'max_length' | 'max_image_size' | 'assistant_turns' | 'video_fps' | 'video_min_frames' | 'video_max_frames' | 'video_max_pixels'>;
+
+/** How large pictures and clips become under these settings. */
+export function mediaOptions(config: Omit<EncodingConfig, 'max_length' | 'assistant_turns'>): MediaOptions {
+  const { video_fps: fps, video_min_frames: minFrames, video_max_frames: maxFrames, video_max_pixels: maxPixels } = config;
+  return { maxImageSize: config.max_image_size, video: { fps, minFrames, maxFrames, maxPixels } };
+}
 
 export interface EncodedDataset {
   train: SessionSample[];
@@ -84,7 +90,7 @@ export class SampleEncoder {
    */
   async encodePrompt({ source }: Pick<SessionSample, 'source'>, config: EncodingConfig): Promise<EncodedSample> {
     const conversation = promptOf(source.conversation);
-    const options = { maxLength: config.max_length, maxImageSize: config.max_image_size };
+    const options = { maxLength: config.max_length, ...mediaOptions(config) };
     const encoded = await this.processor.encodePrompt({ ...source, conversation }, options);
     return this.withCachedPixels(encoded, conversation, source, config);
   }
@@ -110,7 +116,7 @@ export class SampleEncoder {
   }
 
   private async encodeLabelled(source: DatasetSample, conversation: Conversation, config: EncodingConfig): Promise<EncodedSample> {
-    const options = { maxLength: config.max_length, maxImageSize: config.max_image_size, assistantTurns: config.assistant_turns };
+    const options = { maxLength: config.max_length, ...mediaOptions(config), assistantTurns: config.assistant_turns };
     const encoded = await this.processor.encodeSample({ ...source, conversation }, options);
     if (encoded.labelTokens === 0) {
       throw new LorikeetError('dataset', `Sample ${source.id} has nothing to learn: its answer is empty.`, 'Give it an answer, or leave it out.', source.place);
@@ -132,7 +138,7 @@ export class SampleEncoder {
     const order = mediaOrder(conversation);
     return {
       ...encoded,
-      pixels: (i) => this.cache.get(`${this.keyOf(source.media[order[i]])}:${config.max_image_size}`, () => encoded.pixels(i)),
+      pixels: (i) => this.cache.get(`${this.keyOf(source.media[order[i]])}:${JSON.stringify(mediaOptions(config))}`, () => encoded.pixels(i)),
     };
   }
 
@@ -175,7 +181,7 @@ async function ofSide(side: 'chosen' | 'rejected', encoding: Promise<EncodedSamp
   try {
     return await encoding;
   } catch (error) {
-    if (!(error instanceof LorikeetError) || error.code === 'image') throw error;
+    if (!(error instanceof LorikeetError) || error.code === 'image' || error.code === 'video') throw error;
     throw new LorikeetError(error.code, `The ${side} side: ${error.message}`, error.advice, { ...error.place, field: side }, { cause: error });
   }
 }

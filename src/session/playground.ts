@@ -9,6 +9,7 @@ import type { EncodedSample } from '../processing/types.ts';
 import type { GenerationOptions } from '../generation/options.ts';
 import type { TrainableModel } from '../training/trainable-model.ts';
 import { drawnBoxes, scoredPrompt } from './answers.ts';
+import { mediaOptions } from './encoded-dataset.ts';
 import type { LoadedModel } from './engine.ts';
 import { boxesOf } from './session-dataset.ts';
 import type { OpenModel, SessionModel } from './session-model.ts';
@@ -71,7 +72,7 @@ async function encodeQuestion({ reference, processor }: OpenModel, prompt: strin
   const text = reference.kind === 'demo' && images.length > 0 ? `\n${prompt}` : prompt;
   const conversation: Conversation = [{ role: 'user', content: [...images.map((_, index) => ({ type: 'image' as const, index })), { type: 'text', text }] }];
   const media = images.map((file, i) => ({ kind: 'image' as const, file: { path: images.length === 1 ? 'image' : `image ${i + 1}`, file } }));
-  return processor.encodePrompt({ id: 'prompt', conversation, media }, { maxLength: config.max_length, maxImageSize: config.max_image_size });
+  return processor.encodePrompt({ id: 'prompt', conversation, media }, { maxLength: config.max_length, ...mediaOptions(config) });
 }
 
 /** The model with that adapter; without one, with a small one that answers do not use. */

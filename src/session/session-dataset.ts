@@ -10,7 +10,7 @@ import { fingerprintDataset, reopenDataset } from '../storage/sources.ts';
 import type { DatasetReference } from '../storage/sources.ts';
 import { drawnBoxes, scoredPrompt } from './answers.ts';
 import { demoDataset } from './demo.ts';
-import { summarizeDataset } from './encoded-dataset.ts';
+import { mediaOptions, summarizeDataset } from './encoded-dataset.ts';
 import type { EncodedDataset } from './encoded-dataset.ts';
 import type { ReportProgress } from './progress.ts';
 import type { OpenModel } from './session-model.ts';
@@ -58,7 +58,7 @@ export class SessionDataset {
       const files = current.filesKind === filesKind ? current.files : await this.filesOf(current.source, filesKind);
       Object.assign(current, { files, filesKind }, await readFiles(current.source, files, config), { encoded: null });
     }
-    const key = JSON.stringify([config.max_length, config.max_image_size, config.assistant_turns]);
+    const key = JSON.stringify([config.max_length, config.assistant_turns, mediaOptions(config)]);
     if (current.encoded?.key === key && current.encoded.encoder === encoder) return current.encoded.data;
     const data = await encoder.encode(current.dataset, config, this.progress('dataset', 'samples'));
     current.encoded = { key, encoder, data };

@@ -10,6 +10,7 @@ import { checkImages, checkSamples, checkText } from './processing-checks.ts';
 import { checkNf4 } from './quantization-checks.ts';
 import { checkDemoPrompts } from './reference-checks.ts';
 import { checkSchedules } from './schedule-checks.ts';
+import { checkVideoModel, checkVideoProcessing } from './video-checks.ts';
 
 type Report = (check: CheckResult) => void;
 
@@ -19,8 +20,10 @@ const GROUPS: readonly [name: string, run: (folder: Folder, report: Report) => P
   ['images', checkImages],
   ['text', checkText],
   ['samples', checkSamples],
+  ['video', checkVideoProcessing],
   ['forward', checkForward],
   ['lora', checkLora],
+  ['video_model', checkVideoModel],
   ['train', checkTraining],
   ['nf4_model', checkNf4Model],
   ['dpo', checkDpo],

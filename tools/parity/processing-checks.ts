@@ -5,6 +5,8 @@ import type { Conversation } from '../../src/processing/conversation.ts';
 import { decodeImage } from '../../src/processing/decode-image.ts';
 import { patchify } from '../../src/processing/patchify.ts';
 import { Processor } from '../../src/processing/processor.ts';
+import type { Media } from '../../src/protocol/media.ts';
+import type { PathFile } from '../../src/protocol/messages.ts';
 import type { SampleInput } from '../../src/processing/processor.ts';
 import { resizeBicubic } from '../../src/processing/resample.ts';
 import { smartResize } from '../../src/processing/smart-resize.ts';
@@ -23,18 +25,26 @@ export async function openProcessor(folder: Folder, checkpoint: string): Promise
 }
 
 /**
- * Hugging Face messages as our conversation with its image files.
+ * Hugging Face messages as our conversation with its pictures and clips.
  * @param images folder that the messages' image names are relative to
+ * @param clips that messages call by name
  */
-export async function toSample(folder: Folder, images: string, messages: Json[], id: string): Promise<SampleInput> {
-  const names: string[] = [];
-  const part = (item: Json) => (item.type === 'image' ? { type: 'image', index: names.push(item.image) - 1 } : { type: 'text', text: item.text });
+export async function toSample(folder: Folder, images: string, messages: Json[], id: string, clips: ReadonlyMap<string, Media<PathFile>> = new Map()): Promise<SampleInput> {
+  const pending: Promise<Media<PathFile>>[] = [];
+  const picture = async (path: string): Promise<Media<PathFile>> => ({ kind: 'image', file: { path, file: await folder.blob(`${images}/${path}`) } });
+  const clip = (name: string): Promise<Media<PathFile>> => {
+    const found = clips.get(name);
+    return found ? Promise.resolve(found) : Promise.reject(new Error(`There is no clip ${name}.`));
+  };
+  const part = (item: Json) => {
+    if (item.type === 'text') return { type: 'text', text: item.text };
+    return { type: item.type, index: pending.push(item.type === 'image' ? picture(item.image) : clip(item.video)) - 1 };
+  };
   const conversation = messages.map(({ role, content }) => ({
     role,
     content: typeof content === 'string' ? [{ type: 'text', text: content }] : content.map(part),
   })) as Conversation;
-  const media = await Promise.all(names.map(async (name) => ({ kind: 'image' as const, file: { path: name, file: await folder.blob(`${images}/${name}`) } })));
-  return { id, conversation, media };
+  return { id, conversation, media: await Promise.all(pending) };
 }
 
 /** Target sizes, resized pixels, pixel values and grids. */

@@ -89,6 +89,10 @@ export const FIELDS: readonly Field[] = [
 
   field('max_length', 'data', 'basic', number('tokens')),
   field('max_image_size', 'data', 'basic', number('pixels')),
+  field('video_fps', 'data', 'expert', optional),
+  field('video_min_frames', 'data', 'expert', optional),
+  field('video_max_frames', 'data', 'expert', optional),
+  field('video_max_pixels', 'data', 'expert', optional),
   field('assistant_turns', 'data', 'expert', choice('all', 'last')),
   field('validation_split', 'data', 'basic', number()),
 

@@ -130,7 +130,7 @@ export function readNumbers(text: string): (number | string)[] | null {
 /** Settings that change how weights are stored: a new value needs the model loaded again. */
 export const MODEL_KEYS: readonly SettingKey[] = ['load_in_4bit', 'load_in_8bit', 'quantize_vision', 'mixed_precision'];
 /** Settings that change which samples are used and how long they are. */
-export const DATASET_KEYS: readonly (keyof TrainingConfig)[] = ['method', 'max_length', 'max_image_size', 'assistant_turns', 'validation_split', 'box_convention'];
+export const DATASET_KEYS: readonly (keyof TrainingConfig)[] = ['method', 'max_length', 'max_image_size', 'video_fps', 'video_min_frames', 'video_max_frames', 'video_max_pixels', 'assistant_turns', 'validation_split', 'box_convention'];
 
 /** A string that is equal exactly when the named settings are. */
 export function settingsKey(config: TrainingConfig, keys: readonly (keyof TrainingConfig)[]): string {
