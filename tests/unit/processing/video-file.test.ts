@@ -1,0 +1,34 @@
+import { describe, expect, it } from 'vitest';
+import { openVideo } from '../../../src/processing/video-file.ts';
+import { readBlob } from './fixtures.ts';
+
+const open = (name: string) => openVideo(readBlob(`video/${name}`), name);
+
+describe('headers are read without decoding', () => {
+  // H.264 with B-frames: packets come in another order than frames are shown.
+  it.each(['vp8.webm', 'vp9.webm', 'vp9.mp4', 'av1.mp4', 'h264.mp4', 'h264.mov', 'hevc.mp4'])('%s', async (name) => {
+    const { length, size } = await open(name);
+    expect(length.frames).toBe(10);
+    expect(length.fps).toBeCloseTo(5, 6);
+    expect(size).toEqual({ height: 48, width: 64 });
+  });
+
+  it('pictures need a browser, and the error says so', async () => {
+    const clip = await open('vp9.mp4');
+    await expect(clip.frames([0]).next()).rejects.toMatchObject({ code: 'video', message: expect.stringContaining('MP4'), place: { file: 'vp9.mp4' } });
+  });
+});
+
+describe('files that cannot be used', () => {
+  it('sound without pictures', async () => {
+    await expect(open('sound.webm')).rejects.toMatchObject({ code: 'video', message: 'sound.webm (WebM) has no video track, only sound.' });
+  });
+
+  it('cut off, damaged, or something else', async () => {
+    const [mp4, webm] = [readBlob('video/vp9.mp4'), new Uint8Array(await readBlob('video/vp8.webm').arrayBuffer())];
+    webm.fill(0xff, webm.length - 500, webm.length - 20);
+    for (const [file, name] of [[mp4.slice(0, 300), 'cut.mp4'], [new Blob([webm]), 'damaged.webm'], [new Blob(['RIFF____AVI LIST']), 'old.avi']] as const) {
+      await expect(openVideo(file, name)).rejects.toMatchObject({ code: 'video', place: { file: name } });
+    }
+  });
+});
