@@ -1,5 +1,6 @@
 /** Compares the headers of weight files with what the configuration asks for, before anything is loaded. */
 import { expectedTensors, type Architecture } from '../families/architecture.ts';
+import { TEXT, VISION } from '../families/tensor-names.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import { findQuantized, type QuantizedLinear, type TensorLocation } from './bnb-tensors.ts';
 import { listNames } from './name-list.ts';
@@ -46,7 +47,7 @@ export async function matchTensors(architecture: Architecture, shards: readonly 
       ? 'If the model shares its embedding table, config.json must say "tie_word_embeddings": true.'
       : 'Check that config.json belongs to these weights and that the download is complete.';
     const files = shards.length === 1 ? shards[0].name : `the ${shards.length} weight files`;
-    const message = `${missing.length} of ${expected.length} tensors are missing from ${files}: ${listNames(missing)}.`;
+    const message = `${missing.length} of ${expected.length} tensors are missing from ${files}: ${listNames(missing)}.${fewerLayers(expected.map(({ name }) => name), found)}`;
     throw new LorikeetError('tensor-missing', message, advice, { file: shards[0].name, field: missing[0] });
   }
   const locations: [string, TensorLocation][] = [];
@@ -70,4 +71,13 @@ export async function matchTensors(architecture: Architecture, shards: readonly 
   }
   if (found.size) notes.push(`${found.size} tensors are not part of the model and are ignored: ${listNames([...found.values()].map(({ name }) => name))}.`);
   return { locations: new Map(locations), quantized, notes };
+}
+
+/** Says so where config.json promises more layers than the files hold: the last ones lack every tensor. */
+function fewerLayers(expected: readonly string[], found: ReadonlyMap<string, unknown>): string {
+  const layersOf = (names: Iterable<string>, stack: string) => new Set([...names].flatMap((name) => (name.startsWith(`${stack}.`) ? [Number.parseInt(name.slice(stack.length + 1), 10)] : []))).size;
+  return [[`${TEXT}.layers`, 'decoder layers'], [`${VISION}.blocks`, 'vision blocks']]
+    .map(([stack, what]) => ({ what, promised: layersOf(expected, stack), held: layersOf(found.keys(), stack) }))
+    .map(({ what, promised, held }) => (held < promised ? ` config.json promises ${promised} ${what}, the weights hold ${held}.` : ''))
+    .join('');
 }

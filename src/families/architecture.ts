@@ -100,6 +100,8 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   /** How the family writes boxes in answers: thousandths of the image, or pixels of the resized image. */
   readonly boxUnit: 'thousandths' | 'pixels';
   readonly clips: ClipStyle;
+  /** LoRA targets where the user names none: every linear layer of the decoder, as a full-match expression of PEFT. */
+  readonly defaultTargetModules: string;
   /** Tensors that may be in the files and are of no use here, such as heads for speculative decoding. */
   ignored(name: string): boolean;
   /** The published spelling of a tensor or module name; names it does not know come back unchanged. */
@@ -119,7 +121,7 @@ export interface ModelFamily {
    * @param file what errors call it
    * @throws LorikeetError "unsupported-model", "file-corrupt"
    */
-  open(raw: unknown, file: string): Architecture;
+  open(raw: Readonly<Record<string, unknown>>, file: string): Architecture;
 }
 
 /** Names and shapes of every tensor the checkpoint must hold. */

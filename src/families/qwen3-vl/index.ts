@@ -1,6 +1,9 @@
 /** Qwen3-VL, dense: vision tower with learned positions and deepstack features, decoder with per-head norms, interleaved rotary positions. */
+import { LANGUAGE_MODEL_TARGETS } from '../../protocol/config.ts';
 import type { Architecture, LayerShape, ModelFamily } from '../architecture.ts';
+import { attentionShape } from '../decoder-modules.ts';
 import { ropePositions } from '../positions.ts';
+import { qwen3VisionShapes } from '../qwen3-vision.ts';
 import { canonicalName } from '../tensor-names.ts';
 import { parseQwen3VLConfig, type Qwen3VLConfig } from './config.ts';
 import { linearModules, otherTensors } from './tensors.ts';
@@ -14,32 +17,10 @@ export const qwen3VL: ModelFamily = {
       config,
       linearModules: linearModules(config),
       otherTensors: otherTensors(config),
-      shapes: {
-        text: new Array<LayerShape>(config.numHiddenLayers).fill({
-          hidden: config.hiddenSize,
-          inner: config.intermediateSize,
-          innerTensors: 3,
-          queries: config.numAttentionHeads * config.headDim,
-          keys: config.numKeyValueHeads * config.headDim,
-          extra: 0,
-          attends: true,
-          state: 0,
-        }),
-        vision: new Array<LayerShape>(config.visionDepth).fill({
-          hidden: config.visionHiddenSize,
-          inner: config.visionIntermediateSize,
-          innerTensors: 2,
-          queries: config.visionHiddenSize,
-          keys: config.visionHiddenSize,
-          extra: 0,
-          attends: true,
-          state: 0,
-        }),
-        visionHidden: config.visionHiddenSize,
-        mergers: config.deepstackVisualIndexes.length + 1,
-      },
+      shapes: { text: new Array<LayerShape>(config.numHiddenLayers).fill(attentionShape(config)), ...qwen3VisionShapes(config) },
       boxUnit: 'thousandths',
       clips: 'time-stamped',
+      defaultTargetModules: LANGUAGE_MODEL_TARGETS,
       ignored: () => false,
       canonicalName,
       positions: (inputIds, media) => ropePositions(inputIds, media, config, null),
