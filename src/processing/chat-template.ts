@@ -45,6 +45,16 @@ export function findChatTemplate(sources: TemplateSources): { text: string; file
   );
 }
 
+/** How an assistant's turn begins. */
+export const ASSISTANT = '<|im_start|>assistant\n';
+
+export interface RenderOptions {
+  /** End with the opening of the assistant's turn. */
+  addGenerationPrompt?: boolean;
+  /** Whether that opening invites thoughts; templates of models that do not think ignore it. */
+  enableThinking?: boolean;
+}
+
 export class ChatTemplate {
   private readonly template: Template;
 
@@ -67,16 +77,38 @@ export class ChatTemplate {
    * Renders a conversation; pictures and clips stay one placeholder each.
    * @throws LorikeetError "chat-template" when the template refuses the conversation
    */
-  render(conversation: Conversation, { addGenerationPrompt = false } = {}): string {
-    const messages = conversation.map(({ role, content }) => ({
+  render(conversation: Conversation, { addGenerationPrompt = false, enableThinking = false }: RenderOptions = {}): string {
+    const messages = conversation.map(({ role, reasoning, content }) => ({
       role,
+      ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
       content: content.map((part) => (part.type === 'text' ? { type: 'text', text: part.text } : { type: part.type })),
     }));
     try {
-      return this.template.render({ messages, add_generation_prompt: addGenerationPrompt });
+      return this.template.render({ messages, add_generation_prompt: addGenerationPrompt, enable_thinking: enableThinking });
     } catch (error) {
       throw this.failure('cannot render the conversation', error);
     }
+  }
+
+  /**
+   * What prompts for generation end with after "<|im_start|>assistant\n", without and with thinking, longest first:
+   * nothing in plain templates; in those of thinking models an empty or an opened block of thoughts.
+   * @throws LorikeetError "chat-template" when the template cannot render a single question
+   */
+  get openings(): readonly string[] {
+    return (this.foundOpenings ??= this.findOpenings());
+  }
+
+  private foundOpenings: readonly string[] | null = null;
+
+  private findOpenings(): readonly string[] {
+    const question: Conversation = [{ role: 'user', content: [{ type: 'text', text: '?' }] }];
+    const asked = this.render(question) + ASSISTANT;
+    const openings = [false, true].map((enableThinking) => {
+      const prompt = this.render(question, { addGenerationPrompt: true, enableThinking });
+      return prompt.startsWith(asked) ? prompt.slice(asked.length) : '';
+    });
+    return openings.sort((a, b) => b.length - a.length);
   }
 
   private failure(what: string, cause: unknown): LorikeetError {

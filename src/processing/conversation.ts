@@ -7,6 +7,8 @@ export type ContentPart = { type: 'text'; text: string } | { type: 'image' | 'vi
 
 export interface Message {
   role: Role;
+  /** Thoughts before an answer, where the dataset keeps them apart from it. */
+  reasoning?: string;
   content: ContentPart[];
 }
 

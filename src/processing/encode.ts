@@ -21,6 +21,12 @@ export interface EncodeOptions {
   maxLength: number;
   /** Which assistant turns carry labels. */
   assistantTurns: 'all' | 'last';
+  /** Labels also fall on the block of thoughts that a prompt for generation would already hold. */
+  labelsWithThinkPrefix?: boolean;
+}
+
+export interface PromptOptions extends Pick<EncodeOptions, 'maxLength'> {
+  enableThinking?: boolean;
 }
 
 /** A conversation with its pictures and clips in the order in which they are shown. */
@@ -54,24 +60,31 @@ export function encodeSample(context: EncodingContext, input: EncodeInput, optio
   }
   for (const turn of options.assistantTurns === 'last' ? turns.slice(-1) : turns) {
     const end = turn.index + turn[0].length;
+    const given = options.labelsWithThinkPrefix ? 0 : openingOf(turn[1], context.template);
     const stop = encoded.tokenAt(end);
-    for (let t = encoded.tokenAt(end - turn[1].length); t < stop; t++) labels[t] = encoded.ids[t];
+    for (let t = encoded.tokenAt(end - turn[1].length + given); t < stop; t++) labels[t] = encoded.ids[t];
   }
   return expandMedia(context, input, encoded.ids, labels, options.maxLength);
 }
 
+/** Characters of an answer that stand in the prompt already: an empty block of thoughts, or the opening of one. */
+function openingOf(answer: string, { openings }: ChatTemplate): number {
+  return openings.find((opening) => answer.startsWith(opening))?.length ?? 0;
+}
+
 /**
  * Encodes a prompt for generation: everything given, then the opening of the assistant's turn. All labels are IGNORE_INDEX.
+ * @param options.enableThinking whether the opening invites thoughts, where the template knows of them
  * @throws LorikeetError as `encodeSample`
  */
-export function encodePrompt(context: EncodingContext, input: EncodeInput, options: Pick<EncodeOptions, 'maxLength'>): EncodedSample {
-  const text = renderText(context, input, { addGenerationPrompt: true });
+export function encodePrompt(context: EncodingContext, input: EncodeInput, options: PromptOptions): EncodedSample {
+  const text = renderText(context, input, { addGenerationPrompt: true, enableThinking: options.enableThinking });
   const ids = context.tokenizer.encode(text);
   return expandMedia(context, input, ids, new Int32Array(ids.length).fill(IGNORE_INDEX), options.maxLength);
 }
 
 /** The rendered conversation, each clip written out as its family reads it. */
-function renderText({ template, tokenizer, architecture }: EncodingContext, input: EncodeInput, options: { addGenerationPrompt: boolean }): string {
+function renderText({ template, tokenizer, architecture }: EncodingContext, input: EncodeInput, options: { addGenerationPrompt: boolean; enableThinking?: boolean }): string {
   const text = template.render(input.conversation, options);
   const { config, clips } = architecture;
   const videos = input.media.filter(({ vision }) => vision.kind === 'video');

@@ -3,12 +3,13 @@ import * as v from 'valibot';
 import { LorikeetError } from '../protocol/errors.ts';
 
 const pixels = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 40));
+const bound = v.optional(v.nullable(pixels));
 const triple = v.pipe(v.array(v.pipe(v.number(), v.finite())), v.length(3));
 
 const schema = v.object({
-  size: v.optional(v.nullable(v.object({ shortest_edge: v.optional(v.nullable(pixels)), longest_edge: v.optional(v.nullable(pixels)) }))),
-  min_pixels: v.optional(v.nullable(pixels)),
-  max_pixels: v.optional(v.nullable(pixels)),
+  size: v.optional(v.nullable(v.object({ shortest_edge: bound, longest_edge: bound, min_pixels: bound, max_pixels: bound }))),
+  min_pixels: bound,
+  max_pixels: bound,
   patch_size: v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(256)),
   temporal_patch_size: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)), 2),
   merge_size: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)), 2),
@@ -32,7 +33,8 @@ export interface PreprocessorConfig {
 }
 
 /**
- * Reads the parsed JSON. `min_pixels`/`max_pixels` win over `size.shortest_edge`/`size.longest_edge`, as in transformers.
+ * Reads the parsed JSON. `min_pixels`/`max_pixels` win over `size.shortest_edge`/`size.longest_edge`, as in transformers; some releases
+ * kept the former two inside `size`.
  * @throws LorikeetError "file-corrupt" naming the field
  */
 export function parsePreprocessorConfig(json: unknown, file = 'preprocessor_config.json'): PreprocessorConfig {
@@ -43,8 +45,8 @@ export function parsePreprocessorConfig(json: unknown, file = 'preprocessor_conf
     throw new LorikeetError('file-corrupt', `${file}, ${field || 'top level'}: ${issue.message}`, 'Take the file from the model’s original folder.', { file, field });
   }
   const config = result.output;
-  const minPixels = config.min_pixels ?? config.size?.shortest_edge;
-  const maxPixels = config.max_pixels ?? config.size?.longest_edge;
+  const minPixels = config.min_pixels ?? config.size?.shortest_edge ?? config.size?.min_pixels;
+  const maxPixels = config.max_pixels ?? config.size?.longest_edge ?? config.size?.max_pixels;
   if (!minPixels || !maxPixels || minPixels > maxPixels) {
     throw new LorikeetError(
       'file-corrupt',

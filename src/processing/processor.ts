@@ -7,7 +7,7 @@ import type { Media } from '../protocol/media.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { ChatTemplate, findChatTemplate } from './chat-template.ts';
 import { type Conversation, mediaOrder } from './conversation.ts';
-import { type EncodeInput, encodePrompt, encodeSample, type EncodeOptions, type EncodingContext } from './encode.ts';
+import { type EncodeInput, encodePrompt, encodeSample, type EncodeOptions, type EncodingContext, type PromptOptions } from './encode.ts';
 import { packSamples } from './pack.ts';
 import { prepareClip } from './prepare-clip.ts';
 import { prepareImage, type PreparedMedia } from './prepare-image.ts';
@@ -18,6 +18,7 @@ import type { EncodedSample, PackedBatch } from './types.ts';
 
 const MAX_FILE_CHARACTERS = 64 * 2 ** 20;
 const tokenIdSchema = v.pipe(v.number(), v.integer(), v.minValue(0));
+const tokenizerConfigSchema = v.object({ eos_token: v.optional(v.nullable(v.union([v.string(), v.object({ content: v.string() })]))) });
 const generationSchema = v.object({
   eos_token_id: v.optional(v.nullable(v.union([tokenIdSchema, v.array(tokenIdSchema)]))),
   pad_token_id: v.optional(v.nullable(tokenIdSchema)),
@@ -81,7 +82,8 @@ export class Processor {
     if (imEnd === undefined) {
       throw new LorikeetError('tokenizer', 'tokenizer.json has no token <|im_end|>.', 'Use the tokenizer of a Qwen-VL model.', { file: 'tokenizer.json' });
     }
-    const stops = [generation.eos_token_id ?? architecture.config.eosTokenIds].flat();
+    const ending = endOfText(tokenizer, tokenizerConfig);
+    const stops = [ending ?? [], generation.eos_token_id ?? architecture.config.eosTokenIds].flat();
     return new Processor(
       tokenizer,
       new ChatTemplate(source.text, source.file),
@@ -91,6 +93,11 @@ export class Processor {
       [...new Set([imEnd, ...stops])],
       generation.pad_token_id ?? tokenizer.tokenId('<|endoftext|>') ?? imEnd,
     );
+  }
+
+  /** "template": the chat template writes a block of thoughts before answers, an empty one where the dataset has none. */
+  get thinking(): 'none' | 'template' {
+    return this.template.openings.some((opening) => opening.includes('<think>')) ? 'template' : 'none';
   }
 
   get imageTokenId(): number {
@@ -109,7 +116,7 @@ export class Processor {
    * The same for generation: the conversation so far, then the opening of the assistant's turn; no labels.
    * @throws LorikeetError as `encodeSample`
    */
-  async encodePrompt(prompt: SampleInput, options: Pick<EncodeOptions, 'maxLength'> & MediaOptions): Promise<EncodedSample> {
+  async encodePrompt(prompt: SampleInput, options: PromptOptions & MediaOptions): Promise<EncodedSample> {
     return encodePrompt(this.context, await this.prepare(prompt, options), options);
   }
 
@@ -142,6 +149,16 @@ export class Processor {
       throw new LorikeetError(error.code, error.message, error.advice, { ...error.place, ...sample.place }, { cause: error });
     }
   }
+}
+
+/** The tokenizer's own end of an answer; where generation_config.json is missing, config.json may name another one only. */
+function endOfText(tokenizer: Tokenizer, config: unknown): number | undefined {
+  const { eos_token: eos } = parseWith(tokenizerConfigSchema, config ?? {}, 'tokenizer_config.json');
+  if (!eos) return undefined;
+  const content = typeof eos === 'string' ? eos : eos.content;
+  const id = tokenizer.tokenId(content);
+  if (id !== undefined) return id;
+  throw new LorikeetError('tokenizer', `tokenizer_config.json, eos_token: tokenizer.json has no token ${JSON.stringify(content)}.`, 'Take both files from the same model folder.', { file: 'tokenizer_config.json', field: 'eos_token' });
 }
 
 function parseJsonFile(text: string, file: string): unknown {

@@ -40,8 +40,9 @@ export async function toSample(folder: Folder, images: string, messages: Json[],
     if (item.type === 'text') return { type: 'text', text: item.text };
     return { type: item.type, index: pending.push(item.type === 'image' ? picture(item.image) : clip(item.video)) - 1 };
   };
-  const conversation = messages.map(({ role, content }) => ({
+  const conversation = messages.map(({ role, content, reasoning_content }) => ({
     role,
+    ...(reasoning_content === undefined ? {} : { reasoning: reasoning_content }),
     content: typeof content === 'string' ? [{ type: 'text', text: content }] : content.map(part),
   })) as Conversation;
   return { id, conversation, media: await Promise.all(pending) };
@@ -88,9 +89,10 @@ export async function checkText(folder: Folder, report: Report): Promise<void> {
     }
   }
   if (folder.has('cases/chat_template.json')) {
-    for (const [index, { messages, add_generation_prompt, rendered_text }] of ((await folder.json('cases/chat_template.json')).cases as Json[]).entries()) {
+    for (const [index, { messages, add_generation_prompt, enable_thinking, rendered_text }] of ((await folder.json('cases/chat_template.json')).cases as Json[]).entries()) {
       const { conversation } = await toSample(folder, 'images', messages, String(index));
-      report(compareText(`chat_template/${index}`, processor.template.render(conversation, { addGenerationPrompt: add_generation_prompt }), rendered_text));
+      const rendered = processor.template.render(conversation, { addGenerationPrompt: add_generation_prompt, enableThinking: enable_thinking });
+      report(compareText(`chat_template/${index}`, rendered, rendered_text));
     }
   }
 }
@@ -105,6 +107,9 @@ export async function checkSamples(folder: Folder, report: Report): Promise<void
       const encoded = await processor.encodeSample(await toSample(folder, 'images', expected.messages, name), ENCODING);
       report(compare(`samples/${name}/input_ids`, encoded.inputIds, expected.input_ids, EXACT));
       report(compare(`samples/${name}/labels`, encoded.labels, expected.labels, EXACT));
+      if (!expected.labels_with_think_prefix) continue;
+      const prefixed = await processor.encodeSample(await toSample(folder, 'images', expected.messages, name), { ...ENCODING, labelsWithThinkPrefix: true });
+      report(compare(`samples/${name}/labels_with_think_prefix`, prefixed.labels, expected.labels_with_think_prefix, EXACT));
     }
   }
   for (const path of cases) {

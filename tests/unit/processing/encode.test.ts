@@ -3,8 +3,9 @@ import type { Conversation } from '../../../src/processing/conversation.ts';
 import { Processor, type SampleInput } from '../../../src/processing/processor.ts';
 import { architectureOf, demoArchitecture, demoSideFiles, type Json, pictures, readBlob, readDemoBlob, readJson, sideFiles } from './fixtures.ts';
 
-const processor = await Processor.fromFiles(sideFiles('qwen3_vl/checkpoint'), architectureOf('qwen3_vl/checkpoint'));
-const samples = readJson('qwen3_vl/cases/samples.json');
+const FAMILIES = ['qwen2_vl', 'qwen2_5_vl', 'qwen3_vl', 'qwen3_5'];
+const processorOf = (family: string) => Processor.fromFiles(sideFiles(`${family}/checkpoint`), architectureOf(`${family}/checkpoint`));
+const processor = await processorOf('qwen3_vl');
 const options = { maxLength: 4096, maxImageSize: 0, assistantTurns: 'all' } as const;
 
 /** Hugging Face messages of the fixtures -> our conversation and image files. */
@@ -12,23 +13,27 @@ function toSample(messages: Json[], id: string): SampleInput {
   const names: string[] = [];
   const conversation = messages.map((message) => ({
     role: message.role,
+    ...(message.reasoning_content === undefined ? {} : { reasoning: message.reasoning_content }),
     content:
       typeof message.content === 'string'
         ? [{ type: 'text', text: message.content }]
-        : message.content.map((part: Json) => (part.type === 'image' ? { type: 'image', index: names.push(part.image) - 1 } : { type: 'text', text: part.text })),
+        : message.content.map((part: Json) => (part.type === 'text' ? { type: 'text', text: part.text } : { type: part.type, index: names.push(part[part.type]) - 1 })),
   })) as Conversation;
-  return { id, conversation, media: pictures(...names.map((name) => ({ path: name, file: readBlob(`qwen3_vl/images/${name}`) }))) };
+  return { id, conversation, media: pictures(...names.map((name) => ({ path: name, file: name.endsWith('.png') ? readBlob(`qwen3_vl/images/${name}`) : new Blob([]) }))) };
 }
 
-describe('tokenizer', () => {
-  const { cases } = readJson('qwen3_vl/cases/tokenizer.json');
+describe.each(FAMILIES)('tokenizer of %s', async (family) => {
+  const { cases } = readJson(`${family}/cases/tokenizer.json`);
+  const processor = await processorOf(family);
 
   it.each(cases as Json[])('$text', (c) => {
     expect(processor.tokenizer.encode(c.text)).toEqual(c.ids);
     expect(processor.tokenizer.decode(c.ids)).toBe(c.decoded);
     expect(processor.tokenizer.decode(c.ids, { skipSpecial: true })).toBe(c.decoded_skip_special);
   });
+});
 
+describe('tokenizer', () => {
   it('knows where tokens begin, normalisation and special tokens included', () => {
     const text = 'e\u0301 = 中\n<|im_end|>\u0338x\nab';
     const { ids, tokenAt } = processor.tokenizer.encodeWithOffsets(text);
@@ -47,33 +52,29 @@ describe('tokenizer', () => {
   });
 });
 
-describe('chat template', () => {
-  const { cases } = readJson('qwen3_vl/cases/chat_template.json');
+describe.each(FAMILIES)('%s', async (family) => {
+  const processor = await processorOf(family);
 
-  it.each(cases as Json[])('case %#', (c) => {
+  it.each(readJson(`${family}/cases/chat_template.json`).cases as Json[])('chat template, case %#', (c) => {
     const { conversation } = toSample(c.messages, 'x');
-    expect(processor.template.render(conversation, { addGenerationPrompt: c.add_generation_prompt })).toBe(c.rendered_text);
+    expect(processor.template.render(conversation, { addGenerationPrompt: c.add_generation_prompt, enableThinking: c.enable_thinking })).toBe(c.rendered_text);
   });
-});
 
-describe.each(Object.keys(samples))('sample %s', (name) => {
-  const expected = samples[name];
-
-  it('has the reference ids and labels', async () => {
+  it.each(Object.entries<Json>(readJson(`${family}/cases/samples.json`)))('sample %s: ids and labels', async (name, expected) => {
     const encoded = await processor.encodeSample(toSample(expected.messages, name), options);
     expect([...encoded.inputIds]).toEqual(expected.input_ids);
     expect([...encoded.labels]).toEqual(expected.labels);
+    const prefixed = await processor.encodeSample(toSample(expected.messages, name), { ...options, labelsWithThinkPrefix: true });
+    expect([...prefixed.labels]).toEqual(expected.labels_with_think_prefix ?? expected.labels);
   });
-});
 
-describe.each(['text_only', 'one_image', 'two_images', 'padded_batch'])('case %s', (name) => {
-  const expected = readJson(`qwen3_vl/cases/${name}.json`);
-
-  it('has the reference positions and grids, row by row', async () => {
+  it.each(['text_only', 'one_image', 'two_images', 'padded_batch'])('case %s: positions and grids, row by row', async (name) => {
+    const expected = readJson(`${family}/cases/${name}.json`);
     const grids: Json[] = [];
     for (let row = 0; row < expected.input_ids.length; row++) {
       const encoded = await processor.encodeSample(toSample(expected.messages[row], name), options);
       const length = encoded.inputIds.length;
+      expect([...encoded.inputIds]).toEqual(expected.input_ids[row].slice(0, length));
       for (let axis = 0; axis < 3; axis++) {
         expect([...encoded.positionIds.subarray(axis * length, (axis + 1) * length)]).toEqual(expected.position_ids[axis][row].slice(0, length));
       }
@@ -81,6 +82,33 @@ describe.each(['text_only', 'one_image', 'two_images', 'padded_batch'])('case %s
       grids.push(...encoded.media.map(({ grid }) => grid));
     }
     expect(grids).toEqual(expected.image_grid_thw ?? []);
+  });
+
+  it('answers end at <|im_end|>, whatever config.json says', () => {
+    expect(processor.stopIds[0]).toBe(processor.tokenizer.tokenId('<|im_end|>'));
+    expect(processor.stopIds).toContain(processor.tokenizer.tokenId('<|endoftext|>'));
+  });
+
+  it('says whether answers are given thoughts', () => {
+    expect(processor.thinking).toBe(family === 'qwen3_5' ? 'template' : 'none');
+  });
+});
+
+describe('thoughts', async () => {
+  const thinking = await processorOf('qwen3_5');
+  const question = { id: 'q', conversation: [{ role: 'user', content: [{ type: 'text', text: 'a' }] }] as Conversation, media: [] };
+
+  it('a prompt closes an empty block unless thoughts are asked for', async () => {
+    const [closed, opened] = await Promise.all([{}, { enableThinking: true }].map((more) => thinking.encodePrompt(question, { ...options, ...more })));
+    expect(thinking.decode(closed.inputIds, { skipSpecial: false })).toMatch(/<think>\n\n<\/think>\n\n$/);
+    expect(thinking.decode(opened.inputIds, { skipSpecial: false })).toMatch(/assistant\n<think>\n$/);
+  });
+
+  it('what is learnt follows what a prompt holds', async () => {
+    const whole = await thinking.encodeSample({ ...question, conversation: [...question.conversation, { role: 'assistant', content: [{ type: 'text', text: 'b' }] }] }, options);
+    const prompt = await thinking.encodePrompt(question, options);
+    expect([...whole.inputIds.subarray(0, prompt.inputIds.length)]).toEqual([...prompt.inputIds]);
+    expect(whole.labels.findIndex((label) => label !== -100)).toBe(prompt.inputIds.length);
   });
 });
 

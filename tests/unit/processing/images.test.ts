@@ -8,21 +8,22 @@ import { roundHalfToEven, shrinkToLongestEdge, smartResize } from '../../../src/
 import { type Json, readBlob, readJson, readTensors } from './fixtures.ts';
 
 const NAMES = ['a_rgb.png', 'b_rgba.png', 'c_gray.png', 'd_tiny.png', 'e_large.png'];
-const config = parsePreprocessorConfig(readJson('qwen3_vl/checkpoint/preprocessor_config.json'));
-const tensors = readTensors('qwen3_vl/images/pixel_values.safetensors');
-const meta = readJson('qwen3_vl/images/images.json');
+/** Folder -> the one whose pixels it shares: both Qwen2 families prepare images alike. */
+const FAMILIES = [['qwen2_vl', 'qwen2_vl'], ['qwen2_5_vl', 'qwen2_vl'], ['qwen3_vl', 'qwen3_vl'], ['qwen3_5', 'qwen3_5']] as const;
 
-describe('smartResize', () => {
-  const { cases } = readJson('qwen3_vl/images/smart_resize.json');
+describe.each(FAMILIES)('smartResize of %s', (family) => {
+  const { cases } = readJson(`${family}/images/smart_resize.json`);
 
-  it('has 90 reference cases', () => expect(cases).toHaveLength(90));
+  it('has reference cases', () => expect(cases).toHaveLength(90));
 
   it.each(cases as Json[])('$height × $width', (c) => {
     const run = () => smartResize(c.height, c.width, { factor: c.factor, minPixels: c.min_pixels, maxPixels: c.max_pixels });
     if (c.resized === null) expect(run).toThrow(/at most 200 times/);
     else expect(run()).toEqual({ height: c.resized[0], width: c.resized[1] });
   });
+});
 
+describe('smartResize', () => {
   it('rounds halves to even', () => {
     expect([0.5, 1.5, 2.5, 3.5, 2.4999, 2.5001].map(roundHalfToEven)).toEqual([0, 2, 2, 4, 2, 3]);
   });
@@ -47,23 +48,27 @@ describe('shrinkToLongestEdge', () => {
   });
 });
 
-describe.each(NAMES)('%s', (name) => {
-  const size = meta.images[name];
+describe.each(FAMILIES)('%s', (family, pixels) => {
+  const config = parsePreprocessorConfig(readJson(`${family}/checkpoint/preprocessor_config.json`));
+  const tensors = readTensors(`${pixels}/images/pixel_values.safetensors`);
+  const meta = readJson(`${family}/images/images.json`);
+  const file = (name: string) => readBlob(`qwen3_vl/images/${name}`);
 
-  it('has the size its header says', async () => {
-    expect(await readImageSize(readBlob(`qwen3_vl/images/${name}`), name)).toEqual({ height: size.height, width: size.width });
+  it.each(NAMES)('%s has the size its header says', async (name) => {
+    const { height, width } = meta.images[name];
+    expect(await readImageSize(file(name), name)).toEqual({ height, width });
   });
 
-  it('resizes to exactly the reference pixels', async () => {
-    const image = await decodeImage(readBlob(`qwen3_vl/images/${name}`), name);
-    const resized = resizeBicubic(image, size.resized_height, size.resized_width);
+  it.each(NAMES)('%s is resized to exactly the reference pixels', async (name) => {
+    const { resized_height, resized_width } = meta.images[name];
+    const resized = resizeBicubic(await decodeImage(file(name), name), resized_height, resized_width);
     const expected = tensors[`${name}.torchvision_resized_u8`];
     expect([resized.height, resized.width, 3]).toEqual(expected.shape);
     expect(resized.pixels).toEqual(expected.data);
   });
 
-  it('gives the reference pixel_values and grid', async () => {
-    const prepared = await prepareImage(readBlob(`qwen3_vl/images/${name}`), name, config, 0);
+  it.each(NAMES.filter((name) => `${name}.torchvision` in tensors))('%s gives the reference pixel_values and grid', async (name) => {
+    const prepared = await prepareImage(file(name), name, config, 0);
     expect(prepared.vision.grid).toEqual(meta.torchvision_grid_thw[name]);
     const { pixelValues, grid } = patchify((await prepared.load())[0], config);
     const expected = tensors[`${name}.torchvision`];
