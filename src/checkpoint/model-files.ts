@@ -21,6 +21,9 @@ export class ModelFiles {
     readonly quantization: StoredQuantization | null,
     /** Text of a file beside the weights, such as tokenizer.json; null when the model has none of that name. */
     readonly readText: (name: string) => Promise<string | null>,
+    /** Names of all files in the model's folder. */
+    readonly fileNames: readonly string[],
+    readonly readBlob: (name: string) => Promise<Blob>,
     /** Weight files in name order. */
     readonly shards: readonly SafetensorsFile[],
     private readonly match: TensorMatch,
@@ -48,7 +51,7 @@ export class ModelFiles {
     }
     checkShards(shards, index);
     const match = await matchTensors(architecture, shards, quantization);
-    return new ModelFiles(quantization ? withStoredForms(architecture, match) : architecture, quantization, readText, shards, match);
+    return new ModelFiles(quantization ? withStoredForms(architecture, match) : architecture, quantization, readText, names, (name) => files.blob(folder + name), shards, match);
   }
 
   get config(): ModelConfig {
@@ -90,6 +93,11 @@ export class ModelFiles {
   async readLinear({ path }: Pick<LinearModule, 'path'>): Promise<StoredLinear> {
     const quantized = this.match.quantized.get(path);
     return quantized ? quantized.read() : { form: 'source', weights: await this.readWeights(`${path}.weight`) };
+  }
+
+  /** Whether the files hold a linear layer quantised. */
+  isQuantized({ path }: Pick<LinearModule, 'path'>): boolean {
+    return this.match.quantized.has(path);
   }
 
   /** Bytes that a linear layer's weight takes in the files, scales included. */

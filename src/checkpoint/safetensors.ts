@@ -118,30 +118,42 @@ async function readBytes(blob: Blob, start: number, end: number, name: string): 
 }
 
 /**
- * Builds a safetensors file. Wide elements come first, then by name, so that every tensor is aligned to its element;
- * the header is padded to 8 bytes.
+ * Order, offsets and header of a safetensors file. Wide elements come first, then by name, so that every tensor is aligned to its
+ * element; the header is padded to 8 bytes.
+ * @returns the file's first bytes, and the tensors in the order in which their data follow
  */
-export function writeSafetensors(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>> = { format: 'pt' }): Uint8Array<ArrayBuffer> {
+export function layOut<Tensor extends Pick<NamedTensor, 'name' | 'dtype' | 'shape'>>(
+  tensors: readonly Tensor[],
+  metadata: Readonly<Record<string, string>>,
+): { header: Uint8Array<ArrayBuffer>; ordered: Tensor[]; dataBytes: number } {
   const ordered = [...tensors].sort((a, b) => DTYPE_BYTES[b.dtype] - DTYPE_BYTES[a.dtype] || (a.name < b.name ? -1 : 1));
   invariant(new Set(ordered.map((tensor) => tensor.name)).size === ordered.length, 'two tensors have the same name');
   const entries = [`"__metadata__":${JSON.stringify(metadata)}`];
   let offset = 0;
-  for (const { name, dtype, shape, data } of ordered) {
+  for (const { name, dtype, shape } of ordered) {
     const size = shape.reduce((product, side) => product * side, DTYPE_BYTES[dtype]);
-    invariant(data.byteLength === size, `tensor ${name} has ${data.byteLength} bytes, ${dtype} [${shape.join(', ')}] takes ${size}`);
     entries.push(`${JSON.stringify(name)}:${JSON.stringify({ dtype, shape, data_offsets: [offset, offset + size] })}`);
     offset += size;
   }
   const json = new TextEncoder().encode(`{${entries.join(',')}}`);
   const headerBytes = Math.ceil(json.length / 8) * 8;
-  const file = new Uint8Array(8 + headerBytes + offset);
-  new DataView(file.buffer).setBigUint64(0, BigInt(headerBytes), true);
-  file.set(json, 8);
-  file.fill(0x20, 8 + json.length, 8 + headerBytes);
-  let at = 8 + headerBytes;
-  for (const { data } of ordered) {
+  const header = new Uint8Array(8 + headerBytes).fill(0x20);
+  new DataView(header.buffer).setBigUint64(0, BigInt(headerBytes), true);
+  header.set(json, 8);
+  return { header, ordered, dataBytes: offset };
+}
+
+/** Builds a safetensors file in memory, laid out as layOut says. */
+export function writeSafetensors(tensors: readonly NamedTensor[], metadata: Readonly<Record<string, string>> = { format: 'pt' }): Uint8Array<ArrayBuffer> {
+  const { header, ordered, dataBytes } = layOut(tensors, metadata);
+  const file = new Uint8Array(header.length + dataBytes);
+  file.set(header);
+  let at = header.length;
+  for (const { name, dtype, shape, data } of ordered) {
+    const size = shape.reduce((product, side) => product * side, DTYPE_BYTES[dtype]);
+    invariant(data.byteLength === size, `tensor ${name} has ${data.byteLength} bytes, ${dtype} [${shape.join(', ')}] takes ${size}`);
     file.set(new Uint8Array(data.buffer, data.byteOffset, data.byteLength), at);
-    at += data.byteLength;
+    at += size;
   }
   return file;
 }

@@ -117,6 +117,16 @@ export const enRun = {
     runHint: 'all checkpoints as ZIP',
     working: 'Packing',
     none: 'This run has no adapter yet.',
+    merged: {
+      title: 'Merged model',
+      hint: 'bf16 safetensors, all files',
+      working: 'Merging the adapter into the model',
+      progress: (done: string, total: string) => `${done} of ${total}`,
+      rate: (perSecond: string, left: string) => `${perSecond}/s, ${left} left`,
+      cancel: 'Cancel',
+      done: (name: string) => `Written: ${name}.`,
+      dequantised: (from: string) => `The base was quantised (${from}); its weights were turned back into bf16.`,
+    },
   },
   runs: {
     title: 'Runs',

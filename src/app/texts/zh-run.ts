@@ -116,6 +116,16 @@ export const zhRun: typeof enRun = {
     run: '整个训练',
     runHint: '全部检查点 (ZIP)',
     working: '正在打包',
+    merged: {
+      title: '合并后的模型',
+      hint: 'bf16 safetensors，含全部文件',
+      working: '正在把适配器合并到模型中',
+      progress: (done: string, total: string) => `${done}，共 ${total}`,
+      rate: (perSecond: string, left: string) => `每秒 ${perSecond}，还需 ${left}`,
+      cancel: '取消',
+      done: (name: string) => `已写入：${name}。`,
+      dequantised: (from: string) => `基础模型是量化的（${from}）；其权重已还原为 bf16。`,
+    },
     none: '此训练还没有适配器。',
   },
   runs: {
