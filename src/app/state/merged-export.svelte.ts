@@ -49,7 +49,7 @@ class MergedExport {
       if (!adapter) throw new LorikeetError('adapter', language.t.downloads.none);
       if (reference.kind === 'files' && reference.handle) await askToRead(reference.handle);
       this.#startedAt = performance.now();
-      await this.#merge({ kind: 'merge', runId, directory: adapter.directory, open: $state.snapshot(model.source) as typeof model.source, folder });
+      await this.#merge({ kind: 'merge', runId, directory: adapter.directory, open: model.source, folder });
     } catch (error) {
       this.error = LorikeetError.from(error).toRecord();
     } finally {
