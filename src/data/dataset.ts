@@ -4,10 +4,12 @@ import { extractBoxes } from '../objectives/detection-answer.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
 import type { Media } from '../protocol/media.ts';
 import type { DatasetProblem, LabelledBox, PathFile } from '../protocol/messages.ts';
-import { ImageIndex, sortByKind } from './file-tree.ts';
+import { sortByKind } from './file-tree.ts';
+import { MediaIndex } from './media-index.ts';
 import { ProblemList } from './problems.ts';
 import { SampleReader } from './sample-reader.ts';
 import { validationIndices } from './sampler.ts';
+import { splitByName } from './split-names.ts';
 
 /**
  * What samples are for. "conversations": answers to learn; "preference": a chosen and a rejected answer to the same
@@ -15,7 +17,7 @@ import { validationIndices } from './sampler.ts';
  */
 export type DatasetKind = 'conversations' | 'preference' | 'prompts';
 
-/** One usable sample; its files are looked up but not yet read. */
+/** One usable sample; pictures and clips are looked up but not yet read. */
 export interface DatasetSample {
   id: string;
   /** Ends with the answer: the one to learn, the chosen one, or the truth. Without a truth it ends with the question. */
@@ -24,7 +26,7 @@ export interface DatasetSample {
   rejected?: Message;
   /** Columns of the record that none of the above comes from; absent if there are none. */
   extra?: Record<string, unknown>;
-  /** Pictures and clips in the order of the conversation's indices. */
+  /** In the order of the conversation's indices. */
   media: Media<PathFile>[];
   /** File, line (JSONL) and 1-based number in the file. */
   place: ErrorPlace;
@@ -38,9 +40,12 @@ export interface Dataset {
   rejected: number;
   /** Distinct image files in use. */
   images: number;
-  /** At most 200; problemCount is the whole number. */
+  /** Distinct clips in use. */
+  videos: number;
+  /** At most 200, errors first; problemCount is the whole number, errorCount that of the errors. */
   problems: DatasetProblem[];
   problemCount: number;
+  errorCount: number;
 }
 
 export interface DatasetOptions {
@@ -55,16 +60,16 @@ export interface DatasetOptions {
 }
 
 /**
- * Reads a dataset. Files of the training zone whose names say so ("val", "dev", …) are validation files.
+ * Reads a dataset. Files of the training zone whose own names say so ("val", "dev", …) are validation files.
  * Samples with an error are left out and counted; nothing is repaired silently.
  */
 export async function readDataset(source: { train: readonly PathFile[]; validation: readonly PathFile[] }, options: DatasetOptions): Promise<Dataset> {
   const problems = new ProblemList();
   const main = await sortByKind(source.train, problems);
   const extra = await sortByKind(source.validation, problems);
-  const mainImages = new ImageIndex(main.images);
-  const extraImages = new ImageIndex(extra.images);
-  for (const path of [...mainImages.duplicates, ...extraImages.duplicates]) {
+  const mainMedia = new MediaIndex(main.media, main.ignored);
+  const extraMedia = new MediaIndex(extra.media, extra.ignored);
+  for (const path of [...mainMedia.duplicates, ...extraMedia.duplicates]) {
     problems.warning('Several files have this path.', 'Keep one of them; samples that use it are left out.', { file: path });
   }
   const split = splitByName(main.records, problems);
@@ -72,30 +77,27 @@ export async function readDataset(source: { train: readonly PathFile[]; validati
     problems.error('There is no JSON or JSONL file with training samples.', 'Drop the dataset’s JSON file together with its images.', {}, 'file-missing');
   }
   const reader = new SampleReader(problems, options);
-  const train = await reader.read(split.train, [mainImages, extraImages]);
-  const validation = [...(await reader.read(extra.records, [extraImages, mainImages])), ...(await reader.read(split.validation, [mainImages, extraImages]))];
+  const train = await reader.read(split.train, [mainMedia, extraMedia]);
+  const validation = [...(await reader.read(extra.records, [extraMedia, mainMedia])), ...(await reader.read(split.validation, [mainMedia, extraMedia]))];
   const parts = validation.length === 0 ? splitDataset(train, options.validationSplit, options.seed) : { train, validation };
-  return { kind: options.kind, ...parts, rejected: reader.rejected, images: reader.usedImages.size, problems: problems.listed, problemCount: problems.count };
+  sayUnused([...main.media, ...extra.media], reader.named, problems);
+  const { images, videos } = reader.usedMedia;
+  return { kind: options.kind, ...parts, rejected: reader.rejected, images: images.size, videos: videos.size, problems: problems.listed, problemCount: problems.count, errorCount: problems.errorCount };
+}
+
+/** Says how many dropped pictures and clips no record names; a file may have been dropped with both splits. */
+function sayUnused(files: readonly PathFile[], named: ReadonlySet<PathFile>, problems: ProblemList): void {
+  const known = new Set([...named].map(({ path }) => path));
+  const unused = [...new Set(files.map(({ path }) => path))].filter((path) => !known.has(path));
+  if (unused.length === 0 || known.size + problems.count === 0) return;
+  const shown = unused.slice(0, 3).join(', ') + (unused.length > 3 ? ', …' : '');
+  problems.warning(`${unused.length} dropped images or videos are used by no sample: ${shown}`, 'Nothing to do unless samples should show them: then check how records name them.');
 }
 
 /** Keeps a part of the samples aside for validation; the same ones for the same seed and number of samples. */
 export function splitDataset(samples: readonly DatasetSample[], fraction: number, seed: number): { train: DatasetSample[]; validation: DatasetSample[] } {
   const chosen = new Set(validationIndices(samples.length, fraction, seed));
   return { train: samples.filter((_, i) => !chosen.has(i)), validation: samples.filter((_, i) => chosen.has(i)) };
-}
-
-const VALIDATION_NAME = /(^|[^a-z])(val|valid|validation|dev|eval)([^a-z]|$)/i;
-const TEST_NAME = /(^|[^a-z])test([^a-z]|$)/i;
-
-/** Sorts record files by the words in their names (or their folder's). A test file counts only where no validation file is. */
-export function splitByName(records: readonly PathFile[], problems: ProblemList): { train: PathFile[]; validation: PathFile[] } {
-  const named = (pattern: RegExp) => records.filter(({ path }) => pattern.test(path.split('/').slice(-2).join('/').replace(/\.[^.]*$/, '')));
-  const validation = named(VALIDATION_NAME);
-  const test = named(TEST_NAME).filter((file) => !validation.includes(file));
-  const train = records.filter((file) => !validation.includes(file) && !test.includes(file));
-  if (validation.length === 0) return { train, validation: test };
-  for (const { path } of test) problems.warning('This test file was left out: there is a validation file already.', 'Drop it as validation data to use it.', { file: path });
-  return { train, validation };
 }
 
 /** What the page shows of an answer. */

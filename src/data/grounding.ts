@@ -8,7 +8,7 @@
 import * as v from 'valibot';
 import { type Conversation, type Message, messageText } from '../processing/conversation.ts';
 import { type ImageSize, roundHalfToEven } from '../processing/smart-resize.ts';
-import { fault, parseRecord } from './turns.ts';
+import { fault, parseRecord } from './record-fault.ts';
 
 const list = <S extends v.GenericSchema>(entry: S) => v.optional(v.nullable(v.array(entry)));
 const objectsSchema = v.object({

@@ -1,33 +1,31 @@
 /**
- * One record of a LLaVA or ShareGPT-like dataset -> a conversation and its image paths.
+ * One record with a conversation -> the conversation and what it shows.
  *
- * Both spellings are read: `conversations` of {from, value} and `messages` of {role, content}, content being text or
- * typed parts; images in `image` or `images`, placed by `<image>` in the text, by image parts, or at the very start.
+ * The layouts are those of `conversationForm`; pictures and clips come from columns such as `image`, `images`, `video`
+ * and `videos`, placed by tags in the text, by parts, or at the very start.
  */
 import * as v from 'valibot';
-import { COMMON_COLUMNS, commonEntries, fault, idText, listedImages, parseRecord, type PlacedConversation, placeTurns, type TurnOptions, turnSchema } from './turns.ts';
+import { conversationForm } from './conversation-form.ts';
+import { listedMedia, MEDIA_COLUMNS } from './media-columns.ts';
+import { parseRecord } from './record-fault.ts';
+import { commonEntries, idText, type PlacedConversation, placeTurns, type TurnOptions } from './turns.ts';
 
-const recordSchema = v.object({
-  ...commonEntries,
-  conversations: v.optional(v.array(turnSchema)),
-  messages: v.optional(v.array(turnSchema)),
-});
-
-/** Columns that `readLlavaRecord` uses. */
-export const LLAVA_COLUMNS: readonly string[] = [...COMMON_COLUMNS, 'conversations', 'messages'];
+const recordSchema = v.looseObject(commonEntries);
 
 export interface LlavaSample extends PlacedConversation {
   /** Null if the record gives none. */
   id: string | null;
+  /** Columns that were read. */
+  columns: readonly string[];
 }
 
 /** @throws LorikeetError "dataset" naming the field */
 export function readLlavaRecord(record: unknown, options: TurnOptions = {}): LlavaSample {
-  const { id, image, images, system, conversations, messages } = parseRecord(recordSchema, record);
-  if (!conversations === !messages) {
-    throw fault('A sample needs either "conversations" or "messages".', 'Add the list of turns.', 'conversations');
-  }
-  const field = conversations ? 'conversations' : 'messages';
-  const turns = (conversations ?? messages)!.map((raw, i) => ({ raw, field: `${field}.${i}` }));
-  return { id: idText(id), ...placeTurns({ system, turns, field, listed: listedImages({ image, images }) }, options) };
+  const parsed = parseRecord(recordSchema, record);
+  const { turns, field, columns } = conversationForm(parsed);
+  const { id, system } = parsed;
+  return { id: idText(id), ...placeTurns({ system, turns, field, listed: listedMedia(parsed) }, options), columns: [...COMMON_COLUMNS, ...columns] };
 }
+
+/** Columns that readers of all kinds use. */
+export const COMMON_COLUMNS: readonly string[] = [...Object.keys(commonEntries), ...MEDIA_COLUMNS];

@@ -1,11 +1,12 @@
 /** File paths of folders, archives and dataset records, brought to one form. */
 
-export type FileKind = 'records' | 'image' | 'archive' | 'clutter' | 'other';
+export type FileKind = 'records' | 'image' | 'video' | 'archive' | 'clutter' | 'other';
 
 const KINDS: readonly [FileKind, RegExp][] = [
   ['clutter', /(^|\/)(__MACOSX\/|\.|Thumbs\.db$|desktop\.ini$)/i],
   ['records', /\.(json|jsonl|ndjson)$/i],
   ['image', /\.(png|jpe?g|jpe|jfif|webp|gif|bmp|avif)$/i],
+  ['video', /\.(mp4|m4v|mov|webm|mkv|avi|mpe?g|wmv|flv|3gp|ogv)$/i],
   ['archive', /\.zip$/i],
 ];
 
@@ -34,4 +35,9 @@ export function folderOf(path: string): string {
 /** "a/b/c.json" -> "c.json". */
 export function baseName(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1);
+}
+
+/** "c.tar.gz" -> "c.tar"; names without an ending stay. */
+export function stemOf(path: string): string {
+  return path.replace(/(?<=[^/])\.[^./]*$/, '');
 }

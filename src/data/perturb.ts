@@ -3,7 +3,6 @@ import type { Box } from '../objectives/detection-answer.ts';
 import { answerOf, type Conversation, messageText, promptOf } from '../processing/conversation.ts';
 import { PhiloxSequence } from '../processing/philox.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
-import { picturesOf } from '../protocol/media.ts';
 import { type AnswerItem, type AnswerLayout, parseLayout, renderLayout, withValues } from './answer-layout.ts';
 import { AnswerVocabulary } from './answer-vocabulary.ts';
 import type { DatasetSample } from './dataset.ts';
@@ -17,6 +16,8 @@ export interface PairRecord {
   id: string;
   image?: string;
   images?: string[];
+  /** Paths, or lists of frames. */
+  videos?: (string | string[] | { video: string[]; fps: number })[];
   /** Text, or turns where the prompt has several or an image inside its text. */
   prompt: string | { role: string; content: string }[];
   chosen: string;
@@ -180,21 +181,30 @@ function pick<T>(items: readonly T[], random: PhiloxSequence): T | null {
   return items.length === 0 ? null : items[random.below(items.length)];
 }
 
-function promptFields({ conversation, media }: DatasetSample): Pick<PairRecord, 'image' | 'images' | 'prompt'> {
+function promptFields({ conversation, media }: DatasetSample): Pick<PairRecord, 'image' | 'images' | 'videos' | 'prompt'> {
   const prompt = promptOf(conversation);
-  const paths = picturesOf(media).map(({ path }) => path);
+  const paths = media.flatMap((medium) => (medium.kind === 'image' ? [medium.file.path] : []));
+  const clips = media.flatMap((medium) => (medium.kind === 'image' ? [] : [clipField(medium)]));
   const images = paths.length === 0 ? {} : paths.length === 1 ? { image: paths[0] } : { images: paths };
-  return { ...images, prompt: isPlain(prompt) ? messageText(prompt[0]) : prompt.map((message) => ({ role: message.role, content: marked(message) })) };
+  const videos = clips.length > 0 && { videos: clips };
+  return { ...images, ...videos, prompt: isPlain(prompt) ? messageText(prompt[0]) : prompt.map((message) => ({ role: message.role, content: marked(message) })) };
 }
 
-/** One question with its images in front: a text alone says it all. */
+function clipField(clip: Exclude<DatasetSample['media'][number], { kind: 'image' }>): NonNullable<PairRecord['videos']>[number] {
+  if (clip.kind === 'video') return clip.file.path;
+  const frames = clip.files.map(({ path }) => path);
+  return clip.fps === null ? frames : { video: frames, fps: clip.fps };
+}
+
+/** One question with its pictures in front, then its clips: a text alone says it all. */
 function isPlain(prompt: Conversation): boolean {
   const [first, ...others] = prompt;
   const text = first.content.findIndex((part) => part.type === 'text');
-  return others.length === 0 && first.content.length > 0 && text >= 0 && text === first.content.length - 1;
+  const order = first.content.map(({ type }) => type).join(' ');
+  return others.length === 0 && text >= 0 && text === first.content.length - 1 && !/video.*image/.test(order);
 }
 
-/** Text with `<image>` where images go; the line breaks that readers drop around it are added. */
+/** Text with `<image>` and `<video>` where they go; the line breaks that readers drop around it are added. */
 function marked({ content }: Conversation[number]): string {
-  return content.map((part) => (part.type === 'text' ? part.text : '\n<image>\n')).join('');
+  return content.map((part) => (part.type === 'text' ? part.text : `\n<${part.type}>\n`)).join('');
 }

@@ -6,17 +6,26 @@ import type { DatasetProblem } from '../protocol/messages.ts';
 const MAX_LISTED = 200;
 
 export class ProblemList {
-  readonly listed: DatasetProblem[] = [];
-  private total = 0;
+  private readonly kept: Record<DatasetProblem['level'], DatasetProblem[]> = { error: [], warning: [] };
+  private readonly counts: Record<DatasetProblem['level'], number> = { error: 0, warning: 0 };
+
+  /** Errors before warnings, each in the order of their finding. */
+  get listed(): DatasetProblem[] {
+    return [...this.kept.error, ...this.kept.warning].slice(0, MAX_LISTED);
+  }
 
   /** Errors and warnings together, listed or not. */
   get count(): number {
-    return this.total;
+    return this.counts.error + this.counts.warning;
+  }
+
+  get errorCount(): number {
+    return this.counts.error;
   }
 
   add(problem: DatasetProblem): void {
-    this.total++;
-    if (this.listed.length < MAX_LISTED) this.listed.push(problem);
+    this.counts[problem.level]++;
+    if (this.kept[problem.level].length < MAX_LISTED) this.kept[problem.level].push(problem);
   }
 
   error(message: string, advice: string, place: ErrorPlace = {}, code: ErrorCode = 'dataset'): void {

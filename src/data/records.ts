@@ -54,13 +54,13 @@ async function readText(file: Blob): Promise<string | null> {
   }
 }
 
-/** By content, for many .json files are JSONL and the other way round: an array is JSON, objects on several lines are JSONL. */
+/** By content, for many .json files are JSONL and the other way round: an array is JSON, objects one after the other are JSONL. */
 function isJsonLines(path: string, text: string): boolean {
   const start = text.trimStart();
   if (start.startsWith('[')) return false;
   if (!path.toLowerCase().endsWith('.json')) return true;
   const firstLine = start.split('\n', 1)[0].trim();
-  return firstLine.length < start.trimEnd().length && isObjectText(firstLine);
+  return (firstLine.length < start.trimEnd().length && isObjectText(firstLine)) || isPretty(start);
 }
 
 function isObjectText(text: string): boolean {
@@ -72,19 +72,44 @@ function isObjectText(text: string): boolean {
   }
 }
 
+/** Objects over several lines, one after the other: each begins and ends at the very left. */
+function isPretty(text: string): boolean {
+  return /^\{\s*\n/.test(text) && /\n\},?[ \t]*\r?\n\s*\{/.test(text);
+}
+
 function parseLines(path: string, text: string, problems: ProblemList): RecordFile {
   const records: RawRecord[] = [];
   let sample = 0;
-  text.split('\n').forEach((content, i) => {
-    if (content.trim() === '') return;
+  for (const { content, line } of isPretty(text.trimStart()) ? prettyObjects(text) : lines(text)) {
     sample++;
     try {
-      records.push({ value: JSON.parse(content), line: i + 1, sample });
+      records.push({ value: JSON.parse(content), line, sample });
     } catch (error) {
-      problems.error(`Line ${i + 1} is not valid JSON: ${(error as Error).message}`, 'Correct or remove this line.', { file: path, line: i + 1, sample });
+      problems.error(`Line ${line} is not valid JSON: ${(error as Error).message}`, 'Correct or remove this line.', { file: path, line, sample });
     }
-  });
+  }
   return { records, brokenLines: sample - records.length };
+}
+
+/** A record's text and the line it begins at, from 1. */
+interface Lines {
+  content: string;
+  line: number;
+}
+
+function lines(text: string): Lines[] {
+  return text.split('\n').flatMap((content, i) => (content.trim() === '' ? [] : [{ content, line: i + 1 }]));
+}
+
+/** Cuts where an object begins at the very left; what stands before the first one is a record too, and a broken one. */
+function prettyObjects(text: string): Lines[] {
+  const objects: Lines[] = [];
+  text.split('\n').forEach((content, i) => {
+    if (content.startsWith('{') || objects.length === 0) {
+      if (content.trim() !== '') objects.push({ content, line: i + 1 });
+    } else objects[objects.length - 1].content += `\n${content}`;
+  });
+  return objects.map(({ content, line }) => ({ content: content.trimEnd().replace(/,$/, ''), line }));
 }
 
 function parseArray(path: string, text: string, problems: ProblemList): RawRecord[] {

@@ -1,19 +1,24 @@
-/** Records of files -> samples: fields read, images found, boxes checked; whatever is wrong is named and counted. */
+/** Records of files -> samples: fields read, pictures and clips found, boxes checked; whatever is wrong is named and counted. */
 import { readImageSize } from '../processing/decode-image.ts';
 import { type Message, messageText } from '../processing/conversation.ts';
 import type { ImageSize } from '../processing/smart-resize.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
+import type { Media } from '../protocol/media.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { checkBoxes } from './boxes.ts';
+import { hasConversation } from './conversation-form.ts';
 import type { DatasetKind, DatasetOptions, DatasetSample } from './dataset.ts';
-import type { ImageIndex, Lookup } from './file-tree.ts';
 import { type Grounded, placeObjects } from './grounding.ts';
-import { LLAVA_COLUMNS, readLlavaRecord } from './llava.ts';
+import { readLlavaRecord } from './llava.ts';
+import { MediaFinder } from './media-finder.ts';
+import type { MediaIndex } from './media-index.ts';
+import { isPlainObject } from './media-reference.ts';
 import { baseName } from './paths.ts';
 import { isPreferenceRecord, PREFERENCE_COLUMNS, readPreferenceRecord } from './preference.ts';
 import type { ProblemList } from './problems.ts';
-import { readPromptRecord } from './prompt-record.ts';
+import { hasPrompt, readPromptRecord } from './prompt-record.ts';
 import { type RawRecord, readRecords } from './records.ts';
+import { refuseOtherKinds } from './record-kinds.ts';
 import type { PlacedConversation, TurnOptions } from './turns.ts';
 
 /** A record as its format's reader understands it. */
@@ -27,24 +32,37 @@ interface ReadRecord extends PlacedConversation {
 }
 
 const READERS: Readonly<Record<DatasetKind, (record: unknown, options: TurnOptions) => ReadRecord>> = {
-  conversations: (record, options) => ({ ...readLlavaRecord(record, options), columns: LLAVA_COLUMNS }),
+  conversations: readLlavaRecord,
   preference: (record, options) => ({ ...readPreferenceRecord(record, options), columns: PREFERENCE_COLUMNS }),
   prompts: readPromptRecord,
 };
+/** Whether a record is of a layout that the reader knows. */
+const LAYOUTS: Readonly<Record<DatasetKind, (record: Record<string, unknown>) => boolean>> = {
+  conversations: hasConversation,
+  preference: isPreferenceRecord,
+  prompts: hasPrompt,
+};
+/** Columns that a message names. */
+const MAX_COLUMNS = 20;
 
 /** Things that are said once per file. */
 interface FileState {
-  /** Images found by their name only. */
-  byNameOnly: number;
   withoutTruth: number;
   /** Samples with objects that their text does not place. */
   unplaced: number;
+  /** Ids that an earlier sample has. */
+  repeatedIds: { id: string; place: ErrorPlace; first: ErrorPlace; count: number } | null;
+  /** Keys of content parts that were left alone. */
+  ignoredKeys: Set<string>;
 }
 
 export class SampleReader {
   /** Samples left out because of an error. */
   rejected = 0;
-  readonly usedImages = new Set<PathFile>();
+  /** Pictures and clips of usable samples; a clip given by frames counts once. */
+  readonly usedMedia = { images: new Set<PathFile>(), videos: new Set<PathFile>() };
+  /** Every file that a record names. */
+  readonly named = new Set<PathFile>();
   private readonly sizes = new WeakMap<PathFile, Promise<ImageSize>>();
   private readonly seenIds = new Map<string, ErrorPlace>();
 
@@ -54,23 +72,24 @@ export class SampleReader {
   ) {}
 
   /** @param indexes where to look for images, in this order */
-  async read(files: readonly PathFile[], indexes: readonly ImageIndex[]): Promise<DatasetSample[]> {
+  async read(files: readonly PathFile[], indexes: readonly MediaIndex[]): Promise<DatasetSample[]> {
     const samples: DatasetSample[] = [];
     for (const file of files) {
       const before = this.problems.count;
       const { records, brokenLines } = await readRecords(file, this.problems);
       this.rejected += brokenLines;
-      if (this.isOfAnotherKind(records, file.path)) continue;
+      if (this.isOfAnotherKind(records, file.path) || this.isUnknown(records, file.path)) continue;
       if (records.length === 0 && this.problems.count === before) {
         this.problems.error('The file holds no samples.', 'Export the dataset again.', { file: file.path });
       }
-      const state: FileState = { byNameOnly: 0, withoutTruth: 0, unplaced: 0 };
+      const state: FileState = { withoutTruth: 0, unplaced: 0, repeatedIds: null, ignoredKeys: new Set() };
+      const finder = new MediaFinder(this.problems, indexes, file.path, (named) => this.named.add(named));
       for (const record of records) {
-        const sample = await this.readSample(record, file.path, indexes, state);
+        const sample = await this.readSample(record, file.path, finder, state);
         if (sample) samples.push(sample);
         else this.rejected++;
       }
-      this.report(state, file.path);
+      this.report(state, finder, file.path);
     }
     return samples;
   }
@@ -90,11 +109,40 @@ export class SampleReader {
     return true;
   }
 
-  private report({ byNameOnly, withoutTruth, unplaced }: FileState, file: string): void {
+  /** A layout that nobody knows is one fault of the file, not one of each of its records. */
+  private isUnknown(records: readonly RawRecord[], file: string): boolean {
+    if (!records.every(({ value }) => isPlainObject(value) && !LAYOUTS[this.options.kind](value))) return false;
+    const columns = [...new Set(records.flatMap(({ value }) => Object.keys(value as object)))];
+    if (columns.length === 0) return false;
+    const names = columns.slice(0, MAX_COLUMNS).map((name) => JSON.stringify(name.slice(0, 40))).join(', ');
+    this.problems.error(
+      `The layout of the file is not known: its ${records.length} samples have the columns ${names}${columns.length > MAX_COLUMNS ? ', …' : ''}.`,
+      'Rename them: "messages" for a list of turns, or "question" and "answer", with "images" and "videos" for their files.',
+      { file },
+    );
+    this.rejected += records.length;
+    return true;
+  }
+
+  private report({ withoutTruth, unplaced, repeatedIds, ignoredKeys }: FileState, { byNameOnly, ownSpeed }: MediaFinder, file: string): void {
+    if (repeatedIds) {
+      const { id, place, first, count } = repeatedIds;
+      this.problems.warning(
+        `The id ${JSON.stringify(id.slice(0, 80))} was used before, by sample ${first.sample} of ${first.file}${count > 1 ? `; ${count} samples of this file have ids used before` : ''}.`,
+        'Check whether samples were copied twice; all are kept.',
+        { ...place, field: 'id' },
+      );
+    }
+    if (ignoredKeys.size > 0) {
+      this.problems.warning(`${[...ignoredKeys].map((key) => JSON.stringify(key)).join(', ')} of images and videos were left alone.`, 'Sizes follow the model’s own settings and max_image_size.', { file });
+    }
+    if (ownSpeed > 0) {
+      this.problems.warning(`${ownSpeed} video files come with an "fps" of their own, which was left alone.`, 'Clips are looked at as the model’s own settings say; give frames as a list to choose them yourself.', { file, field: 'fps' });
+    }
     if (byNameOnly > 0) {
       this.problems.warning(
-        `${byNameOnly} images were found by their file name only; their folders differ from the paths in the file.`,
-        'Check in the preview that samples show the right images.',
+        `${byNameOnly} images or videos were found by their file name only; their folders differ from the paths in the file.`,
+        'Check in the preview that samples show the right ones.',
         { file },
       );
     }
@@ -115,21 +163,26 @@ export class SampleReader {
   }
 
   /** Null when the sample has an error. */
-  private async readSample({ value, line, sample }: RawRecord, file: string, indexes: readonly ImageIndex[], state: FileState): Promise<DatasetSample | null> {
+  private async readSample({ value, line, sample }: RawRecord, file: string, finder: MediaFinder, state: FileState): Promise<DatasetSample | null> {
     const place: ErrorPlace = { file, sample, ...(line !== undefined && { line }) };
     let read: ReadRecord;
     try {
+      refuseOtherKinds(value, this.options.kind);
       read = READERS[this.options.kind](value, this.options);
     } catch (error) {
       this.problems.caught(error, place);
       return null;
     }
     const before = this.problems.count;
-    const imageFiles = read.imagePaths.map((path) => this.findImage(path, file, indexes, place, state));
-    const files = imageFiles.filter((image) => image !== null);
+    const media: Media<PathFile>[] = [];
+    for (const reference of read.media) {
+      const found = await finder.find(reference, place);
+      if (found) media.push(found);
+    }
     let grounded: Grounded = { ...read, objects: 'none' };
     try {
-      if (files.length === imageFiles.length) grounded = await placeObjects(value, read, (image) => files[image] && this.sizeOf(files[image]));
+      const images = media.filter((medium) => medium.kind === 'image');
+      if (media.length === read.media.length) grounded = await placeObjects(value, read, (image) => images[image] && this.sizeOf(images[image].file));
     } catch (error) {
       this.problems.caught(error, place);
       return null;
@@ -147,12 +200,13 @@ export class SampleReader {
     }
     if (this.problems.count > before) return null;
     const id = read.id ?? `${baseName(file)}#${sample}`;
-    this.checkId(id, place);
-    files.forEach((image) => this.usedImages.add(image));
+    this.checkId(id, place, state);
+    media.forEach((medium) => this.countMedium(medium));
+    read.ignoredKeys.forEach((key) => state.ignoredKeys.add(key));
     if (read.hasTruth === false) state.withoutTruth++;
     if (objects === 'unused') state.unplaced++;
     const extra = otherColumns(value as object, objects === 'placed' ? [...read.columns, 'objects'] : read.columns);
-    return { id, conversation, ...(rejected && { rejected }), ...(extra && { extra }), media: files.map((image) => ({ kind: 'image', file: image })), place };
+    return { id, conversation, ...(rejected && { rejected }), ...(extra && { extra }), media, place };
   }
 
   private sizeOf(image: PathFile): Promise<ImageSize> {
@@ -161,40 +215,16 @@ export class SampleReader {
     return size;
   }
 
-  private findImage(path: string, file: string, indexes: readonly ImageIndex[], place: ErrorPlace, state: FileState): PathFile | null {
-    const shown = path.length > 200 ? `${path.slice(0, 200)}…` : path;
-    if (/^(https?|data|file|blob):/i.test(path)) {
-      this.problems.error(`The image ${shown.slice(0, 80)} is an address, not a file.`, 'Save the image as a file, drop it too and give its path.', { ...place, field: 'image' }, 'image');
-      return null;
-    }
-    let found: Lookup = { kind: 'missing' };
-    for (const index of indexes) {
-      if (found.kind === 'missing') found = index.find(path, file);
-    }
-    if (found.kind === 'missing') {
-      this.problems.error(`The image ${shown} is not among the dropped files.`, 'Drop the folder with the images together with the JSON file.', { ...place, field: 'image' }, 'file-missing');
-      return null;
-    }
-    if (found.kind === 'ambiguous') {
-      this.problems.error(`The image ${shown} could be ${found.paths.length} files: ${found.paths.slice(0, 3).join(', ')}.`, 'Give a longer path in the record, or rename the files.', { ...place, field: 'image' }, 'image');
-      return null;
-    }
-    if (found.file.file.size === 0) {
-      this.problems.error(`The image ${shown} is empty (0 bytes).`, 'Replace the image file.', { ...place, field: 'image' }, 'image');
-      return null;
-    }
-    if (found.byNameOnly) state.byNameOnly++;
-    return found.file;
+  private countMedium(medium: Media<PathFile>): void {
+    if (medium.kind === 'image') this.usedMedia.images.add(medium.file);
+    else this.usedMedia.videos.add(medium.kind === 'video' ? medium.file : medium.files[0]);
   }
 
-  private checkId(id: string, place: ErrorPlace): void {
+  private checkId(id: string, place: ErrorPlace, state: FileState): void {
     const first = this.seenIds.get(id);
-    if (first) {
-      const where = `sample ${first.sample} of ${first.file}`;
-      this.problems.warning(`The id ${JSON.stringify(id.slice(0, 80))} was used before, by ${where}.`, 'Check whether samples were copied twice; both are kept.', { ...place, field: 'id' });
-    } else {
-      this.seenIds.set(id, place);
-    }
+    if (!first) this.seenIds.set(id, place);
+    else if (state.repeatedIds) state.repeatedIds.count++;
+    else state.repeatedIds = { id, place, first, count: 1 };
   }
 }
 

@@ -1,36 +1,32 @@
-/** Turns as datasets spell them -> a conversation and its image paths. */
+/** Turns as datasets spell them -> a conversation and the pictures and clips it names. */
 import * as v from 'valibot';
 import type { ContentPart, Conversation, Message, Role } from '../processing/conversation.ts';
-import { LorikeetError } from '../protocol/errors.ts';
+import type { ListedMedia } from './media-columns.ts';
+import { partPieces, partSchema } from './content-part.ts';
+import { splitAtPlaces } from './media-places.ts';
+import type { MediaReference } from './media-reference.ts';
+import { MediaSlots } from './media-slots.ts';
+import { fault, shown } from './record-fault.ts';
+import { isLearnt, refuseUnreadKeys } from './turn-flags.ts';
 
-export const pathsSchema = v.optional(v.nullable(v.union([v.string(), v.array(v.string())])));
-const part = v.object({
-  type: v.string(),
-  text: v.optional(v.nullable(v.string())),
-  image: v.optional(v.nullable(v.string())),
-  image_url: v.optional(v.nullable(v.union([v.string(), v.object({ url: v.string() })]))),
-});
+const spokenText = v.optional(v.nullable(v.union([v.string(), v.number()])));
 /** {from, value} or {role, content}, content being text or typed parts. */
-export const turnSchema = v.object({
-  from: v.optional(v.string()),
-  role: v.optional(v.string()),
-  value: v.optional(v.string()),
-  content: v.optional(v.union([v.string(), v.array(part)])),
+export const turnSchema = v.looseObject({
+  from: v.optional(v.nullable(v.string())),
+  role: v.optional(v.nullable(v.string())),
+  value: spokenText,
+  content: v.optional(v.nullable(v.union([v.string(), v.number(), v.array(partSchema)]))),
 });
 export type RawTurn = v.InferOutput<typeof turnSchema>;
 
-/** Columns that all record formats share. */
+/** Columns that all record formats share, beside those that list media. */
 export const commonEntries = {
   id: v.optional(v.nullable(v.union([v.string(), v.number()]))),
-  image: pathsSchema,
-  images: pathsSchema,
   system: v.optional(v.nullable(v.string())),
 };
-export const COMMON_COLUMNS: readonly string[] = Object.keys(commonEntries);
 
 const ROLES: Readonly<Record<string, Role>> = { human: 'user', user: 'user', gpt: 'assistant', assistant: 'assistant', system: 'system' };
 const MAX_TURNS = 1000;
-const MAX_IMAGES = 256;
 
 /** A turn and the field of the record that it stands in, for error messages. */
 export interface PlacedTurn {
@@ -53,34 +49,16 @@ export interface TurnSource {
   turns: readonly PlacedTurn[];
   /** Field that holds the turns, for faults of the conversation as a whole. */
   field: string;
-  /** Images of the record's own list. */
-  listed: readonly string[];
+  /** Pictures and clips of the record's own lists. */
+  listed: ListedMedia;
 }
 
 export interface PlacedConversation {
   conversation: Conversation;
-  /** Paths as written, in the order of the conversation's image indices. */
-  imagePaths: string[];
-}
-
-/** A fault of a record; file, line and sample are added by whoever knows them. */
-export function fault(message: string, advice: string, field?: string): LorikeetError {
-  return new LorikeetError('dataset', message, advice, field === undefined ? {} : { field });
-}
-
-/** @throws LorikeetError "dataset" naming the field that has not the expected type */
-export function parseRecord<S extends v.GenericSchema>(schema: S, record: unknown): v.InferOutput<S> {
-  const parsed = v.safeParse(schema, record);
-  if (parsed.success) return parsed.output;
-  const issue = parsed.issues[0];
-  const field = v.getDotPath(issue) ?? '';
-  throw fault(`${field ? `Field ${field}` : 'The sample'}: ${issue.message}`, 'Correct this field.', field);
-}
-
-/** Images of `image` or `images`. @throws LorikeetError "dataset" where both are given */
-export function listedImages({ image, images }: { image?: string | string[] | null; images?: string | string[] | null }): string[] {
-  if (image && images) throw fault('The sample has both "image" and "images".', 'Keep one of them.', 'images');
-  return [image ?? images ?? []].flat();
+  /** Pictures and clips as written, in the order of the conversation's indices. */
+  media: MediaReference[];
+  /** Keys of content parts that were left alone, such as "max_pixels". */
+  ignoredKeys: string[];
 }
 
 /** Text of a record's id, null where it has none. */
@@ -91,84 +69,45 @@ export function idText(id: string | number | null | undefined): string | null {
 /** Role of a turn. @throws LorikeetError "dataset" for an unknown one */
 export function roleOf({ from, role }: RawTurn, field: string): Role {
   const speaker = from ?? role;
-  if (speaker === undefined) throw fault('A turn has neither "from" nor "role".', 'Name who speaks.', field);
+  if (speaker === undefined || speaker === null) throw fault('A turn has neither "from" nor "role".', 'Name who speaks.', field);
   if (!Object.hasOwn(ROLES, speaker)) {
-    throw fault(`Unknown role ${JSON.stringify(speaker.slice(0, 80))}.`, `Use one of ${Object.keys(ROLES).join(', ')}.`, `${field}.${from === undefined ? 'role' : 'from'}`);
+    throw fault(`Unknown role ${shown(speaker)}.`, `Use one of ${Object.keys(ROLES).join(', ')}.`, `${field}.${from ? 'from' : 'role'}`);
   }
   return ROLES[speaker];
 }
 
+/** What a turn says: its "value", or its "content". */
+export function bodyOf({ value, content }: RawTurn): string | v.InferOutput<typeof partSchema>[] | undefined {
+  const body = value ?? content ?? undefined;
+  return typeof body === 'number' ? String(body) : body;
+}
+
 /**
- * Places the images in the turns: by `<image>` in the text, by image parts, or all at the very start.
+ * Places pictures and clips in the turns: by tags in the text, by parts of their kind, or all at the very start.
  * @throws LorikeetError "dataset" naming the field
  */
 export function placeTurns({ system, turns, field, listed }: TurnSource, { keepImageNewline = false, ending = 'answer' }: TurnOptions = {}): PlacedConversation {
   if (turns.length > MAX_TURNS) throw fault(`The sample has ${turns.length} turns, at most ${MAX_TURNS} are read.`, 'Split the conversation.', field);
-  const slots = new ImageSlots(listed);
+  const slots = new MediaSlots(listed);
+  const ignored = new Set<string>();
   const conversation: Conversation = system ? [{ role: 'system', content: [{ type: 'text', text: system }] }] : [];
-  for (const turn of turns) conversation.push(readTurn(turn, slots, keepImageNewline ? '<image>' : /\n?<image>\n?/));
-  if (slots.asked + slots.paths.length === 0) {
-    conversation.find((message) => message.role === 'user')?.content.unshift(...listed.map(() => ({ type: 'image', index: slots.next() }) as const));
-  }
+  for (const turn of turns) conversation.push(readTurn(turn, slots, keepImageNewline, ignored));
+  if (!slots.anyPlaced) conversation.find((message) => message.role === 'user')?.content.unshift(...slots.all());
   checkOrder(conversation, field, ending);
   slots.checkAllUsed();
-  return { conversation, imagePaths: slots.paths };
+  return { conversation, media: slots.media, ignoredKeys: [...ignored] };
 }
 
-/** Hands out image indices in order of appearance. */
-class ImageSlots {
-  readonly paths: string[] = [];
-  asked = 0;
-
-  constructor(private readonly listed: readonly string[]) {}
-
-  /** Next image of the record's own list; the lack of one is found out at the end, with the whole number. */
-  next(): number {
-    const path = this.listed[this.asked++];
-    return path === undefined ? -1 : this.paths.push(path) - 1;
-  }
-
-  /** An image named in place. */
-  add(path: string): number {
-    return this.paths.push(path) - 1;
-  }
-
-  checkAllUsed(): void {
-    if (this.asked !== this.listed.length) {
-      throw fault(`The text places ${this.asked} images, the sample lists ${this.listed.length}.`, 'Write one <image> for every image, or none to put them first.', 'image');
-    }
-    if (this.paths.length > MAX_IMAGES) throw fault(`The sample has ${this.paths.length} images, at most ${MAX_IMAGES} are read.`, 'Split the sample.', 'image');
-  }
-}
-
-function readTurn({ raw, field }: PlacedTurn, slots: ImageSlots, placeholder: string | RegExp): Message {
-  const body = raw.value ?? raw.content;
+function readTurn({ raw, field }: PlacedTurn, slots: MediaSlots, keepNewlines: boolean, ignored: Set<string>): Message {
+  const body = bodyOf(raw);
   const role = roleOf(raw, field);
   if (body === undefined) throw fault('A turn has neither "value" nor "content".', 'Add its text.', field);
-  const pieces: ContentPart[] = [];
-  const addText = (text: string) =>
-    text.split(placeholder).forEach((piece, i) => {
-      if (i > 0) pieces.push({ type: 'image', index: slots.next() });
-      if (piece !== '') pieces.push({ type: 'text', text: piece });
-    });
-  if (typeof body === 'string') addText(body);
-  else for (const [i, entry] of body.entries()) addPart(entry, `${field}.content.${i}`, slots, pieces, addText);
-  if (role !== 'user' && pieces.some((piece) => piece.type !== 'text')) {
-    throw fault(`An image stands in a turn of role ${role}.`, 'Put images into user turns.', field);
-  }
-  return { role, content: pieces };
-}
-
-function addPart(entry: v.InferOutput<typeof part>, field: string, slots: ImageSlots, pieces: ContentPart[], addText: (text: string) => void): void {
-  if (entry.type === 'text') {
-    if (typeof entry.text !== 'string') throw fault('A text part has no "text".', 'Add it.', `${field}.text`);
-    addText(entry.text);
-  } else if (entry.type === 'image' || entry.type === 'image_url') {
-    const path = entry.image ?? (typeof entry.image_url === 'string' ? entry.image_url : entry.image_url?.url);
-    pieces.push({ type: 'image', index: path === undefined ? slots.next() : slots.add(path) });
-  } else {
-    throw fault(`Unknown kind of content ${JSON.stringify(entry.type.slice(0, 80))}.`, 'Use text, image or image_url.', `${field}.type`);
-  }
+  refuseUnreadKeys(raw, field);
+  const pieces = typeof body === 'string' ? splitAtPlaces(body, keepNewlines, field) : body.flatMap((entry, i) => partPieces(entry, `${field}.content.${i}`, keepNewlines, ignored));
+  const content = pieces.map((piece): ContentPart => (piece.type === 'text' ? piece : slots.part(piece, field)));
+  const media = content.find((piece) => piece.type !== 'text');
+  if (role !== 'user' && media) throw fault(`${media.type === 'image' ? 'An image' : 'A video'} stands in a turn of role ${role}.`, 'Put images and videos into user turns.', field);
+  return { role, content, ...(!isLearnt(raw, role, field) && { learnt: false }) };
 }
 
 /** [system], user, assistant, user, assistant, …: no turn is empty, and the last is as `ending` says. */

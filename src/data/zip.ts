@@ -45,11 +45,11 @@ const STORED = 0;
 const DEFLATED = 8;
 
 /** What a dataset consists of. */
-const isSampleFile = (path: string) => ['records', 'image'].includes(fileKind(path));
+const isSampleFile = (path: string) => ['records', 'image', 'video'].includes(fileKind(path));
 
 /**
  * Lists and unpacks an archive. Archives inside archives are not opened.
- * @param wanted which entries to unpack; records and images when left out
+ * @param wanted which entries to unpack; records, images and videos when left out
  * @throws LorikeetError "dataset" naming the archive and the entry
  */
 export async function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS, wanted: (path: string) => boolean = isSampleFile): Promise<ZipContents> {

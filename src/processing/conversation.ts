@@ -10,6 +10,8 @@ export interface Message {
   /** Thoughts before an answer, where the dataset keeps them apart from it. */
   reasoning?: string;
   content: ContentPart[];
+  /** False for an answer that the dataset says is not to be learnt. */
+  learnt?: false;
 }
 
 export type Conversation = Message[];

@@ -58,7 +58,7 @@ export function encodeSample(context: EncodingContext, input: EncodeInput, optio
       input.place,
     );
   }
-  for (const turn of options.assistantTurns === 'last' ? turns.slice(-1) : turns) {
+  for (const turn of learntTurns(turns, input, options.assistantTurns)) {
     const end = turn.index + turn[0].length;
     const given = options.labelsWithThinkPrefix ? 0 : openingOf(turn[1], context.template);
     const stop = encoded.tokenAt(end);
@@ -70,6 +70,24 @@ export function encodeSample(context: EncodingContext, input: EncodeInput, optio
 /** Characters of an answer that stand in the prompt already: an empty block of thoughts, or the opening of one. */
 function openingOf(answer: string, { openings }: ChatTemplate): number {
   return openings.find((opening) => answer.startsWith(opening))?.length ?? 0;
+}
+
+/**
+ * The rendered answers that carry labels.
+ * @throws LorikeetError "chat-template" when answers cannot be told apart though some of them are not to be learnt
+ */
+function learntTurns(turns: readonly RegExpExecArray[], { conversation, place }: EncodeInput, which: EncodeOptions['assistantTurns']): readonly RegExpExecArray[] {
+  const answers = conversation.filter(({ role }) => role === 'assistant');
+  if (answers.every(({ learnt }) => learnt !== false)) return which === 'last' ? turns.slice(-1) : turns;
+  if (turns.length !== answers.length) {
+    throw new LorikeetError(
+      'chat-template',
+      `The chat template writes ${turns.length} assistant turns for ${answers.length} answers, so those that are not to be learnt cannot be told.`,
+      'Use the chat template of the original Qwen-VL model.',
+      place,
+    );
+  }
+  return turns.filter((_, i) => answers[i].learnt !== false && (which === 'all' || i === turns.length - 1));
 }
 
 /**

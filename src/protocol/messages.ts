@@ -2,6 +2,7 @@
 import type { TrainingConfig } from './config.ts';
 import type { ErrorCode, ErrorPlace, ErrorRecord } from './errors.ts';
 import type { BestCheckpoint, RunEnvironment, RunNotice, TrainingLog, TrainRow, ValRow } from './log.ts';
+import type { Media } from './media.ts';
 import type { ScoredPrompt } from './reward-messages.ts';
 import type { Saying, Stage } from './sayings.ts';
 
@@ -84,14 +85,17 @@ export interface DatasetProblem {
 export interface DatasetSummary {
   trainSamples: number;
   validationSamples: number;
-  /** Tokens per sample, image tokens included; null until a model is loaded. */
-  tokens: { min: number; median: number; max: number; imageShare: number } | null;
+  /** Tokens per sample, those of pictures and clips included; null until a model is loaded. */
+  tokens: { min: number; median: number; max: number; mediaShare: number } | null;
   images: number;
+  /** Clips, whether given as a file or frame by frame. */
+  videos: number;
   /** Samples left out because of an error. */
   rejected: number;
-  /** At most 200 are listed; problemCount is the whole number. */
+  /** At most 200 are listed, errors first; problemCount is the whole number, errorCount that of the errors. */
   problems: DatasetProblem[];
   problemCount: number;
+  errorCount: number;
 }
 
 export type SplitName = 'train' | 'validation';
@@ -100,15 +104,25 @@ export interface SamplePreview {
   split: SplitName;
   index: number;
   id: string;
-  /** Encoded image files, in the order of the prompt's placeholders. */
-  images: Blob[];
+  /** Pictures and clips, in the order of the prompt's places. */
+  media: Media<Blob>[];
   turns: { role: 'system' | 'user' | 'assistant'; text: string }[];
   boxes: LabelledBox[];
   /** Preference sets only: the answer that is not preferred; the last turn is the chosen one. */
   rejected?: { text: string; boxes: LabelledBox[] };
   /** What rewards would be told of it. */
   scored: ScoredPrompt;
-  tokens: { total: number; image: number; label: number } | null;
+  tokens: { total: number; media: number; label: number } | null;
+}
+
+/** A clip as the model sees it. */
+export interface ClipView {
+  /** Sampled and resized; `pixels` is height × width × 3, 8-bit RGB. */
+  frames: { pixels: Uint8Array; width: number; height: number }[];
+  /** Seconds from the beginning of the clip, one a frame. */
+  times: number[];
+  /** Tokens that stand for the clip, time stamps not counted. */
+  tokens: number;
 }
 
 export interface RunPlan {
@@ -260,6 +274,8 @@ export type Request =
   | { type: 'loadModel'; source: ModelSource; config: TrainingConfig }
   | { type: 'loadDataset'; source: DatasetSource; config: TrainingConfig }
   | { type: 'sample'; split: SplitName; index: number }
+  /** Samples a clip as the loaded model would. */
+  | { type: 'viewClip'; clip: Media<Blob>; config: TrainingConfig }
   | { type: 'plan'; config: TrainingConfig }
   /** Makes preference pairs from the detection answers of the loaded samples, whatever the present method reads them as. */
   | { type: 'makePairs'; settings: PairSettings; config: TrainingConfig }
@@ -267,9 +283,9 @@ export type Request =
   | { type: 'inspectAdapter'; source: AdapterSource }
   /**
    * Answers one prompt outside of any run; refused while a run is under way, paused or not.
-   * `turn` comes back with the tokens. The config says how images are resized and how many tokens a prompt may have.
+   * `turn` comes back with the tokens. The config says how pictures are resized and how many tokens a prompt may have.
    */
-  | { type: 'generate'; turn: number; images: Blob[]; prompt: string; /** null = the base model alone */ adapter: AdapterSource | null; decoding: DecodingSettings; config: TrainingConfig }
+  | { type: 'generate'; turn: number; media: Media<Blob>[]; prompt: string; /** null = the base model alone */ adapter: AdapterSource | null; decoding: DecodingSettings; config: TrainingConfig }
   /** Ends the answer that is being written; what there is of it is the reply. */
   | { type: 'stopGenerating' }
   | { type: 'start'; runId: string; name: string; config: TrainingConfig; adapter?: AdapterSource | null }
@@ -285,6 +301,7 @@ export interface Replies {
   loadModel: ModelSummary;
   loadDataset: DatasetSummary;
   sample: SamplePreview;
+  viewClip: ClipView;
   plan: RunPlan;
   makePairs: MadePairsSummary;
   inspectAdapter: AdapterSummary;

@@ -6,7 +6,7 @@ import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { EncodedSample, VisionMedia } from '../processing/types.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
-import { picturesOf } from '../protocol/media.ts';
+import { posterOf } from '../protocol/media.ts';
 import type { LabelledBox } from '../protocol/messages.ts';
 import type { ScoredPrompt } from '../protocol/reward-messages.ts';
 import type { AnswerReader, RolloutPrompt } from '../training/methods/scorer.ts';
@@ -64,7 +64,7 @@ export function scoredPrompt({ conversation, extra }: Pick<DatasetSample, 'conve
  */
 export function rolloutPrompt(sample: DatasetSample, index: number, encoded: EncodedSample, { preprocessor }: Processor, config: BoxConfig): RolloutPrompt {
   const scored = scoredPrompt(sample, encoded.media, preprocessor.patchSize);
-  return { ...scored, index, id: sample.id, encoded, truthBoxes: drawnBoxes(scored.truth, config, scored), image: picturesOf(sample.media).at(0)?.file ?? null };
+  return { ...scored, index, id: sample.id, encoded, truthBoxes: drawnBoxes(scored.truth, config, scored), image: posterOf(sample.media.at(0))?.file ?? null };
 }
 
 /** Greedy answers on the validation split, scored with the detection metrics where the ground truth holds detections. */

@@ -4,7 +4,7 @@ import { ProblemList } from '../data/problems.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { invariant, LorikeetError } from '../protocol/errors.ts';
 import { filesOf, type Media } from '../protocol/media.ts';
-import type { DatasetSummary, PathFile } from '../protocol/messages.ts';
+import type { DatasetProblem, DatasetSummary, PathFile } from '../protocol/messages.ts';
 import { mediaOrder, promptOf } from '../processing/conversation.ts';
 import type { Conversation } from '../processing/conversation.ts';
 import type { MediaOptions, Processor } from '../processing/processor.ts';
@@ -35,6 +35,7 @@ export interface EncodedDataset {
   validation: SessionSample[];
   problems: DatasetSummary['problems'];
   problemCount: number;
+  errorCount: number;
   rejected: number;
 }
 
@@ -78,8 +79,9 @@ export class SampleEncoder {
     return {
       train,
       validation,
-      problems: [...dataset.problems, ...problems.listed].slice(0, MAX_PROBLEMS),
+      problems: errorsFirst([...dataset.problems, ...problems.listed]).slice(0, MAX_PROBLEMS),
       problemCount: dataset.problemCount + problems.count,
+      errorCount: dataset.errorCount + problems.errorCount,
       rejected: dataset.rejected + total - train.length - validation.length,
     };
   }
@@ -119,7 +121,7 @@ export class SampleEncoder {
     const options = { maxLength: config.max_length, ...mediaOptions(config), assistantTurns: config.assistant_turns };
     const encoded = await this.processor.encodeSample({ ...source, conversation }, options);
     if (encoded.labelTokens === 0) {
-      throw new LorikeetError('dataset', `Sample ${source.id} has nothing to learn: its answer is empty.`, 'Give it an answer, or leave it out.', source.place);
+      throw new LorikeetError('dataset', `Sample ${source.id} has nothing to learn: its answer is empty, or marked as not to be learnt.`, 'Give it an answer to learn, or leave it out.', source.place);
     }
     return this.withCachedPixels(encoded, conversation, source, config);
   }
@@ -156,6 +158,11 @@ export class SampleEncoder {
   }
 }
 
+/** What must be mended before what may be looked at. */
+function errorsFirst(problems: readonly DatasetProblem[]): DatasetProblem[] {
+  return [...problems.filter(({ level }) => level === 'error'), ...problems.filter(({ level }) => level === 'warning')];
+}
+
 /** Tells one set of training samples, in its order, from any other. */
 export async function fingerprintSamples(samples: readonly SessionSample[]): Promise<string> {
   const hashes: string[] = [];
@@ -188,27 +195,29 @@ async function ofSide(side: 'chosen' | 'rejected', encoding: Promise<EncodedSamp
 
 /** Counts for the page; tokens only once a model has encoded the samples, both sides of a pair counting for themselves. */
 export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | null): DatasetSummary {
-  const { images } = dataset;
+  const { images, videos } = dataset;
   if (!encoded) {
-    const { rejected, problems, problemCount } = dataset;
-    return { trainSamples: dataset.train.length, validationSamples: dataset.validation.length, tokens: null, images, rejected, problems, problemCount };
+    const { rejected, problems, problemCount, errorCount } = dataset;
+    return { trainSamples: dataset.train.length, validationSamples: dataset.validation.length, tokens: null, images, videos, rejected, problems, problemCount, errorCount };
   }
   const all = [...encoded.train, ...encoded.validation].flatMap((sample) => [sample.encoded, ...(sample.rejected ? [sample.rejected] : [])]);
   const lengths = all.map(({ inputIds }) => inputIds.length).sort((a, b) => a - b);
   const tokens = lengths.reduce((sum, length) => sum + length, 0);
-  const imageTokens = all.reduce((sum, { visionRows }) => sum + visionRows.length, 0);
-  const { rejected, problems, problemCount } = encoded;
+  const mediaTokens = all.reduce((sum, { visionRows }) => sum + visionRows.length, 0);
+  const { rejected, problems, problemCount, errorCount } = encoded;
   return {
     trainSamples: encoded.train.length,
     validationSamples: encoded.validation.length,
     tokens:
       lengths.length === 0
         ? null
-        : { min: lengths[0], median: lengths[Math.floor(lengths.length / 2)], max: lengths[lengths.length - 1], imageShare: imageTokens / tokens },
+        : { min: lengths[0], median: lengths[Math.floor(lengths.length / 2)], max: lengths[lengths.length - 1], mediaShare: mediaTokens / tokens },
     images,
+    videos,
     rejected,
     problems,
     problemCount,
+    errorCount,
   };
 }
 

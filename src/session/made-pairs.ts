@@ -4,7 +4,7 @@ import { makePairs, type MadePairs } from '../data/perturb.ts';
 import { extractBoxes } from '../objectives/detection-answer.ts';
 import { messageText, promptOf } from '../processing/conversation.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import { filesOf as filesOfMedium, picturesOf } from '../protocol/media.ts';
+import { filesOf as filesOfMedium, posterOf } from '../protocol/media.ts';
 import { PAIR_KINDS, type MadePairsSummary, type PairKind, type PairPreview, type PairSettings, type PathFile, type SplitName } from '../protocol/messages.ts';
 
 /** More pairs than these are made but not shown. */
@@ -54,7 +54,7 @@ function previewsOf(split: SplitName, made: MadePairs, samples: readonly Dataset
       id,
       kind,
       prompt: question ? messageText(question).trim() : '',
-      image: picturesOf(media).at(0)?.file ?? null,
+      image: posterOf(media.at(0))?.file ?? null,
       chosen: { text: chosen, boxes: extractBoxes(chosen) },
       rejected: { text: rejected, boxes: extractBoxes(rejected) },
     };
@@ -69,10 +69,10 @@ function sourcesOf({ pairs, refused }: MadePairs, samples: readonly DatasetSampl
   return pairs.map(({ id }) => used[id.endsWith('/1') ? ++at : at]);
 }
 
-/** Records and the images they use, each image once; nothing at all where there are no pairs. */
+/** Records and the files of the pictures and clips they use, each once; nothing at all where there are no pairs. */
 function filesOf(split: SplitName, made: MadePairs, samples: readonly DatasetSample[]): PathFile[] {
   if (made.pairs.length === 0) return [];
-  const images = new Map(sourcesOf(made, samples).flatMap(({ media }) => media.flatMap((medium) => filesOfMedium(medium)).map((file) => [file.path, file] as const)));
+  const media = new Map(sourcesOf(made, samples).flatMap(({ media }) => media.flatMap((medium) => filesOfMedium(medium)).map((file) => [file.path, file] as const)));
   const records = new Blob([JSON.stringify(made.pairs, null, 1)], { type: 'application/json' });
-  return [{ path: RECORD_FILES[split], file: records }, ...images.values()];
+  return [{ path: RECORD_FILES[split], file: records }, ...media.values()];
 }

@@ -1,9 +1,10 @@
-/** Answers to any prompt and images, outside of runs: by the base model, or with an adapter. */
+/** Answers to any prompt, pictures and clips, outside of runs: by the base model, or with an adapter. */
 import { patternsInUse } from '../checkpoint/module-ranks.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
+import type { Media } from '../protocol/media.ts';
 import type { LabelledBox, Replies, Request, TrainerEvent, WrittenAnswer } from '../protocol/messages.ts';
-import type { Conversation } from '../processing/conversation.ts';
+import type { ContentPart, Conversation } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { EncodedSample } from '../processing/types.ts';
 import type { GenerationOptions } from '../generation/options.ts';
@@ -11,6 +12,7 @@ import type { TrainableModel } from '../training/trainable-model.ts';
 import { drawnBoxes, scoredPrompt } from './answers.ts';
 import { mediaOptions } from './encoded-dataset.ts';
 import type { LoadedModel } from './engine.ts';
+import { namedMedia } from './named-media.ts';
 import { boxesOf } from './session-dataset.ts';
 import type { OpenModel, SessionModel } from './session-model.ts';
 import type { StartingAdapter } from './starting-adapter.ts';
@@ -36,13 +38,13 @@ export class Playground {
    * @param adapter null = the base model alone
    * @throws LorikeetError "config" without a model or a prompt, "sample-too-long", "image", "out-of-memory"
    */
-  async generate({ turn, images, prompt, decoding, config }: GenerateRequest, adapter: StartingAdapter | null): Promise<Replies['generate']> {
+  async generate({ turn, media, prompt, decoding, config }: GenerateRequest, adapter: StartingAdapter | null): Promise<Replies['generate']> {
     const current = { stopped: false };
     this.current = current;
     try {
       const start = performance.now();
       const open = this.model.require();
-      const encoded = await encodeQuestion(open, prompt, images, config);
+      const encoded = await encodeQuestion(open, prompt, media, config);
       const model = await attach(await this.model.quantized(config), config, adapter);
       const { imageSize } = scoredPrompt({ conversation: [] }, encoded.media, open.processor.preprocessor.patchSize);
       const writing = new Writing(open.processor, start, (text) => drawnBoxes(text, boxesOf(config), { imageSize }));
@@ -66,13 +68,13 @@ export class Playground {
   }
 }
 
-/** The prompt after its images, as a conversation of one turn. The demo model was taught prompts that begin with a line break after the image. */
-async function encodeQuestion({ reference, processor }: OpenModel, prompt: string, images: readonly Blob[], config: TrainingConfig): Promise<EncodedSample> {
+/** The prompt after its pictures and clips, as a conversation of one turn. The demo model was taught prompts that begin with a line break after the image. */
+async function encodeQuestion({ reference, processor }: OpenModel, prompt: string, media: readonly Media<Blob>[], config: TrainingConfig): Promise<EncodedSample> {
   if (prompt.trim() === '') throw new LorikeetError('config', 'There is no prompt.', 'Write what the model should do.', { field: 'prompt' });
-  const text = reference.kind === 'demo' && images.length > 0 ? `\n${prompt}` : prompt;
-  const conversation: Conversation = [{ role: 'user', content: [...images.map((_, index) => ({ type: 'image' as const, index })), { type: 'text', text }] }];
-  const media = images.map((file, i) => ({ kind: 'image' as const, file: { path: images.length === 1 ? 'image' : `image ${i + 1}`, file } }));
-  return processor.encodePrompt({ id: 'prompt', conversation, media }, { maxLength: config.max_length, ...mediaOptions(config) });
+  const text = reference.kind === 'demo' && media.length > 0 ? `\n${prompt}` : prompt;
+  const parts = media.map(({ kind }, index): ContentPart => ({ type: kind === 'image' ? 'image' : 'video', index }));
+  const conversation: Conversation = [{ role: 'user', content: [...parts, { type: 'text', text }] }];
+  return processor.encodePrompt({ id: 'prompt', conversation, media: namedMedia(media) }, { maxLength: config.max_length, ...mediaOptions(config) });
 }
 
 /** The model with that adapter; without one, with a small one that answers do not use. */

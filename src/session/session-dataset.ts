@@ -3,7 +3,7 @@ import { previewSample, readDataset } from '../data/dataset.ts';
 import type { Dataset, DatasetKind } from '../data/dataset.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import { picturesOf } from '../protocol/media.ts';
+import { withFiles } from '../protocol/media.ts';
 import type { DatasetSource, DatasetSummary, PathFile, SamplePreview, SplitName } from '../protocol/messages.ts';
 import { mediaOrder } from '../processing/conversation.ts';
 import { fingerprintDataset, reopenDataset } from '../storage/sources.ts';
@@ -86,14 +86,14 @@ export class SessionDataset {
       throw new LorikeetError('dataset', `There is no sample ${index + 1} among the ${sources.length} of the ${split} split.`, '', { sample: index + 1 });
     }
     const encoded = encodings?.[index].encoded ?? null;
-    const images = picturesOf(mediaOrder(source.conversation).map((i) => source.media[i])).map(({ file }) => file);
+    const media = mediaOrder(source.conversation).map((i) => withFiles(source.media[i], ({ file }) => file));
     const tokens = encoded && {
       total: encoded.inputIds.length,
-      image: encoded.visionRows.length,
+      media: encoded.visionRows.length,
       label: encoded.labelTokens,
     };
     const scored = scoredPrompt(source, encoded?.media ?? [], model?.processor.preprocessor.patchSize ?? 0);
-    return { split, index, id: source.id, images, ...previewSample(source), boxes: drawnBoxes(scored.truth, current.boxes, scored), scored, tokens };
+    return { split, index, id: source.id, media, ...previewSample(source), boxes: drawnBoxes(scored.truth, current.boxes, scored), scored, tokens };
   }
 
   /**

@@ -14,6 +14,7 @@ import type { TrainingRun } from '../training/loop.ts';
 import { planRun } from '../training/planner.ts';
 import { DEMO_RECORDS } from './demo.ts';
 import type { EncodedDataset } from './encoded-dataset.ts';
+import { viewClip } from './clip-view.ts';
 import type { Engine, OpenEngine } from './engine.ts';
 import { pairsFrom } from './made-pairs.ts';
 import { Playground } from './playground.ts';
@@ -97,6 +98,8 @@ export class TrainerSession {
         return this.dataset.load(request.source, this.model.open, request.config);
       case 'sample':
         return this.dataset.sample(request.split, request.index, this.model.open);
+      case 'viewClip':
+        return viewClip(this.model.require(), request.clip, request.config);
       case 'plan':
         return this.plan(request.config);
       case 'makePairs':

@@ -1,7 +1,7 @@
 /** Datasets of the fake trainer that are more than numbers: read by the product's own code, so that pairs can be made and looked at. */
 import { previewSample, readDataset, type Dataset } from '../../src/data/dataset.ts';
 import type { TrainingConfig } from '../../src/protocol/config.ts';
-import { picturesOf } from '../../src/protocol/media.ts';
+import { withFiles } from '../../src/protocol/media.ts';
 import type { DatasetSource, MadePairsSummary, PairSettings, PathFile, SamplePreview, SplitName } from '../../src/protocol/messages.ts';
 import { scoredPrompt } from '../../src/session/answers.ts';
 import { pairsFrom } from '../../src/session/made-pairs.ts';
@@ -35,5 +35,5 @@ export async function readFiles(source: DatasetSource, { method }: TrainingConfi
 
 export function previewOf(dataset: Dataset, split: SplitName, index: number): SamplePreview {
   const sample = dataset[split][index];
-  return { split, index, id: sample.id, images: picturesOf(sample.media).map(({ file }) => file), ...previewSample(sample), scored: scoredPrompt(sample, [], 0), tokens: null };
+  return { split, index, id: sample.id, media: sample.media.map((medium) => withFiles(medium, ({ file }) => file)), ...previewSample(sample), scored: scoredPrompt(sample, [], 0), tokens: null };
 }

@@ -1,4 +1,5 @@
 /** What the fake trainer says in the playground, and of adapters. */
+import { posterOf } from '../../src/protocol/media.ts';
 import { extractBoxes } from '../../src/objectives/detection-answer.ts';
 import { LorikeetError } from '../../src/protocol/errors.ts';
 import type { AdapterSource, AdapterSummary, Request, WrittenAnswer } from '../../src/protocol/messages.ts';
@@ -23,11 +24,11 @@ export class FakePlayground {
   }
 
   /** Writes the scene's own answer with an adapter, a sentence without; two characters are a token. */
-  async generate({ turn, images, prompt, adapter, decoding }: GenerateRequest): Promise<WrittenAnswer> {
+  async generate({ turn, media, prompt, adapter, decoding }: GenerateRequest): Promise<WrittenAnswer> {
     this.stopped = false;
     if (prompt.includes('too long')) throw new LorikeetError('sample-too-long', 'Sample prompt has 4096 tokens, 20 of them from images; max_length is 2048.', 'Raise max_length or shorten the text.');
     if (adapter?.kind === 'files') describeFiles(await configOf(adapter));
-    const text = adapter ? ((await this.sceneOf(images[0]))?.answer ?? '未检测到相关设备') : BASE_ANSWER;
+    const text = adapter ? ((await this.sceneOf(posterOf(media.at(0)) ?? undefined))?.answer ?? '未检测到相关设备') : BASE_ANSWER;
     const parts = text.match(/[\s\S]{1,2}/g) ?? [];
     let tokens = 0;
     const answer = (ended: WrittenAnswer['ended']): WrittenAnswer => ({

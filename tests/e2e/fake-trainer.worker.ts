@@ -9,6 +9,7 @@ import type { AnswerPreview, CompletionGroup, DatasetProblem, FromWorker, Replie
 import { lockRun } from '../../src/storage/locks.ts';
 import { RunWriter } from '../../src/storage/run-writer.ts';
 import { dpoMetrics, fakeCompletions, grpoMetrics, methodColumns, validationMetrics } from './fake-methods.ts';
+import { fakeClipView } from './fake-clips.ts';
 import { fakePairs, previewOf, readFiles } from './fake-data.ts';
 import { FakePlayground, inspectFakeAdapter } from './fake-playground.ts';
 import { loadScenes, noisyBoxes, type Scene } from './fake-scenes.ts';
@@ -97,12 +98,12 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
     own = await readFiles(source, config);
     if (own?.train.length === 0) own = null;
     if (own) {
-      const { images, rejected, problems, problemCount } = own;
-      return { trainSamples: own.train.length, validationSamples: own.validation.length, tokens: null, images, rejected, problems, problemCount };
+      const { images, videos, rejected, problems, problemCount, errorCount } = own;
+      return { trainSamples: own.train.length, validationSamples: own.validation.length, tokens: null, images, videos, rejected, problems, problemCount, errorCount };
     }
     const { train, validation } = await data();
     if (config.method === 'dpo' && source.kind === 'files') {
-      return { trainSamples: 0, validationSamples: 0, tokens: null, images: 1, rejected: 1, problemCount: 1, problems: [NO_PAIR] };
+      return { trainSamples: 0, validationSamples: 0, tokens: null, images: 1, videos: 0, rejected: 1, problemCount: 1, errorCount: 1, problems: [NO_PAIR] };
     }
     for (let done = 0; done <= 4; done++) {
       tell({ type: 'progress', task: 'dataset', done: done * 96, stage: 'images', total: 384 });
@@ -111,10 +112,12 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
     return {
       trainSamples: train.length,
       validationSamples: validation.length,
-      tokens: { min: 62, median: 104, max: 148, imageShare: 0.24 },
+      tokens: { min: 62, median: 104, max: 148, mediaShare: 0.24 },
       images: train.length + validation.length,
+      videos: 0,
       rejected: scenario.problems ? 3 : 0,
       problemCount: scenario.problems ? 4 : 0,
+      errorCount: scenario.problems ? 3 : 0,
       problems: scenario.problems
         ? [
             { level: 'error', code: 'file-missing', message: 'The image images/9.png is not among the dropped files.', advice: 'Add it, or correct the path.', file: 'train.json', sample: 9, field: 'image' },
@@ -132,16 +135,17 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
       split,
       index,
       id: scene.id,
-      images: [await scene.image()],
+      media: [{ kind: 'image', file: await scene.image() }],
       turns: [
         { role: 'user', text: scene.prompt },
         { role: 'assistant', text: scene.answer },
       ],
       boxes: scene.boxes,
       scored: { prompt: scene.prompt, truth: scene.answer, extra: { scene: scene.id }, imageSize: { width: 128, height: 128 } },
-      tokens: { total: 118, image: 20, label: 74 },
+      tokens: { total: 118, media: 20, label: 74 },
     } satisfies SamplePreview;
   },
+  viewClip: ({ clip }) => fakeClipView(clip),
   makePairs: ({ settings }) => fakePairs(settings),
   inspectAdapter: ({ source }) => inspectFakeAdapter(source),
   generate: (request) => playground.generate(request),

@@ -1,5 +1,6 @@
 /** The playground: a question, up to two adapters that answer it, and how tokens are drawn. */
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
+import type { Media } from '../../protocol/media.ts';
 import type { AdapterSource, DecodingSettings, LabelledBox, SamplePreview, WrittenAnswer } from '../../protocol/messages.ts';
 import { checkSetting, type SettingProblem } from '../settings/layers.ts';
 import { adapterKey } from './adapters.svelte.ts';
@@ -34,11 +35,11 @@ export class Side {
   }
 }
 
-/** Where the question's image comes from. */
+/** Where the question's pictures and clips come from. */
 export type Origin = { kind: 'file'; name: string } | { kind: 'sample'; id: string };
 
 class Playground {
-  images = $state.raw<readonly Blob[]>([]);
+  media = $state.raw<readonly Media<Blob>[]>([]);
   origin = $state.raw<Origin | null>(null);
   prompt = $state('');
   /** What the dataset says of the chosen sample. */
@@ -83,17 +84,17 @@ class Playground {
     return Object.fromEntries(found);
   }
 
-  /** Asks about an image of the user's own. */
-  useImage(image: Blob, name: string): void {
-    this.images = [image];
+  /** Asks about a picture or clip of the user's own. */
+  useMedium(medium: Media<Blob>, name: string): void {
+    this.media = [medium];
     this.origin = { kind: 'file', name };
     this.truth = null;
     this.#forgetAnswers();
   }
 
   /** Asks what a sample of the dataset asks. */
-  useSample({ id, images, turns, boxes }: SamplePreview): void {
-    this.images = images;
+  useSample({ id, media, turns, boxes }: SamplePreview): void {
+    this.media = media;
     this.origin = { kind: 'sample', id };
     const question = turns.findLast(({ role }) => role === 'user');
     const answer = turns.at(-1);
@@ -102,8 +103,8 @@ class Playground {
     this.#forgetAnswers();
   }
 
-  removeImages(): void {
-    this.images = [];
+  removeMedia(): void {
+    this.media = [];
     this.origin = null;
     this.truth = null;
     this.#forgetAnswers();
@@ -145,7 +146,7 @@ class Playground {
       side.answeredBy = adapterKey(side.adapter);
       const turn = ++this.#turn;
       try {
-        side.answer = await trainer.request({ type: 'generate', turn, images: [...this.images], prompt: this.prompt, adapter: side.adapter, decoding, config });
+        side.answer = await trainer.request({ type: 'generate', turn, media: [...this.media], prompt: this.prompt, adapter: side.adapter, decoding, config });
       } catch (error) {
         side.error = LorikeetError.from(error).toRecord();
       }

@@ -7,6 +7,7 @@ import { enCompare } from './en-compare.ts';
 import { enAdapters } from './en-adapters.ts';
 import { enConsent } from './en-consent.ts';
 import { enErrors } from './en-errors.ts';
+import { enClips } from './en-clips.ts';
 import { enCompletions } from './en-completions.ts';
 import { enMethods } from './en-methods.ts';
 import { enLibrary } from './en-library.ts';
@@ -106,7 +107,7 @@ export const en = {
     demoHint: '320 road scenes with boxes, 64 more for validation.',
     pickFolder: 'Choose a folder',
     pickFiles: 'Choose files',
-    drop: 'or drop a folder, a ZIP, or JSON and images together.',
+    drop: 'or drop a folder, a ZIP, or JSON with images and videos together.',
     dropActive: 'Drop to read this data',
     keptWithRun: 'The copy that was kept with this run.',
     addValidation: 'Add validation data',
@@ -118,8 +119,9 @@ export const en = {
     splitOff: (share: string) => `${share} of training`,
     tokens: 'Tokens per sample',
     tokensUnknown: 'after a model is loaded',
-    imageShare: 'Image tokens',
+    mediaShare: 'Image and video tokens',
     images: 'Images',
+    videos: 'Videos',
     problems: 'Problems',
     noProblems: 'none',
     rejected: 'Left out',
@@ -137,7 +139,7 @@ export const en = {
     },
     listed: (shown: string, total: string) => `${shown} of ${total} shown`,
     formats: 'What it reads',
-    formatsText: 'LLaVA or ShareGPT style JSON and JSONL: image or images, conversations or messages. Boxes are thousandths of the image.',
+    formatsText: 'JSON and JSONL as LLaVA, LLaMA-Factory, ms-swift, TRL and OpenAI have them: turns, or questions and answers, with images and videos (files, frame folders or lists of frames). Boxes are thousandths of the image.',
     trainFiles: 'Training samples',
   },
   method: {
@@ -283,14 +285,15 @@ export const en = {
     next: 'Next sample',
     goTo: 'Sample number',
     keys: 'Arrow keys page through the samples.',
-    tokens: (total: string, image: string, label: string) => `${total} tokens · ${image} image · ${label} learned`,
+    tokens: (total: string, media: string, label: string) => `${total} tokens · ${media} image · ${label} learned`,
     roles: { system: 'System', user: 'Prompt', assistant: 'Answer' },
     imageAlt: (n: number) => (n === 0 ? 'Sample image' : n === 1 ? 'Sample image with 1 box' : `Sample image with ${n} boxes`),
-    noImage: 'No image in this sample.',
+    noImage: 'No image or video in this sample.',
   },
   ...enRun,
   methods: enMethods,
   ...enCompletions,
+  ...enClips,
   ...enLibrary,
   ...enSweep,
   ...enAnalysis,

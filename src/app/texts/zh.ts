@@ -5,6 +5,7 @@ import { zhCompare } from './zh-compare.ts';
 import { zhAdapters } from './zh-adapters.ts';
 import { zhConsent } from './zh-consent.ts';
 import { zhErrors } from './zh-errors.ts';
+import { zhClips } from './zh-clips.ts';
 import { zhCompletions } from './zh-completions.ts';
 import { zhMethods } from './zh-methods.ts';
 import { zhLibrary } from './zh-library.ts';
@@ -91,7 +92,7 @@ export const zh: Texts = {
     demoHint: '320 个带框的道路场景，另有 64 个用于验证。',
     pickFolder: '选择文件夹',
     pickFiles: '选择文件',
-    drop: '或把文件夹、ZIP，或 JSON 与图像一起拖到这里。',
+    drop: '或把文件夹、ZIP，或 JSON 与图像、视频一起拖到这里。',
     dropActive: '松开以读取此数据',
     keptWithRun: '随此训练保留的副本。',
     addValidation: '添加验证数据',
@@ -103,8 +104,9 @@ export const zh: Texts = {
     splitOff: (share) => `训练数据的 ${share}`,
     tokens: '每个样本的词元',
     tokensUnknown: '载入模型后可知',
-    imageShare: '图像词元',
+    mediaShare: '图像与视频词元',
     images: '图像',
+    videos: '视频',
     problems: '问题',
     noProblems: '无',
     rejected: '略过',
@@ -119,7 +121,7 @@ export const zh: Texts = {
     place: { line: (n) => `第 ${n} 行`, sample: (n) => `样本 ${n}` },
     listed: (shown, total) => `显示 ${total} 个中的 ${shown} 个`,
     formats: '可读取的格式',
-    formatsText: 'LLaVA 或 ShareGPT 形式的 JSON 与 JSONL：image 或 images，conversations 或 messages。框以图像的千分之一为单位。',
+    formatsText: 'LLaVA、LLaMA-Factory、ms-swift、TRL 与 OpenAI 形式的 JSON 与 JSONL：多轮对话或问答，含图像与视频（文件、帧文件夹或帧列表）。框以图像的千分之一为单位。',
     trainFiles: '训练样本',
   },
   method: {
@@ -267,11 +269,12 @@ export const zh: Texts = {
     tokens: (total, image, label) => `${total} 词元 · 图像 ${image} · 学习 ${label}`,
     roles: { system: '系统', user: '提问', assistant: '回答' },
     imageAlt: (n) => (n === 0 ? '样本图像' : `带有 ${n} 个框的样本图像`),
-    noImage: '此样本没有图像。',
+    noImage: '此样本没有图像或视频。',
   },
   ...zhRun,
   methods: zhMethods,
   ...zhCompletions,
+  ...zhClips,
   ...zhLibrary,
   ...zhSweep,
   ...zhAnalysis,

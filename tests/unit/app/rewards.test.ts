@@ -63,7 +63,7 @@ describe('the examples', () => {
 
 describe('what a reward is tried on', () => {
   const completion = { text: 'said', boxes: [], tokens: 1, truncated: false, rewards: {}, reward: 1, advantage: 0 };
-  const preview = (id: string, truth: string, scored: Partial<ScoredPrompt> = {}): SamplePreview => ({ split: 'train', index: 0, id, images: [], turns: [], boxes: [], scored: { prompt: 'Find it.', truth, ...scored }, tokens: null });
+  const preview = (id: string, truth: string, scored: Partial<ScoredPrompt> = {}): SamplePreview => ({ split: 'train', index: 0, id, media: [], turns: [], boxes: [], scored: { prompt: 'Find it.', truth, ...scored }, tokens: null });
 
   it('is each sample with its own answer and with the next one’s', () => {
     const samples = samplesOfDataset([preview('a', '1. lamp <box>(1,2),(3,4)</box>'), preview('b', 'nothing')], 'thousandths');

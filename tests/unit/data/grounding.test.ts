@@ -14,8 +14,9 @@ function picture(path: string, width: number, height: number) {
 }
 
 const IMAGES = [picture('a.png', 2000, 1000), picture('b.png', 500, 500)];
+const imagesIn = (records: readonly object[]) => IMAGES.filter(({ path }) => JSON.stringify(records).includes(path));
 const read = (kind: DatasetKind, ...records: object[]) =>
-  readDataset({ train: [{ path: 'train.json', file: new Blob([JSON.stringify(records)]) }, ...IMAGES], validation: [] }, { kind, validationSplit: 0, seed: 1 });
+  readDataset({ train: [{ path: 'train.json', file: new Blob([JSON.stringify(records)]) }, ...imagesIn(records)], validation: [] }, { kind, validationSplit: 0, seed: 1 });
 const turns = (question: string, answer?: string) => [{ role: 'user', content: question }, ...(answer === undefined ? [] : [{ role: 'assistant', content: answer }])];
 const REF = (words: string) => `<|object_ref_start|>${words}<|object_ref_end|>`;
 
@@ -132,7 +133,7 @@ describe('a run that counts boxes in pixels', () => {
       { messages: turns('<image>Find the dog', '<bbox>'), images: ['a.png'], objects: { ref: [], bbox: [[0, 0, 200, 100]] } },
       { messages: turns('<image>Find the dog', '<box>(0,0),(200,100)</box>'), images: ['a.png'] },
     ];
-    const files = [{ path: 'train.json', file: new Blob([JSON.stringify(records)]) }, ...IMAGES];
+    const files = [{ path: 'train.json', file: new Blob([JSON.stringify(records)]) }, ...imagesIn(records)];
     const dataset = await readDataset({ train: files, validation: [] }, { kind: 'prompts', boxes: 'pixels', validationSplit: 0, seed: 1 });
     expect(dataset.train).toHaveLength(1);
     expect(dataset.rejected).toBe(1);

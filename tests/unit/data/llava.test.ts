@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { readLlavaRecord } from '../../../src/data/llava.ts';
+import { pathsOf } from '../../../src/data/media-reference.ts';
 import { isPreferenceRecord } from '../../../src/data/preference.ts';
 import { LorikeetError } from '../../../src/protocol/errors.ts';
 
@@ -11,14 +12,15 @@ const turns = (question: unknown, answer: unknown = 'yes') => [
 ];
 const text = (value: string) => ({ type: 'text', text: value });
 const image = (index: number) => ({ type: 'image', index });
+const still = (path: string) => ({ kind: 'image', path });
 
 describe.each(Object.keys(samples))('reference sample %s', (name) => {
   it('gives the reference messages', () => {
     const { llava, messages } = samples[name];
-    const { conversation, imagePaths } = readLlavaRecord(llava);
+    const { conversation, media } = readLlavaRecord(llava);
     const asHub = conversation.map(({ role, content }) => ({
       role,
-      content: content.map((part) => (part.type === 'text' ? part : { type: 'image', image: imagePaths[part.index] })),
+      content: content.map((part) => (part.type === 'text' ? part : { type: 'image', image: pathsOf(media[part.index])[0] })),
     }));
     expect(asHub).toEqual(messages);
   });
@@ -36,17 +38,17 @@ describe('placing images', () => {
   });
 
   it('puts images first where no placeholder is', () => {
-    const { conversation, imagePaths } = readLlavaRecord({ images: ['a', 'b'], system: 's', conversations: turns('q') });
+    const { conversation, media } = readLlavaRecord({ images: ['a', 'b'], system: 's', conversations: turns('q') });
     expect(conversation.map((m) => m.content)).toEqual([[text('s')], [image(0), image(1), text('q')], [text('yes')]]);
-    expect(imagePaths).toEqual(['a', 'b']);
+    expect(media).toEqual([still('a'), still('b')]);
   });
 
   it('reads typed parts, with paths of their own or from the list', () => {
     const own = readLlavaRecord({ messages: [{ role: 'user', content: [{ type: 'image_url', image_url: { url: 'u.png' } }, { type: 'image', image: 'v.png' }, { type: 'text', text: 'q' }] }, { role: 'assistant', content: [{ type: 'text', text: 'a' }] }] });
-    expect(own.imagePaths).toEqual(['u.png', 'v.png']);
+    expect(own.media).toEqual([still('u.png'), still('v.png')]);
     expect(own.conversation[0].content).toEqual([image(0), image(1), text('q')]);
     const listed = readLlavaRecord({ images: ['w.png'], messages: [{ role: 'user', content: [{ type: 'text', text: 'q' }, { type: 'image' }] }, { role: 'assistant', content: 'a' }] });
-    expect(listed.imagePaths).toEqual(['w.png']);
+    expect(listed.media).toEqual([still('w.png')]);
     expect(listed.conversation[0].content).toEqual([text('q'), image(0)]);
   });
 
@@ -66,15 +68,16 @@ describe('faults', () => {
     ['both spellings', { conversations: turns('q'), messages: turns('q') }, /either "conversations" or "messages"/],
     ['both image fields', { image: 'a', images: ['b'], conversations: turns('q') }, /both "image" and "images"/],
     ['turns of a wrong type', { conversations: 'hi' }, /Field conversations: .*Array/, 'conversations'],
-    ['text of a wrong type', { conversations: turns(5) }, /Field conversations\.0\.value: .*received 5/, 'conversations.0.value'],
-    ['image of a wrong type', { image: { path: 'a' }, conversations: turns('q') }, /Field image/, 'image'],
-    ['null image in a list', { image: [null], conversations: turns('q') }, /Field image/],
+    ['text of a wrong type', { conversations: turns(true) }, /Field conversations\.0\.value: .*received true/, 'conversations.0.value'],
+    ['image of a wrong type', { image: 5, conversations: turns('q') }, /Field image/, 'image'],
+    ['list inside the list of images', { images: [['a.png']], conversations: turns('q') }, /Field images\.0/, 'images.0'],
+    ['image given by its bytes', { image: { path: null, bytes: 'AAAA' }, conversations: turns('q') }, /holds the bytes/, 'image'],
     ['unknown role', chat('human', 'robot'), /Unknown role "robot"/, 'conversations.1.from'],
     ['inherited name as role', chat('constructor', 'gpt'), /Unknown role "constructor"/],
     ['prototype as role', chat('__proto__', 'gpt'), /Unknown role "__proto__"/],
     ['no speaker', { conversations: [{ value: 'x' }] }, /neither "from" nor "role"/],
     ['no text', { conversations: [{ from: 'human' }] }, /neither "value" nor "content"/],
-    ['unknown part', { messages: [{ role: 'user', content: [{ type: 'video' }] }] }, /Unknown kind of content "video"/, 'messages.0.content.0.type'],
+    ['unknown part', { messages: [{ role: 'user', content: [{ type: 'audio' }] }] }, /Unknown kind of content "audio"/, 'messages.0.content.0.type'],
     ['text part without text', { messages: [{ role: 'user', content: [{ type: 'text' }] }] }, /no "text"/],
     ['assistant first', chat('gpt', 'human'), /Turn 1 should be of role user/],
     ['two users', chat('human', 'human', 'gpt'), /Turn 2 should be of role assistant/],

@@ -3,9 +3,12 @@ import { describe, expect, it } from 'vitest';
 import { parseLayout } from '../../../src/data/answer-layout.ts';
 import type { DatasetSample } from '../../../src/data/dataset.ts';
 import { readLlavaRecord } from '../../../src/data/llava.ts';
+import type { MediaReference } from '../../../src/data/media-reference.ts';
 import { type Perturbation, PERTURBATIONS, makePairs } from '../../../src/data/perturb.ts';
 import { readPreferenceRecord } from '../../../src/data/preference.ts';
 import { parseAnswer } from '../../../src/objectives/detection-answer.ts';
+import type { Media } from '../../../src/protocol/media.ts';
+import type { PathFile } from '../../../src/protocol/messages.ts';
 
 const box = (b: number[]) => `<box>(${b[0]},${b[1]}),(${b[2]},${b[3]})</box>`;
 type Item = [category: string, status: string, box: number[]];
@@ -20,6 +23,9 @@ const ITEMS: Item[][] = [
   [['机箱', '异常', [0, 0, 80, 1000]], ['护栏', '正常', [400, 100, 600, 700]], ['路灯', '正常', [700, 0, 1000, 300]]],
 ];
 const NONE = '未检测到相关设备。';
+const dropped = (path: string) => ({ path, file: new Blob() });
+const withFiles = (reference: MediaReference): Media<PathFile> =>
+  reference.kind === 'frames' ? { kind: 'frames', files: reference.paths.map(dropped), fps: reference.fps ?? null } : { kind: reference.kind, file: dropped(reference.path) };
 
 const sample = (answer: string, i = 0): DatasetSample => {
   const { conversation } = readLlavaRecord({ image: `${i}.png`, conversations: [{ from: 'human', value: '<image>\nq' }, { from: 'gpt', value: answer }] });
@@ -148,11 +154,14 @@ describe('records', () => {
     ['an image in the middle', { image: 'a', conversations: turns('x\n\n<image>y', answer) }],
     ['an image at the end', { image: 'a', conversations: turns('x<image>', answer) }],
     ['several turns', { image: 'a', conversations: turns('<image>\nhow many?', 'two', 'which?', answer) }],
+    ['a clip', { video: 'a.mp4', conversations: turns('<video>\nq', answer) }],
+    ['frames with their speed between texts', { videos: [{ video: ['1.png', '2.png'], fps: 4 }, ['3.png']], conversations: turns('x<video>y<video>z', answer) }],
+    ['a clip before a picture', { image: 'a', video: 'b.mp4', conversations: turns('<video><image>q', answer) }],
     ['a system turn', { image: 'a', system: 's', conversations: turns('<image>q', answer) }],
   ])('give back the conversation: %s', (_what, record) => {
-    const { conversation, imagePaths } = readLlavaRecord(record);
-    const made = makePairs([{ id: 'x', conversation, media: imagePaths.map((path) => ({ kind: 'image' as const, file: { path, file: new Blob() } })), place: {} }], { seed: 1, kinds: ['missing'], perSample: 1 });
-    expect(readPreferenceRecord(JSON.parse(JSON.stringify(made.pairs[0])))).toMatchObject({ conversation, imagePaths });
+    const { conversation, media } = readLlavaRecord(record);
+    const made = makePairs([{ id: 'x', conversation, media: media.map(withFiles), place: {} }], { seed: 1, kinds: ['missing'], perSample: 1 });
+    expect(readPreferenceRecord(JSON.parse(JSON.stringify(made.pairs[0])))).toMatchObject({ conversation, media });
   });
 
   it('have the fields of the plain format where it is enough', () => {

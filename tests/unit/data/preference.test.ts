@@ -9,7 +9,7 @@ const assistant = (content: unknown) => ({ role: 'assistant', content });
 const asked = [{ role: 'user', content: [image(0), text('q')] }];
 const good = { role: 'assistant', content: [text('good')] };
 const bad = { role: 'assistant', content: [text('bad')] };
-const expected = { id: null, conversation: [...asked, good], imagePaths: ['a.png'], rejected: bad };
+const expected = { id: null, conversation: [...asked, good], media: [{ kind: 'image', path: 'a.png' }], ignoredKeys: [], rejected: bad };
 
 describe('formats', () => {
   it.each<[string, unknown]>([
@@ -35,9 +35,9 @@ describe('formats', () => {
   });
 
   it('puts several images in front of a text, each on its line', () => {
-    const { conversation, imagePaths } = readPreferenceRecord({ images: ['a', 'b'], prompt: 'q', chosen: 'x', rejected: 'y' });
+    const { conversation, media } = readPreferenceRecord({ images: ['a', 'b'], prompt: 'q', chosen: 'x', rejected: 'y' });
     expect(conversation[0].content).toEqual([image(0), image(1), text('q')]);
-    expect(imagePaths).toEqual(['a', 'b']);
+    expect(media).toEqual([{ kind: 'image', path: 'a' }, { kind: 'image', path: 'b' }]);
   });
 
   it('reads longer prompts, with a system turn of either kind', () => {

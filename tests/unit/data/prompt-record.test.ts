@@ -17,7 +17,7 @@ describe('truth', () => {
     ['at the end of the prompt', { images: ['a'], prompt: [user('<image>q'), { role: 'assistant', content: 'yes' }] }],
     ['first column that is there', { image: 'a', prompt: 'q', solution: null, answer: 'yes', ground_truth: 'no' }],
   ])('%s', (_what, record) => {
-    expect(readPromptRecord(record)).toMatchObject({ conversation: [question, answer], imagePaths: ['a'], hasTruth: true });
+    expect(readPromptRecord(record)).toMatchObject({ conversation: [question, answer], media: [{ kind: 'image', path: 'a' }], hasTruth: true });
   });
 
   it('may be missing', () => {

@@ -14,7 +14,7 @@ const images = ['a_rgb.png', 'c_gray.png'].map((path) => ({ path, file: readBlob
 const json = (records: unknown[]): PathFile => ({ path: 'train.json', file: new Blob([JSON.stringify(records)]) });
 
 async function encode(kind: DatasetKind, records: unknown[], changes: Partial<EncodingConfig> = {}, options: Partial<DatasetOptions> = {}) {
-  const dataset = await readDataset({ train: [json(records), ...images], validation: [] }, { kind, validationSplit: 0, seed: 1, ...options });
+  const dataset = await readDataset({ train: [json(records), ...images.filter(({ path }) => JSON.stringify(records).includes(path))], validation: [] }, { kind, validationSplit: 0, seed: 1, ...options });
   const encoder = new SampleEncoder(processor, new ImageCache());
   const encoded = await encoder.encode(dataset, { ...config, ...changes }, () => undefined);
   return { dataset, encoder, encoded };
@@ -84,14 +84,24 @@ describe('pairs', () => {
   });
 });
 
+describe('answers that are not to be learnt', () => {
+  const turns = [{ role: 'user', content: 'a' }, { role: 'assistant', content: 'WRONG', loss: false }, { role: 'user', content: 'b' }, { role: 'assistant', content: 'right' }];
+
+  it('carry no labels', async () => {
+    const { encoded } = await encode('conversations', [{ messages: turns }, { messages: turns.slice(0, 2) }]);
+    expect(encoded.train.map((sample) => labelled(sample.encoded))).toEqual(['right<|im_end|>\n']);
+    expect(encoded.problems).toEqual([expect.objectContaining({ level: 'error', sample: 2, message: expect.stringMatching(/nothing to learn/) })]);
+  });
+});
+
 describe('prompts', () => {
   it('are encoded without their truth, limited by max_length', async () => {
     const records = [{ image: 'a_rgb.png', prompt: 'q', solution: 'word '.repeat(500) }, { prompt: 'word '.repeat(200) }];
     const { encoder, encoded } = await encode('prompts', records, { max_length: 100 });
     expect(encoded.train).toHaveLength(1);
     expect(encoded.problems).toEqual([
-      expect.objectContaining({ level: 'warning', message: '1 samples have no true answer.' }),
       expect.objectContaining({ code: 'sample-too-long', sample: 2 }),
+      expect.objectContaining({ level: 'warning', message: '1 samples have no true answer.' }),
     ]);
     const [sample] = encoded.train;
     expect(labelled(sample.encoded)).toBe('');

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { PERTURBATIONS } from '../../../src/data/perturb.ts';
 import { PAIR_KINDS, type DatasetSummary, type MadePairsSummary, type PairSettings, type SamplePreview } from '../../../src/protocol/messages.ts';
+import { posterOf } from '../../../src/protocol/media.ts';
 import { pretendBrowser } from '../storage/pretend-browser.ts';
 import { demoConfig, demoFiles, fakeSession, fetchPublic } from './fake-engine.ts';
 
@@ -36,7 +37,7 @@ describe('pairs made in a session', () => {
       expect(sample.id).toBe(name);
       expect(chosen.text).toBe(sample.turns.at(-1)!.text);
       expect(prompt).toBe(sample.turns[0].text.trim());
-      expect(image).toBe(sample.images[0]);
+      expect(image).toBe(posterOf(sample.media[0]));
     }
   });
 

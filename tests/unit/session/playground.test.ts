@@ -12,9 +12,10 @@ beforeEach(() => {
 const config = demoConfig({ max_steps: 4, eval_steps: 0, save_steps: 0 });
 const decoding: DecodingSettings = { do_sample: false, temperature: 1, top_k: 0, top_p: 1, repetition_penalty: 1, seed: 7, max_new_tokens: 6 };
 const image = () => new Blob([publicFile('demo/data/images/000001.png')]);
+const still = (file: Blob) => ({ kind: 'image' as const, file });
 
 function question(change: Partial<Extract<Request, { type: 'generate' }>> = {}): Extract<Request, { type: 'generate' }> {
-  return { type: 'generate', turn: 1, images: [image()], prompt: '检测图中的交通设备。', adapter: null, decoding, config, ...change };
+  return { type: 'generate', turn: 1, media: [still(image())], prompt: '检测图中的交通设备。', adapter: null, decoding, config, ...change };
 }
 
 async function ready(prepare?: Parameters<typeof fakeSession>[0]): Promise<FakeSession> {
@@ -106,8 +107,8 @@ describe('an answer', () => {
 
   it('does not need an image, and may have several', async () => {
     const parts = await ready();
-    expect((await ask(parts, { images: [] })).tokens).toBe(6);
-    expect((await ask(parts, { images: [image(), image()] })).tokens).toBe(6);
+    expect((await ask(parts, { media: [] })).tokens).toBe(6);
+    expect((await ask(parts, { media: [still(image()), still(image())] })).tokens).toBe(6);
   });
 });
 
@@ -117,7 +118,7 @@ describe('refusals', () => {
     await expect(session.handle(question())).rejects.toMatchObject({ code: 'config', message: 'No model is loaded.' });
     const parts = await ready();
     await expect(ask(parts, { prompt: ' \n' })).rejects.toMatchObject({ code: 'config', place: { field: 'prompt' } });
-    await expect(ask(parts, { images: [new Blob(['no image'])] })).rejects.toMatchObject({ code: 'image' });
+    await expect(ask(parts, { media: [still(new Blob(['no image']))] })).rejects.toMatchObject({ code: 'image' });
     await expect(ask(parts, { prompt: '灯'.repeat(500) })).rejects.toMatchObject({ code: 'sample-too-long' });
     await expect(ask(parts, { adapter: { kind: 'run', runId: 'nobody', directory: 'best' } })).rejects.toMatchObject({ code: 'file-missing' });
     expect((await ask(parts)).ended).toBe('length');

@@ -41,7 +41,7 @@ describe('model and dataset', () => {
     expect(before).toMatchObject({ trainSamples: 7, validationSamples: 3, tokens: null });
     await session.handle({ type: 'loadModel', source: { kind: 'demo' }, config });
     const after = (await session.handle({ type: 'loadDataset', source: dataset(), config })) as DatasetSummary;
-    expect(after.tokens!.imageShare).toBeGreaterThan(0.05);
+    expect(after.tokens!.mediaShare).toBeGreaterThan(0.05);
   });
 
   it('leaves out samples with broken images, too many tokens or nothing to learn, and names them', async () => {
@@ -65,9 +65,9 @@ describe('model and dataset', () => {
     const preview = (await session.handle({ type: 'sample', split: 'train', index: 0 })) as SamplePreview;
     expect(preview).toMatchObject({ id: 'train_0000', boxes: [{ box: [38, 281, 188, 680] }] });
     expect(preview.turns.map(({ role }) => role)).toContain('assistant');
-    expect(preview.images.length).toBe(1);
-    const { total, image, label } = preview.tokens!;
-    expect(image + label).toBeLessThan(total);
+    expect(preview.media.length).toBe(1);
+    const { total, media, label } = preview.tokens!;
+    expect(media + label).toBeLessThan(total);
     await expect(session.handle({ type: 'sample', split: 'validation', index: 3 })).rejects.toMatchObject({ code: 'dataset' });
   });
 

@@ -1,0 +1,148 @@
+/** Small inputs of the kind that people bring, and what is right for each. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { type DatasetKind, type DatasetSample, readDataset } from '../../../src/data/dataset.ts';
+import { messageText } from '../../../src/processing/conversation.ts';
+import { filesOf } from '../../../src/protocol/media.ts';
+import type { PathFile } from '../../../src/protocol/messages.ts';
+
+const ROOT = new URL('../../fixtures/cases/', import.meta.url);
+
+function filesIn(folder: string): PathFile[] {
+  const list = (path: string): string[] => readdirSync(new URL(path, ROOT)).flatMap((name) => (statSync(new URL(`${path}/${name}`, ROOT)).isDirectory() ? list(`${path}/${name}`) : [`${path}/${name}`]));
+  return list(folder).map((path) => ({ path: path.slice(folder.length + 1), file: new Blob([readFileSync(new URL(path, ROOT))]) }));
+}
+
+const read = (folder: string, kind: DatasetKind = 'conversations') => readDataset({ train: filesIn(folder), validation: [] }, { kind, validationSplit: 0, seed: 1 });
+/** A sample as text with its media in place. */
+const shown = ({ conversation, media }: DatasetSample) =>
+  conversation.map(({ role, content }) => `${role}: ${content.map((part) => (part.type === 'text' ? part.text : `[${media[part.index].kind} ${filesOf(media[part.index]).map(({ path }) => path).join(',')}]`)).join('')}`);
+const faults = ({ problems }: Awaited<ReturnType<typeof read>>) => problems.map(({ level, sample, field, message }) => [level, sample, field, message]);
+
+const QUESTION = 'Which parts are damaged?';
+const ANSWER = 'assistant: A red cover and a green pipe.';
+const ASKED = [`user: [image a.png]${QUESTION}`, ANSWER];
+
+describe('videos', () => {
+  it('in all three layouts, beside a picture', async () => {
+    const dataset = await read('03-video-rows');
+    const clip = ['user: [video sample1.mp4]What moves?', 'assistant: A crane.'];
+    expect(dataset.train.map(shown)).toEqual([clip, clip, clip, [`user: [image f1.png]${QUESTION}`, ANSWER]]);
+    expect([dataset.images, dataset.videos, dataset.rejected]).toEqual([1, 1, 0]);
+    expect(faults(dataset)).toEqual([['warning', undefined, 'fps', expect.stringContaining('1 video files come with an "fps"')]]);
+  });
+});
+
+describe('images', () => {
+  it('by the tags of other tools are used', async () => {
+    const dataset = await read('13-qwen-vl-img-tags');
+    expect(dataset.train.map((sample) => shown(sample)[0])).toEqual([`user: Picture 1: [image a.png]${QUESTION}`, ...Array<string>(4).fill(`user: [image a.png]${QUESTION}`)]);
+    expect(dataset.problems).toEqual([]);
+  });
+
+  it('in empty fields are none; other columns are used, and what cannot be meant is refused', async () => {
+    const dataset = await read('18-empty-image-fields');
+    const seen = Object.fromEntries(dataset.train.map((sample) => [sample.id, sample.media.length]));
+    expect(seen).toEqual({ empty: 0, emptylist: 0, 'emptystr-in-list': 0, 'null-in-list': 0, both: 1, 'both-null': 1, image_path: 1, img: 1, file_name: 1 });
+    expect(faults(dataset)).toEqual([
+      ['error', 7, 'image', 'The image None is not among the dropped files.'],
+      ['error', 8, 'images.0', expect.stringMatching(/expected the path of a file but received a list/)],
+      ['error', 9, 'image', 'The image a.png;a.png is not among the dropped files.'],
+    ]);
+    expect(dataset.problems.map(({ advice }) => advice)).toEqual([expect.stringContaining('write null'), expect.any(String), expect.stringContaining('as a list')]);
+  });
+
+  it('in parts of every spelling', async () => {
+    const dataset = await read('04b-trl-messages-parts');
+    expect(dataset.problems).toEqual([]);
+    expect(dataset.train.map((sample) => shown(sample).slice(-2))).toEqual(Array(10).fill(ASKED));
+  });
+});
+
+describe('layouts', () => {
+  it.each([
+    ['04-trl-prompt-completion', 1],
+    ['05-vqa-columns', 3],
+  ])('%s', async (folder, count) => {
+    const dataset = await read(folder);
+    expect(dataset.problems).toEqual([]);
+    expect(dataset.train.map(shown)).toEqual(Array(count).fill(ASKED));
+  });
+
+  it('of query and response, rounds, prefix and suffix', async () => {
+    const dataset = await read('05b-query-response');
+    expect(dataset.problems).toEqual([]);
+    expect(dataset.train.map(shown)).toEqual([ASKED, ['system: Be short', ...ASKED], ['user: [image a.png]detect damage', 'assistant: <loc0100><loc0100><loc0400><loc0300> cover']]);
+  });
+
+  it('of preference pairs', async () => {
+    const dataset = await read('14-dpo-forms', 'preference');
+    expect(dataset.train.map(({ id }) => id)).toEqual(['lf-v', '2u1', 'rlaif-v', 'lf-v1', 'swift', 'swift-list', 'trl', 'alpaca-dpo', 'open-ai']);
+    for (const sample of dataset.train) {
+      expect(shown(sample)).toEqual(sample.media.length > 0 ? ASKED : [`user: ${QUESTION}`, ANSWER]);
+      expect(messageText(sample.rejected!)).toBe('None.');
+    }
+    expect(faults(dataset)).toEqual([
+      ['error', 10, 'rejected_images', expect.stringMatching(/different images/)],
+      ['error', 11, 'label', expect.stringMatching(/KTO, which is not supported/)],
+    ]);
+  });
+
+  it('that nobody knows are named once, with their columns', async () => {
+    const file = new Blob([JSON.stringify([{ frage: 'a', antwort: 'b' }, { frage: 'c', bild: 'x' }])]);
+    const dataset = await readDataset({ train: [{ path: 'a.json', file }], validation: [] }, { kind: 'conversations', validationSplit: 0, seed: 1 });
+    expect(dataset.rejected).toBe(2);
+    expect(faults(dataset)).toEqual([['error', undefined, undefined, 'The layout of the file is not known: its 2 samples have the columns "frage", "antwort", "bild".']]);
+  });
+});
+
+describe('what a turn says of itself', () => {
+  it('is honoured: turns not to be learnt, other methods refused by name', async () => {
+    const dataset = await read('12-loss-flags');
+    expect(dataset.train.map(({ conversation }) => conversation.filter(({ role }) => role === 'assistant').map(({ learnt }) => learnt))).toEqual([[false, undefined], [false, undefined]]);
+    expect(faults(dataset)).toEqual([
+      ['error', 3, 'label', expect.stringMatching(/KTO, which is not supported/)],
+      ['error', 4, 'label', expect.stringMatching(/KTO, which is not supported/)],
+      ['error', 5, 'tools', expect.stringMatching(/not written into the prompt/)],
+    ]);
+  });
+});
+
+describe('ids', () => {
+  it('used again are one warning a file, and errors come first and are all counted', async () => {
+    const record = (id: string, image: string) => ({ id, image, conversations: [{ from: 'human', value: '<image>\nq' }, { from: 'gpt', value: 'a' }] });
+    const records = [...Array.from({ length: 600 }, (_, i) => record(`id ${i % 200}`, 'a.png')), ...Array.from({ length: 50 }, (_, i) => record(`gone ${i}`, `gone${i}.jpg`))];
+    const train = [{ path: 'train.json', file: new Blob([JSON.stringify(records)]) }, { path: 'a.png', file: new Blob(['x']) }];
+    const dataset = await readDataset({ train, validation: [] }, { kind: 'conversations', validationSplit: 0, seed: 1 });
+    expect([dataset.train.length, dataset.rejected, dataset.problemCount, dataset.errorCount]).toEqual([600, 50, 51, 50]);
+    expect(dataset.problems.slice(0, 50).every(({ level, code }) => level === 'error' && code === 'file-missing')).toBe(true);
+    expect(dataset.problems[50]).toMatchObject({ level: 'warning', field: 'id', message: expect.stringContaining('400 samples of this file have ids used before') });
+  });
+});
+
+describe('names', () => {
+  it.each([
+    ['10b-evaluation', 2, 2],
+    ['10c-dev', 2, 0],
+    ['10d-zip-named-test', 2, 0],
+    ['10e-inner-folder-my_test', 3, 0],
+    ['10f-file-train_test_split', 3, 0],
+  ])('%s', async (folder, train, validation) => {
+    const dataset = await read(folder);
+    expect([dataset.train.length, dataset.validation.length, dataset.problemCount]).toEqual([train, validation, 0]);
+  });
+
+  it('that leave nothing to train are not gone by', async () => {
+    const dataset = await readDataset({ train: filesIn('10b-evaluation').filter(({ path }) => path === 'evaluation.json'), validation: [] }, { kind: 'conversations', validationSplit: 0, seed: 1 });
+    expect([dataset.train.length, dataset.validation.length]).toEqual([2, 0]);
+    expect(faults(dataset)).toEqual([['warning', undefined, undefined, expect.stringMatching(/^All files are named like validation or test data: evaluation\.json/)]]);
+  });
+});
+
+describe('files', () => {
+  it('of pretty-printed objects one after the other are read', async () => {
+    const dataset = await read('11-pretty-jsonl');
+    expect(dataset.problems).toEqual([]);
+    expect(dataset.train.map(({ place }) => [place.line, place.sample])).toEqual([[1, 1], [13, 2], [25, 3]]);
+  });
+});
