@@ -15,7 +15,7 @@ async function measure({ gpu, options, report }: BenchContext, withAnswers: bool
   const config = parseTrainingConfig({ ...presetSettings('demo', 'sft'), eval_num_samples: SAMPLES, eval_generate: withAnswers });
   const { model, processor } = await openDemo(gpu, options.demoUrl, 'nf4', 0);
   const base = typeof location === 'undefined' ? options.demoUrl : new URL(options.demoUrl, location.href).href;
-  const files = await demoDataset(base, 'conversations', () => undefined);
+  const files = await demoDataset(base, undefined, 'conversations', () => undefined);
   const encoder = new SampleEncoder(processor, new ImageCache());
   const dataset = await encoder.encode(await readDataset(files, { kind: 'conversations', validationSplit: 0, seed: config.seed, keepImageNewline: true }), config, () => undefined);
   const validator = buildValidator({ config, dataset, processor, encoder, scorer: null }, []);

@@ -18,7 +18,8 @@ export type ModelSource =
   | { kind: 'files'; name: string; files: PathFile[]; /** Kept with a run, so that resuming needs no second drop. */ handle?: FileSystemDirectoryHandle };
 
 export type DatasetSource =
-  | { kind: 'demo' }
+  /** The built-in set: of pictures, or of clips. */
+  | { kind: 'demo'; set?: 'video' }
   | { kind: 'files'; train: PathFile[]; validation: PathFile[] };
 
 /** An adapter to start from, or to try: a run's own, a dropped PEFT folder, or the built-in one. */

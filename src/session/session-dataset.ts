@@ -106,7 +106,7 @@ export class SessionDataset {
   }
 
   private async filesOf(source: DatasetSource, kind: DatasetKind): Promise<ReadDataset['files']> {
-    return source.kind === 'demo' ? demoDataset(this.demoUrl, kind, this.progress('dataset', 'images')) : source;
+    return source.kind === 'demo' ? demoDataset(this.demoUrl, source.set, kind, this.progress('dataset', 'images')) : source;
   }
 
   private require(): ReadDataset {
@@ -116,7 +116,7 @@ export class SessionDataset {
 }
 
 async function isSame(source: DatasetSource, reference: DatasetReference): Promise<boolean> {
-  if (source.kind !== 'files' || reference.kind !== 'files') return source.kind === reference.kind;
+  if (source.kind === 'demo' || reference.kind === 'demo') return source.kind === 'demo' && reference.kind === 'demo' && source.set === reference.set;
   return (await fingerprintDataset(source)) === reference.fingerprint;
 }
 

@@ -12,7 +12,7 @@ import type { DatasetReference } from '../storage/sources.ts';
 import { logConfig } from '../training/log.ts';
 import type { TrainingRun } from '../training/loop.ts';
 import { planRun } from '../training/planner.ts';
-import { DEMO_RECORDS } from './demo.ts';
+import { demoFolder, demoRecords } from './demo.ts';
 import type { EncodedDataset } from './encoded-dataset.ts';
 import { viewClip } from './clip-view.ts';
 import type { Engine, OpenEngine } from './engine.ts';
@@ -282,7 +282,7 @@ function requireSamples(data: EncodedDataset): void {
 
 function dataPaths(source: DatasetSource, config: TrainingConfig): { trainData: string; validationData: string } {
   if (source.kind === 'demo') {
-    const [trainData, validationData] = DEMO_RECORDS[kindOf(config)].map((name) => `demo/data/${name}`);
+    const [trainData, validationData] = demoRecords(source.set, kindOf(config)).map((name) => `demo/${demoFolder(source.set)}/${name}`);
     return { trainData, validationData };
   }
   const records = (files: readonly PathFile[]) => files.map(({ path }) => path).filter((path) => /\.(jsonl?|zip)$/i.test(path));

@@ -14,7 +14,8 @@ export interface KeptFile {
 }
 
 export type DatasetReference =
-  | { kind: 'demo' }
+  /** Without `set`, as all had it before there were clips: the set of pictures. */
+  | { kind: 'demo'; set?: 'video' }
   /** `kept`: a copy lies in this site's own storage. Otherwise the user has to give the same files again. */
   | { kind: 'files'; fingerprint: string; train: KeptFile[]; validation: KeptFile[]; kept: boolean };
 
@@ -101,7 +102,7 @@ export async function listFolder(handle: FileSystemDirectoryHandle, prefix = '',
  * @returns a reference with `kept: false` when there is no room; the run can go on, but not be resumed without the files
  */
 export async function keepDataset(source: DatasetSource): Promise<DatasetReference> {
-  if (source.kind === 'demo') return { kind: 'demo' };
+  if (source.kind === 'demo') return source;
   const fingerprint = await fingerprintDataset(source);
   const list = (files: readonly PathFile[]): KeptFile[] => files.map(({ path, file }) => ({ path, size: file.size }));
   const reference = { kind: 'files' as const, fingerprint, train: list(source.train), validation: list(source.validation) };

@@ -16,6 +16,7 @@ export const USAGE = `npm run demo -- [options]   trains in headless Chromium th
   --seed N          seed of adapter, data order and dropout (default 42)
   --config FILE     JSON with settings, as the page exports them; the options above win over it
   --model DIR       Hugging Face folder to train instead of the built-in model
+  --data SET        built-in set: pictures or video (default pictures)
   --train FILE      training data (JSON or JSONL, images beside it) instead of the built-in set
   --val FILE        validation data for --train
   --out DIR         where the run is written (default outputs/demo)`;
@@ -24,6 +25,8 @@ export interface DemoOptions {
   config: TrainingConfig;
   /** Absolute folder of the model; undefined trains the built-in one. */
   model?: string;
+  /** The built-in set where `train` is not given. */
+  data: 'pictures' | 'video';
   train?: string;
   val?: string;
   /** Absolute folder of the adapter to start from, or the built-in one. */
@@ -69,6 +72,7 @@ export function parseDemoOptions(argv: readonly string[]): DemoOptions | undefin
       seed: { type: 'string' },
       config: { type: 'string' },
       model: { type: 'string' },
+      data: { type: 'string', default: 'pictures' },
       train: { type: 'string' },
       val: { type: 'string' },
       out: { type: 'string', default: 'outputs/demo' },
@@ -77,6 +81,9 @@ export function parseDemoOptions(argv: readonly string[]): DemoOptions | undefin
   });
   if (values.help) return undefined;
   if (values.val !== undefined && values.train === undefined) throw new UsageError('--val goes with --train: the built-in data has its own validation set.');
+
+  if (values.data !== 'pictures' && values.data !== 'video') throw new UsageError(`--data: ${values.data} is neither pictures nor video.`);
+  if (values.data === 'video' && values.train !== undefined) throw new UsageError('--data goes without --train: it names a built-in set.');
 
   const given = values.config === undefined ? {} : readSettings(existing('config', values.config, 'file'));
   const wanted = values.method ?? given.method ?? 'sft';
@@ -92,6 +99,7 @@ export function parseDemoOptions(argv: readonly string[]): DemoOptions | undefin
     model: values.model === undefined ? undefined : existing('model', values.model, 'folder'),
     train: values.train === undefined ? undefined : existing('train', values.train, 'file'),
     val: values.val === undefined ? undefined : existing('val', values.val, 'file'),
+    data: values.data,
     out: resolve(values.out),
   };
 }

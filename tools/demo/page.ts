@@ -68,11 +68,11 @@ export class TrainPage {
   }
 
   /**
-   * @param train undefined chooses the built-in data
+   * @param train undefined chooses the built-in set `builtIn`
    * @throws PageError when no sample can be used
    */
-  async chooseData(train: string | undefined, validation: string | undefined): Promise<DatasetSummary> {
-    let summary = await this.#awaitRequest('loadDataset', () => (train === undefined ? this.#click('data-demo') : this.#pickData('train', train)));
+  async chooseData(train: string | undefined, validation: string | undefined, builtIn: DemoOptions['data'] = 'pictures'): Promise<DatasetSummary> {
+    let summary = await this.#awaitRequest('loadDataset', () => (train === undefined ? this.#click(builtIn === 'video' ? 'data-demo-video' : 'data-demo') : this.#pickData('train', train)));
     if (validation !== undefined) {
       const change = this.page.getByTestId('data-change');
       if ((await change.getAttribute('aria-expanded')) === 'false') await change.click();

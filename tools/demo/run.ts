@@ -136,7 +136,7 @@ async function train(options: DemoOptions, startedAt: number): Promise<number> {
     await step(page.open(server.url));
     await step(page.importSettings(options.config));
     await step(page.chooseModel(options.model));
-    showDataset(view, await step(page.chooseData(options.train, options.val)));
+    showDataset(view, await step(page.chooseData(options.train, options.val, options.data)));
     if (options.adapter) await step(page.chooseAdapter(options.adapter));
     await step(page.start());
     onInterrupt.handler = () => {

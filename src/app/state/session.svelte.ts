@@ -149,7 +149,7 @@ class Session {
       if (source && !(await model.load(source, config)) && model.error) throw LorikeetError.fromRecord(model.error);
     }
     if (dataset.summary === null) {
-      const source = dataset.source ?? (sources.dataset.kind === 'demo' ? { kind: 'demo' as const } : null);
+      const source = dataset.source ?? (sources.dataset.kind === 'demo' ? sources.dataset : null);
       if (source && !(await dataset.load(source, config)) && dataset.error) throw LorikeetError.fromRecord(dataset.error);
     }
     return sources.config;

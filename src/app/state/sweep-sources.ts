@@ -68,7 +68,7 @@ async function reopenedModel(sweep: SweepRecord, kept?: ModelReference): Promise
 }
 
 async function reopenedDataset(sweep: SweepRecord, kept?: DatasetReference): Promise<DatasetSource> {
-  if (sweep.dataset === 'demo') return { kind: 'demo' };
+  if (sweep.dataset === 'demo') return kept?.kind === 'demo' ? kept : { kind: 'demo' };
   if (!kept) throw otherData();
   return reopenDataset(kept);
 }

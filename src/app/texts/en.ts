@@ -105,6 +105,8 @@ export const en = {
     title: 'Data',
     useDemo: 'Use the demo data',
     demoHint: '320 road scenes with boxes, 64 more for validation.',
+    useVideoDemo: 'Use the demo data with video',
+    videoDemoHint: '40 clips in which devices move or change, 12 more for validation.',
     pickFolder: 'Choose a folder',
     pickFiles: 'Choose files',
     drop: 'or drop a folder, a ZIP, or JSON with images and videos together.',

@@ -90,6 +90,8 @@ export const zh: Texts = {
     title: '数据',
     useDemo: '使用演示数据',
     demoHint: '320 个带框的道路场景，另有 64 个用于验证。',
+    useVideoDemo: '使用含视频的演示数据',
+    videoDemoHint: '40 段设备移动或变化的视频，另有 12 段用于验证。',
     pickFolder: '选择文件夹',
     pickFiles: '选择文件',
     drop: '或把文件夹、ZIP，或 JSON 与图像、视频一起拖到这里。',

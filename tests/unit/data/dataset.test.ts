@@ -350,3 +350,23 @@ describe('the demo dataset', async () => {
     }
   });
 });
+
+describe('the demo dataset with video', async () => {
+  const root = new URL('../../../public/demo/video/', import.meta.url);
+  const folders = readdirSync(new URL('clips', root));
+  const frames = folders.flatMap((folder) => readdirSync(new URL(`clips/${folder}`, root)).map((name) => `clips/${folder}/${name}`));
+  const files = ['sft_train.json', 'sft_val.json', ...frames].map((path) => file(path, readFileSync(new URL(path, root))));
+
+  it('is read whole, and each clip becomes time-stamped tokens that fit beside its answer', async () => {
+    const dataset = await readDataset({ train: files, validation: [] }, { ...options, keepImageNewline: true });
+    expect(dataset.problems).toEqual([]);
+    expect([dataset.train.length, dataset.validation.length, dataset.videos, dataset.images]).toEqual([40, 12, 52, 0]);
+    const [sample] = dataset.train;
+    expect(sample.media).toEqual([{ kind: 'frames', fps: 2, files: Array.from({ length: 6 }, (_, i) => expect.objectContaining({ path: `clips/001/${i + 1}.png` })) }]);
+    const processor = await Processor.fromFiles(demoSideFiles, demoArchitecture());
+    const encoded = await processor.encodeSample(sample, { maxLength: 512, maxImageSize: 0, assistantTurns: 'all' });
+    expect(encoded.media).toMatchObject([{ kind: 'video', grid: [3, expect.any(Number), expect.any(Number)] }]);
+    expect(encoded.visionRows.length).toBeGreaterThan(0);
+    expect(await encoded.pixels(0)).toHaveLength(6);
+  });
+});
