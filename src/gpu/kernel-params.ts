@@ -29,22 +29,19 @@ export function paramsWgsl(types: ParamTypes): string {
 export function writeParams<P extends ParamTypes>(kernel: string, types: P, values: ParamValues<P>, bytes: Uint8Array): void {
   const names = Object.keys(types);
   invariant(names.length * 4 <= bytes.byteLength, `${kernel}: ${names.length} parameters in ${bytes.byteLength} bytes`);
-  for (const name in values) invariant(name in types, `${kernel}: unknown parameter ${name}`);
+  for (const name in values) if (!(name in types)) invariant(false, `${kernel}: unknown parameter ${name}`);
   const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   names.forEach((name, index) => {
     const value: unknown = values[name];
-    switch (types[name]) {
-      case 'flag':
-        invariant(typeof value === 'boolean', `${kernel}: flag ${name} is ${value}`);
-        words.setUint32(index * 4, value ? 1 : 0, true);
-        break;
-      case 'u32':
-        invariant(typeof value === 'number' && value >= 0 && value === value >>> 0, `${kernel}: ${name} is ${value}, not a whole number of 32 bits`);
-        words.setUint32(index * 4, value, true);
-        break;
-      default:
-        invariant(typeof value === 'number' && Number.isFinite(Math.fround(value)), `${kernel}: ${name} is ${value}, not a finite number`);
-        words.setFloat32(index * 4, value, true);
+    if (types[name] === 'f32') {
+      if (typeof value !== 'number' || !Number.isFinite(Math.fround(value))) invariant(false, `${kernel}: ${name} is ${value}, not a finite number`);
+      words.setFloat32(index * 4, value, true);
+    } else if (types[name] === 'flag') {
+      if (typeof value !== 'boolean') invariant(false, `${kernel}: flag ${name} is ${value}`);
+      words.setUint32(index * 4, value ? 1 : 0, true);
+    } else {
+      if (typeof value !== 'number' || value !== value >>> 0) invariant(false, `${kernel}: ${name} is ${value}, not a whole number of 32 bits`);
+      words.setUint32(index * 4, value, true);
     }
   });
 }

@@ -53,7 +53,19 @@ export type Launch<B extends BindingTypes, P extends ParamTypes, C> = {
 const BINDING = /^(read|write)(\??) (\S.*)$/;
 const IDENTIFIER = /^[A-Za-z]\w*$/;
 
-/** @throws Error "Invariant violation" when a declaration cannot be written as WGSL */
+/**
+ * Declares a kernel; made once per module, since pipelines are kept by declaration and constants.
+ *
+ *     const SCALE = defineKernel({
+ *       name: 'scale',
+ *       bindings: { x: 'read array<f32>', y: 'write array<f32>' },
+ *       params: { count: 'u32', factor: 'f32' },
+ *       wgsl: (constants: { THREADS: number }) => withConstants(constants, wgsl),
+ *     });
+ *     gpu.run(SCALE, { constants: { THREADS: 64 }, bindings: { x, y }, params: { count, factor }, groups: [Math.ceil(count / 64)] });
+ *
+ * @throws Error "Invariant violation" when a declaration cannot be written as WGSL
+ */
 export function defineKernel<const B extends BindingTypes, const P extends ParamTypes, C = object>(declaration: KernelDeclaration<B, P, C>): Kernel<B, P, C> {
   const { name, bindings, params } = declaration;
   const slots = Object.entries(bindings).map(([variable, type]) => {

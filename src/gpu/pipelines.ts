@@ -42,9 +42,9 @@ export class Pipelines {
 
   /** @throws Error "Invariant violation" naming a binding that is missing or unknown */
   bindGroup<C>(kernel: Kernel<BindingTypes, ParamTypes, C>, { id, layout }: Pipeline, buffers: NamedBuffers): GPUBindGroup {
-    for (const name in buffers) invariant(Object.hasOwn(kernel.bindings, name), `${kernel.name}: unknown binding ${name}`);
+    for (const name in buffers) if (!Object.hasOwn(kernel.bindings, name)) invariant(false, `${kernel.name}: unknown binding ${name}`);
     const ordered = kernel.slots.map(({ name, access, optional }, index) => {
-      invariant(buffers[name] || optional, `${kernel.name}: nothing is bound to ${name}`);
+      if (!buffers[name] && !optional) invariant(false, `${kernel.name}: nothing is bound to ${name}`);
       // What one dispatch writes may be bound only once.
       return buffers[name] ?? this.placeholder(access === 'read' ? 0 : 1 + index);
     });

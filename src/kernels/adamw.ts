@@ -58,7 +58,7 @@ export function adamWStep(gpu: Gpu, { count, ...buffers }: AdamWBuffers, options
   const groups = Math.min(NORM_GROUPS, Math.ceil(count / 64));
   const partial = gpu.empty([groups]);
   const norm = gpu.empty([1]);
-  const bindings = { ...buffers, partial, norm };
+  const bindings = { partial, norm, ...buffers };
   const params = {
     count, groups, learningRate, beta1, beta2, epsilon,
     maxNorm: options.maxGradNorm,

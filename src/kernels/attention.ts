@@ -122,12 +122,12 @@ export function attentionBackward(gpu: Gpu, inputs: AttentionInputs, shape: Atte
   const shared = { q: q.data, k: k.data, v: v.data, bounds, stats: result.stats, dO: dOutput };
   const groups = Math.ceil(rows / constants.THREADS);
   const dq = gpu.empty([rows, heads * headDim]);
-  gpu.run(BACKWARD_Q, { constants, params, bindings: { ...shared, o: result.output, dq }, groups: [groups, heads] });
+  gpu.run(BACKWARD_Q, { constants, params, bindings: { o: result.output, dq, ...shared }, groups: [groups, heads] });
   const dk = gpu.empty([rows, kvHeads * headDim]);
   gpu.run(BACKWARD_KV, {
     constants,
-    params: { ...params, dvStride: dv.stride, dvOffset: dv.offset },
-    bindings: { ...shared, dk, dv: dv.data },
+    params: { dvStride: dv.stride, dvOffset: dv.offset, ...params },
+    bindings: { dk, dv: dv.data, ...shared },
     groups: [groups, kvHeads],
   });
   return { dq, dk };

@@ -25,12 +25,6 @@ export interface MatrixView {
   offset: number;
 }
 
-/** Heads inside a matrix: value i of head h in row m = data[m · stride + offset + h · headStride + i]. */
-export interface HeadView extends MatrixView {
-  /** The head dimension when left out: heads lie side by side. */
-  headStride?: number;
-}
-
 /** scale · H[M,r] · L, with L = B [N,r] forward or A [r,K] transposed, at `factorOffset` of `factor`. */
 export interface LowRankTerm {
   h: MatrixView;

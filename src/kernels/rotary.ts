@@ -4,7 +4,8 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { foldGroups } from '../gpu/grid.ts';
 import { defineKernel, withConstants } from '../gpu/kernel.ts';
 import { invariant } from '../protocol/errors.ts';
-import { viewOf, type HeadView, type MatrixView } from './matmul.ts';
+import { checkSameLayout, type HeadView } from './head-view.ts';
+import { viewOf, type MatrixView } from './matmul.ts';
 import wgsl from './rotary.wgsl?raw';
 import backwardWgsl from './rotary-backward.wgsl?raw';
 import forwardWgsl from './rotary-forward.wgsl?raw';
@@ -67,16 +68,13 @@ function launchOf(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: n
 export function rotaryForward(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null): tf.Tensor {
   const y = gpu.empty([rows, heads * headDim]);
   const { bindings, ...launch } = launchOf(gpu, x, rows, heads, headDim, tables, norm, viewOf(y));
-  gpu.run(FORWARD, { ...launch, bindings: { ...bindings, y } });
+  gpu.run(FORWARD, { bindings: { y, ...bindings }, ...launch });
   return y;
 }
 
 /** Gradient with respect to x, written into `dx`, which has x's strides and offset; what lies between its heads stays as it was. */
 export function rotaryBackward(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null, dy: MatrixView, dx: HeadView): void {
-  invariant(
-    dx.stride === x.stride && dx.offset === x.offset && (dx.headStride ?? headDim) === (x.headStride ?? headDim),
-    'rotary backward: dx is laid out otherwise than x',
-  );
+  checkSameLayout('rotary backward', x, dx, headDim);
   const { bindings, ...launch } = launchOf(gpu, x, rows, heads, headDim, tables, norm, dy);
-  gpu.run(BACKWARD, { ...launch, bindings: { ...bindings, dy: dy.data, dx: dx.data } });
+  gpu.run(BACKWARD, { bindings: { dy: dy.data, dx: dx.data, ...bindings }, ...launch });
 }

@@ -40,7 +40,9 @@ const HEADS: Heads[] = [
   { heads: 3, kvHeads: 3, headDim: 12 },
   { heads: 2, kvHeads: 2, headDim: 32 },
   { heads: 4, kvHeads: 2, headDim: 64 },
+  { heads: 2, kvHeads: 1, headDim: 80 },
   { heads: 4, kvHeads: 1, headDim: 128 },
+  { heads: 4, kvHeads: 2, headDim: 256 },
 ];
 
 function useChecks(profile: 'rasterizer' | 'gpu') {
@@ -98,6 +100,11 @@ describe('attention shaped for a rasterizer', () => {
       await check({ ...HEADS[1], rows: 19, causal }, [3, 16], 40);
     }
   });
+
+  it('many windows of odd small lengths, as a vision tower cuts a picture', async () => {
+    const windows = Array.from({ length: 24 }, (_, i) => 1 + ((i * 5) % 9));
+    await check({ heads: 2, kvHeads: 2, headDim: 80, rows: windows.reduce((a, b) => a + b), causal: false }, windows, 2);
+  });
 });
 
 describe('attention shaped for a gpu', () => {
@@ -105,6 +112,10 @@ describe('attention shaped for a gpu', () => {
 
   it('agrees too, with more rows than a workgroup', async () => {
     for (const causal of [true, false]) await check({ ...HEADS[2], rows: 67, causal }, [33, 1, 30, 1, 1, 1], 2);
+  });
+
+  it.each([80, 256])('agrees for heads of %i', async (headDim) => {
+    for (const causal of [true, false]) await check({ heads: 2, kvHeads: 1, headDim, rows: 69, causal }, [40, 29], 2);
   });
 });
 

@@ -11,7 +11,9 @@ describe.each(['rasterizer', 'gpu'] as const)('decoding shaped for a %s', (profi
 
   it.each([
     { heads: 2, kvHeads: 2, headDim: 32 },
+    { heads: 2, kvHeads: 1, headDim: 80 },
     { heads: 4, kvHeads: 1, headDim: 128 },
+    { heads: 4, kvHeads: 2, headDim: 256 },
   ])('$heads heads over $kvHeads of $headDim: one query per sequence over shared prompts and rows of its own', async ({ heads, kvHeads, headDim }) => {
     const gpu = gpuOf();
     const width = kvHeads * headDim;

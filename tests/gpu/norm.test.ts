@@ -5,7 +5,7 @@ import { noise, relativeError, useGpu } from './open.ts';
 
 /** Float32 sums of up to 1,030 squares lose a few units in the last place (6e-8 each) to summation order. */
 const TOLERANCE = 2e-6;
-const SHAPES: [rows: number, size: number][] = [[1, 1], [7, 3], [5, 48], [37, 64], [3, 131], [2, 1030]];
+const SHAPES: [rows: number, size: number][] = [[1, 1], [7, 3], [5, 48], [37, 64], [6, 80], [3, 131], [4, 256], [2, 1030]];
 
 describe.each(['rasterizer', 'gpu'] as const)('norms shaped for a %s', (profile) => {
   const gpuOf = useGpu(profile);

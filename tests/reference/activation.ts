@@ -20,6 +20,7 @@ export function erf(x: number): number {
 export const plainSilu = (x: number): number => x / (1 + Math.exp(-x));
 export const plainGeluExact = (x: number): number => 0.5 * x * (1 + erf(x / Math.SQRT2));
 export const plainGeluTanh = (x: number): number => 0.5 * x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)));
+export const plainGeluQuick = (x: number): number => x / (1 + Math.exp(-1.702 * x));
 
 /** f′(x) by central differences. */
 export const slope = (f: (x: number) => number, x: number, step = 1e-5): number => (f(x + step) - f(x - step)) / (2 * step);
