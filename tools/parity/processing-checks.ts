@@ -24,28 +24,31 @@ export async function openProcessor(folder: Folder, checkpoint: string): Promise
   return Processor.fromFiles(read, readArchitecture((await read('config.json')) ?? '', `${checkpoint}/config.json`));
 }
 
+/** Hugging Face messages as our conversation, and the pictures and clips that it names, in order. */
+function toConversation(messages: Json[]): { conversation: Conversation; media: { type: 'image' | 'video'; name: string }[] } {
+  const media: { type: 'image' | 'video'; name: string }[] = [];
+  const part = (item: Json) => (item.type === 'text' ? { type: 'text', text: item.text } : { type: item.type, index: media.push({ type: item.type, name: item[item.type] }) - 1 });
+  const conversation = messages.map(({ role, content, reasoning_content }) => ({
+    role,
+    ...(reasoning_content === undefined ? {} : { reasoning: reasoning_content }),
+    content: typeof content === 'string' ? [{ type: 'text', text: content }] : content.map(part),
+  })) as Conversation;
+  return { conversation, media };
+}
+
 /**
  * Hugging Face messages as our conversation with its pictures and clips.
  * @param images folder that the messages' image names are relative to
  * @param clips that messages call by name
  */
 export async function toSample(folder: Folder, images: string, messages: Json[], id: string, clips: ReadonlyMap<string, Media<PathFile>> = new Map()): Promise<SampleInput> {
-  const pending: Promise<Media<PathFile>>[] = [];
   const picture = async (path: string): Promise<Media<PathFile>> => ({ kind: 'image', file: { path, file: await folder.blob(`${images}/${path}`) } });
   const clip = (name: string): Promise<Media<PathFile>> => {
     const found = clips.get(name);
     return found ? Promise.resolve(found) : Promise.reject(new Error(`There is no clip ${name}.`));
   };
-  const part = (item: Json) => {
-    if (item.type === 'text') return { type: 'text', text: item.text };
-    return { type: item.type, index: pending.push(item.type === 'image' ? picture(item.image) : clip(item.video)) - 1 };
-  };
-  const conversation = messages.map(({ role, content, reasoning_content }) => ({
-    role,
-    ...(reasoning_content === undefined ? {} : { reasoning: reasoning_content }),
-    content: typeof content === 'string' ? [{ type: 'text', text: content }] : content.map(part),
-  })) as Conversation;
-  return { id, conversation, media: await Promise.all(pending) };
+  const { conversation, media } = toConversation(messages);
+  return { id, conversation, media: await Promise.all(media.map(({ type, name }) => (type === 'image' ? picture(name) : clip(name)))) };
 }
 
 /** Target sizes, resized pixels, pixel values and grids. */
@@ -90,7 +93,7 @@ export async function checkText(folder: Folder, report: Report): Promise<void> {
   }
   if (folder.has('cases/chat_template.json')) {
     for (const [index, { messages, add_generation_prompt, enable_thinking, rendered_text }] of ((await folder.json('cases/chat_template.json')).cases as Json[]).entries()) {
-      const { conversation } = await toSample(folder, 'images', messages, String(index));
+      const { conversation } = toConversation(messages);
       const rendered = processor.template.render(conversation, { addGenerationPrompt: add_generation_prompt, enableThinking: enable_thinking });
       report(compareText(`chat_template/${index}`, rendered, rendered_text));
     }

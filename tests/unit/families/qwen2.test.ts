@@ -44,7 +44,6 @@ describe.each(['qwen2_vl', 'qwen2_5_vl'] as const)('%s', (folder) => {
     ['interleaved axes', (c) => (c.rope_scaling = { type: 'mrope', mrope_section: [2, 3, 3], mrope_interleaved: true }), /a stretch of its own/, 'rope_scaling.mrope_interleaved'],
     ['scaled positions', (c) => (c.rope_scaling = { type: 'yarn', mrope_section: [2, 3, 3] }), /"yarn"/, 'rope_scaling.rope_type'],
     ['other channels', (c) => (c.vision_config.in_chans = 1), /in_chans must be 3/, 'vision_config.in_chans'],
-    ['already quantised', (c) => (c.quantization_config = { quant_method: 'awq' }), /quantised|awq/, 'quantization_config'],
   ];
   test.each(unsupported)('unsupported: %s', async (_, change, message, field) => {
     const error = await expectError(() => opened(folder, change), 'unsupported-model', message);
