@@ -4,9 +4,9 @@ import type { Qwen25VLConfig } from './config.ts';
 
 export interface WindowOrder {
   /** Merged patch that stands at each place of the new order, counted over all pictures. A merged patch is spatialMergeSize² rows. */
-  order: Int32Array;
+  order: Int32Array<ArrayBuffer>;
   /** Place of each merged patch: `inverse[order[i]] = i`; the merger's output goes back by it. */
-  inverse: Int32Array;
+  inverse: Int32Array<ArrayBuffer>;
   /** Rows (patches) at which windows begin, and the end of the last one: ascending, from 0. */
   windowBounds: Int32Array;
 }

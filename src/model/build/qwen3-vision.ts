@@ -1,5 +1,5 @@
 /** The vision tower of Qwen3-VL and Qwen3.5: learned positions, GELU by tanh, mergers named linear_fc1 and linear_fc2. */
-import type { ModelConfig } from '../../families/architecture.ts';
+import type { Qwen3VisionModel } from '../../families/qwen3-vision.ts';
 import { VISION } from '../../families/tensor-names.ts';
 import { GeluMlp } from '../parts/gelu-mlp.ts';
 import { PatchMerger } from '../parts/patch-merger.ts';
@@ -9,15 +9,7 @@ import type { WeightReader } from '../weight-reader.ts';
 
 const EPS = 1e-6;
 
-export interface Qwen3VisionConfig extends ModelConfig {
-  visionHiddenSize: number;
-  visionNumHeads: number;
-  visionHeadDim: number;
-  numPositionEmbeddings: number;
-  deepstackVisualIndexes: readonly number[];
-}
-
-export async function readVisionTower(reader: WeightReader, config: Qwen3VisionConfig): Promise<VisionTower> {
+export async function readVisionTower(reader: WeightReader, config: Qwen3VisionModel): Promise<VisionTower> {
   const width = config.visionHiddenSize;
   const joined = width * config.spatialMergeSize ** 2;
   const merger = async (at: string, normSize: number) => {

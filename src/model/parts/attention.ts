@@ -1,8 +1,10 @@
-/** Grouped-query attention with rotary positions and, where the family has them, per-head norms. */
+/** Grouped-query attention with rotary positions and, where the family has them, per-head norms and a gate on its output. */
 import type * as tf from '@tensorflow/tfjs';
 import { attentionDecode, type CachedRows } from '../../kernels/attention-decode.ts';
 import { attentionBackward, attentionForward, type AttentionInputs, type AttentionResult, type AttentionShape } from '../../kernels/attention.ts';
+import type { HeadView } from '../../kernels/head-view.ts';
 import { viewOf } from '../../kernels/matmul.ts';
+import { outputGateBackward, outputGateForward } from '../../kernels/output-gate.ts';
 import { rotaryBackward, rotaryForward, type HeadNorm } from '../../kernels/rotary.ts';
 import { scatterRows } from '../../kernels/rows.ts';
 import type { Gpu } from '../../gpu/gpu.ts';
@@ -36,6 +38,8 @@ export interface AttentionSaved {
   qRotated: tf.Tensor;
   kRotated: tf.Tensor;
   attention: AttentionResult;
+  /** What o reads; the attention's own output where there is no gate. */
+  gatedOutput: tf.Tensor | null;
   hO: LowRankInputs;
 }
 
@@ -43,6 +47,8 @@ export class Attention implements Mixer<AttentionSaved> {
   constructor(
     private readonly weights: AttentionWeights,
     private readonly shape: HeadShape,
+    /** The query projection gives, head by head, first the query and then as many gates. */
+    private readonly gated = false,
   ) {}
 
   forward(context: PassContext, sequence: SequenceContext, x: tf.Tensor, residual: tf.Tensor): { y: tf.Tensor; saved: AttentionSaved } {
@@ -52,8 +58,9 @@ export class Attention implements Mixer<AttentionSaved> {
     const { outputs: [q, k, v], h: hQkv } = weights.qkv.forward(context, x);
     const { qRotated, kRotated } = this.rotate(gpu, sequence.rotary, q, k);
     const attention = attentionForward(gpu, inputsOf(sequence, qRotated, kRotated, v), this.attentionShape(rows));
-    const { outputs: [y], h: hO } = weights.o.forward(context, attention.output, residual);
-    return { y, saved: { hQkv, q, k, v, qRotated, kRotated, attention, hO } };
+    const gatedOutput = this.gated ? outputGateForward(gpu, attention.output, this.gateOf(q), this.shape.headDim) : null;
+    const { outputs: [y], h: hO } = weights.o.forward(context, gatedOutput ?? attention.output, residual);
+    return { y, saved: { hQkv, q, k, v, qRotated, kRotated, attention, gatedOutput, hO } };
   }
 
   backward(context: PassContext, sequence: SequenceContext, x: tf.Tensor, saved: AttentionSaved, dy: tf.Tensor, needInput: boolean): tf.Tensor | null {
@@ -61,13 +68,15 @@ export class Attention implements Mixer<AttentionSaved> {
     const { weights } = this;
     const { heads, kvHeads, headDim } = this.shape;
     const rows = x.shape[0];
-    const dAttention = weights.o.backward(context, saved.attention.output, saved.hO, [viewOf(dy)], true)!;
+    const dOutput = weights.o.backward(context, saved.gatedOutput ?? saved.attention.output, saved.hO, [viewOf(dy)], true)!;
+    const dq = gpu.empty(saved.q.shape);
+    const dAttention = this.gated ? outputGateBackward(gpu, saved.attention.output, this.gateOf(saved.q), headDim, dOutput, this.gateOf(dq)) : dOutput;
+    if (this.gated) free(dOutput, saved.gatedOutput);
     const dv = gpu.empty(saved.v.shape);
     const { dq: dqRotated, dk: dkRotated } = attentionBackward(gpu, inputsOf(sequence, saved.qRotated, saved.kRotated, saved.v), this.attentionShape(rows), saved.attention, dAttention, viewOf(dv));
     free(dAttention, saved.attention.output, saved.attention.stats, saved.hO, saved.qRotated, saved.kRotated, saved.v);
-    const dq = gpu.empty(saved.q.shape);
     const dk = gpu.empty(saved.k.shape);
-    rotaryBackward(gpu, viewOf(saved.q), rows, heads, headDim, sequence.rotary, weights.qNorm, viewOf(dqRotated), viewOf(dq));
+    rotaryBackward(gpu, this.queryOf(saved.q), rows, heads, headDim, sequence.rotary, weights.qNorm, viewOf(dqRotated), this.queryOf(dq));
     rotaryBackward(gpu, viewOf(saved.k), rows, kvHeads, headDim, sequence.rotary, weights.kNorm, viewOf(dkRotated), viewOf(dk));
     free(dqRotated, dkRotated, saved.q, saved.k);
     const dx = weights.qkv.backward(context, x, saved.hQkv, [viewOf(dq), viewOf(dk), viewOf(dv)], needInput);
@@ -94,9 +103,10 @@ export class Attention implements Mixer<AttentionSaved> {
     scatterRows(gpu, kRotated, step.rows, own.keys);
     scatterRows(gpu, v, step.rows, own.values);
     const attended = attentionDecode(gpu, qRotated, prompts, own, step.spans, shape);
+    const gatedOutput = this.gated ? outputGateForward(gpu, attended, this.gateOf(q), shape.headDim) : null;
     free(q, k, v, hQkv, qRotated, kRotated);
-    const { outputs: [y], h: hO } = weights.o.forward(context, attended, residual);
-    free(attended, hO);
+    const { outputs: [y], h: hO } = weights.o.forward(context, gatedOutput ?? attended, residual);
+    free(attended, gatedOutput, hO);
     return y;
   }
 
@@ -104,9 +114,20 @@ export class Attention implements Mixer<AttentionSaved> {
     const { heads, kvHeads, headDim } = this.shape;
     const rows = q.shape[0];
     return {
-      qRotated: rotaryForward(gpu, viewOf(q), rows, heads, headDim, rotary, this.weights.qNorm),
+      qRotated: rotaryForward(gpu, this.queryOf(q), rows, heads, headDim, rotary, this.weights.qNorm),
       kRotated: rotaryForward(gpu, viewOf(k), rows, kvHeads, headDim, rotary, this.weights.kNorm),
     };
+  }
+
+  /** The queries among the columns of the query projection. */
+  private queryOf(q: tf.Tensor): HeadView {
+    return this.gated ? { ...viewOf(q), headStride: 2 * this.shape.headDim } : viewOf(q);
+  }
+
+  /** The gates among them. */
+  private gateOf(q: tf.Tensor): HeadView {
+    const { headDim } = this.shape;
+    return { ...viewOf(q), offset: headDim, headStride: 2 * headDim };
   }
 
   private attentionShape(rows: number): AttentionShape {
