@@ -58,10 +58,10 @@ export function sizesOf(samples: readonly EncodedSample[]): SampleSize[] {
 }
 
 /** Settings of the demo's adapter. */
-export const ADAPTER = { r: 16, loraAlpha: 32, loraDropout: 0, useRslora: false, seed: 1 } as const;
+export const ADAPTER = { r: 16, loraAlpha: 32, scale: 2, loraDropout: 0, seed: 1 } as const;
 
 /** The demo's adapter: on the language model's linear layers. */
 export function demoAdapter(model: VisionLanguageModel, gradientCheckpointing = true): AdaptedModel {
   const modules = model.architecture.linearModules.filter(({ part }) => part === 'language_model');
-  return new AdaptedModel(model, modules, { ...ADAPTER, gradientCheckpointing });
+  return new AdaptedModel(model, modules.map((module) => ({ ...module, ...ADAPTER })), { ...ADAPTER, gradientCheckpointing });
 }

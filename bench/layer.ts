@@ -75,7 +75,7 @@ async function measure({ gpu, options, report }: BenchContext, rows: number, siz
   const { config } = architecture;
   const modules = architecture.linearModules.filter(({ part }) => part === 'language_model');
   const made = layerWeights(architecture, modules);
-  const of = (...names: string[]) => modules.filter(({ path }) => names.some((name) => path.endsWith(name)));
+  const of = (...names: string[]) => modules.filter(({ path }) => names.some((name) => path.endsWith(name))).map((module) => ({ ...module, ...ADAPTER }));
   const arena = new AdapterArena(gpu, [of('q_proj', 'k_proj', 'v_proj'), of('o_proj'), of('gate_proj', 'up_proj'), of('down_proj')], ADAPTER);
   arena.initialize();
   const factors = (await arena.read('weights')).map((factor, i) => (factor.name.includes('lora_B') ? { ...factor, data: values(factor.data.length, i).map((value) => value * 0.05) } : factor));
@@ -87,7 +87,7 @@ async function measure({ gpu, options, report }: BenchContext, rows: number, siz
   const { cos, sin } = textRotary({ dim: config.headDim, theta: config.ropeTheta, section: config.mropeSection, interleaved: true }, Int32Array.from(positions.flat()), rows);
   const half = [rows, config.headDim / 2];
   const bounds = gpu.upload(Int32Array.from({ length: 2 * rows }, (_, i) => (i % 2) * rows), [rows, 2]);
-  const sequence = { rotary: { cos: gpu.upload(cos, half), sin: gpu.upload(sin, half) }, bounds };
+  const sequence = { rotary: { cos: gpu.upload(cos, half), sin: gpu.upload(sin, half) }, bounds, lengths: [rows], delta: null, capturing: false };
   const { layer, dispose } = ourLayer(gpu, config, made);
   const context = passContext(gpu, arena, null);
   const ours = () => {
@@ -102,7 +102,7 @@ async function measure({ gpu, options, report }: BenchContext, rows: number, siz
   const mask = tf.tensor2d(Float32Array.from({ length: rows ** 2 }, (_, i) => (i % rows > Math.floor(i / rows) ? -1e30 : 0)), [rows, rows]);
   const apply = (input: tf.Tensor, all: readonly tf.Tensor[]) => {
     const byPath = new Map(paths.map((path, i): [string, OracleFactors] => [path, { a: all[2 * i] as tf.Tensor2D, b: all[2 * i + 1] as tf.Tensor2D }]));
-    return oracle.decoderLayer(input as tf.Tensor2D, 0, angles, mask, { factors: byPath, scale: arena.scale });
+    return oracle.decoderLayer(input as tf.Tensor2D, 0, angles, mask, { factors: byPath, scale: ADAPTER.scale });
   };
   const stock = () => tf.grads((input: tf.Tensor, ...all: tf.Tensor[]) => apply(input, all))([x, ...tensors], dy);
 

@@ -1,9 +1,8 @@
 /** Chooses the next tokens of a wave of sequences and remembers what they have seen. */
 import type * as tf from '@tensorflow/tfjs';
-import type { Gpu } from '../gpu/gpu.ts';
-import { argmaxToken } from '../kernels/argmax.ts';
-import type { GpuTable } from '../kernels/embedding.ts';
-import { chooseTokens, headLogits, seenWords, type ChoiceSettings } from '../kernels/sample.ts';
+import { chooseTokens, seenWords, type ChoiceSettings } from '../kernels/sample.ts';
+import type { Head } from '../model/parts/head.ts';
+import type { PassContext } from '../model/parts/pass-context.ts';
 import type { SamplingSettings } from './options.ts';
 
 /** One sequence of a wave. */
@@ -26,8 +25,8 @@ export class TokenChooser {
    * @param suppressId never drawn
    */
   constructor(
-    private readonly gpu: Gpu,
-    private readonly head: GpuTable,
+    private readonly context: PassContext,
+    private readonly head: Head,
     private readonly sampling: SamplingSettings | null,
     repetitionPenalty: number,
     sequences: readonly Sequence[],
@@ -45,10 +44,10 @@ export class TokenChooser {
    * @param step tokens that each sequence has already
    */
   choose(hidden: tf.Tensor, step: number): tf.Tensor {
-    const { gpu, head, settings, seen } = this;
-    if (!settings.draw && !seen) return argmaxToken(gpu, hidden, head);
-    const logits = headLogits(gpu, hidden, head);
-    const ids = chooseTokens(gpu, logits, this.rows, seen, step, settings);
+    const { context, head, settings, seen } = this;
+    if (!settings.draw && !seen) return head.argmax(context, hidden);
+    const logits = head.logits(context, hidden);
+    const ids = chooseTokens(context.gpu, logits, this.rows, seen, step, settings);
     logits.dispose();
     return ids;
   }
@@ -66,15 +65,15 @@ export class TokenChooser {
 
   private uploadRows(sequences: readonly Sequence[]): tf.Tensor {
     const first = this.sampling?.firstSequence ?? 0;
-    return this.gpu.upload(Int32Array.from(sequences.flatMap(({ slot, index }) => [slot, first + index])), [sequences.length, 2]);
+    return this.context.gpu.upload(Int32Array.from(sequences.flatMap(({ slot, index }) => [slot, first + index])), [sequences.length, 2]);
   }
 
   private uploadSeen(sequences: readonly Sequence[], promptIds: readonly Int32Array[]): tf.Tensor {
-    const words = seenWords(this.head.rows);
+    const words = seenWords(this.head.table.rows);
     const bits = new Int32Array(sequences.length * words);
     for (const { slot, prompt } of sequences) {
       for (const id of promptIds[prompt]) bits[slot * words + (id >>> 5)] |= 1 << (id & 31);
     }
-    return this.gpu.upload(bits, [sequences.length, words]);
+    return this.context.gpu.upload(bits, [sequences.length, words]);
   }
 }

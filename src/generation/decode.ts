@@ -33,11 +33,10 @@ export function decodeStep(model: VisionLanguageModel, context: PassContext, ids
   });
   const decoding: DecodeStep = {
     rotary: model.rotaryOf(positions, count),
-    slots: gpu.upload(Int32Array.from(sequences, ({ slot }) => slot), [count]),
     rows: gpu.upload(Int32Array.from(sequences, ({ slot }) => slot * capacity + step), [count]),
     spans: gpu.upload(spans, [count, 4]),
   };
   const hidden = model.decode(context, decoding, ids, layers);
-  free(decoding.rotary.cos, decoding.rotary.sin, decoding.slots, decoding.rows, decoding.spans);
+  free(decoding.rotary.cos, decoding.rotary.sin, decoding.rows, decoding.spans);
   return hidden;
 }

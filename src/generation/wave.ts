@@ -30,7 +30,7 @@ export async function decodeWave(
   const capacity = completionRows(maxNewTokens);
   const layers = prompts.states.map((state) => state.fork({ prompts: sequences.map(({ prompt }) => prompt), capacity }));
   const penalty = sampling ? sampling.repetitionPenalty : (options.repetitionPenalty ?? 1);
-  const chooser = new TokenChooser(gpu, model.parts.head, sampling, penalty, sequences, prompts.ids, options.suppressId);
+  const chooser = new TokenChooser(context, model.parts.head, sampling, penalty, sequences, prompts.ids, options.suppressId);
   let active = sequences;
   let recent = gpu.empty([STEPS_PER_READ, active.length], 'int32');
   let ids = firstTokens(context, prompts, active, chooser);
@@ -48,6 +48,9 @@ export async function decodeWave(
         if (last || left.length === 0) return true;
         if (left.length < count) {
           const newest = left.map((sequence) => values[(unread - 1) * count + active.indexOf(sequence)]);
+          const places = gpu.upload(Int32Array.from(left, (sequence) => active.indexOf(sequence)), [left.length]);
+          for (const layer of layers) layer.narrow(places);
+          places.dispose();
           ids.dispose();
           recent.dispose();
           ids = gpu.upload(Int32Array.from(newest), [left.length]);

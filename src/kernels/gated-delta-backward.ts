@@ -57,7 +57,7 @@ const UNIT = defineKernel({
 
 /**
  * Gradients of Σ output · dOutput + Σ finalStates · dFinalStates for the inputs of `gatedDeltaForward`; states and errors are computed again.
- * While it runs: 40 + 8 · ⌈(keyDim + 2 · valueDim) / 4⌉ floats per row and value head, and two states per chunk but the first of each sample.
+ * While it runs: 40 + 2 · keyDim + 3 · valueDim floats per row and value head, and two states per chunk but the first of each sample.
  * @param dOutput [rows, valueHeads · valueDim]
  */
 export function gatedDeltaBackward(gpu: Gpu, inputs: DeltaInputs, batch: DeltaBatch, shape: DeltaShape, dOutput: tf.Tensor, options: { initialStates?: tf.Tensor; dFinalStates?: tf.Tensor } = {}): DeltaGradients {

@@ -3,7 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Gpu } from '../gpu/gpu.ts';
 import { MAX_LOGITS } from '../protocol/limits.ts';
 import type { GpuTable } from './embedding.ts';
-import { matmulForward, viewOf, type GpuWeight } from './matmul.ts';
+import { matmulForward, viewOf, type GpuWeight, type LowRankTerm } from './matmul.ts';
 
 /** Consecutive rows of the head that are multiplied at once. */
 export interface HeadPiece {
@@ -13,6 +13,21 @@ export interface HeadPiece {
   rowCount: number;
   /** First vocabulary entry. */
   first: number;
+}
+
+/** A LoRA branch of the head: logits += scale · h Bᵀ, with h = hidden · Aᵀ [rows, rank] and B [vocabulary, rank] in `factor` from `offset` on. */
+export interface HeadBranch {
+  h: tf.Tensor;
+  factor: GPUBuffer;
+  /** In floats. */
+  offset: number;
+  rank: number;
+  scale: number;
+}
+
+/** The branch as far as tokens from `first` on are concerned. */
+export function branchFrom({ h, factor, offset, rank, scale }: HeadBranch, first: number): LowRankTerm {
+  return { h: viewOf(h), factor, factorOffset: offset + first * rank, rank, scale };
 }
 
 /** Cuts the vocabulary so that `rows` × piece stays below `maxLogits` values, or is 64 wide. */
@@ -28,9 +43,9 @@ export function headPieces(head: GpuTable, rows: number, maxLogits = MAX_LOGITS)
 }
 
 /** Logits [rows, piece.rowCount]. */
-export function pieceLogits(gpu: Gpu, hidden: tf.Tensor, piece: HeadPiece): tf.Tensor {
+export function pieceLogits(gpu: Gpu, hidden: tf.Tensor, piece: HeadPiece, branch?: HeadBranch): tf.Tensor {
   const rows = hidden.shape[0];
   const logits = gpu.empty([rows, piece.rowCount]);
-  matmulForward(gpu, viewOf(hidden), rows, piece.weight, viewOf(logits), { rowStart: piece.rowStart, rowCount: piece.rowCount });
+  matmulForward(gpu, viewOf(hidden), rows, piece.weight, viewOf(logits), { rowStart: piece.rowStart, rowCount: piece.rowCount, lowRank: branch && branchFrom(branch, piece.first) });
   return logits;
 }

@@ -1,16 +1,17 @@
 /**
  * −log p of target tokens and its gradient with respect to the hidden states, a piece of the vocabulary at a time:
- * tokens × vocabulary is never held. The head is frozen.
+ * tokens × vocabulary is never held. The head is frozen; an adapter on it is not.
  */
 import type * as tf from '@tensorflow/tfjs';
 import type { Gpu } from '../gpu/gpu.ts';
 import { defineKernel, withConstants } from '../gpu/kernel.ts';
 import { invariant } from '../protocol/errors.ts';
 import type { GpuTable } from './embedding.ts';
-import { headPieces, pieceLogits, type HeadPiece } from './head-pieces.ts';
+import { headPieces, pieceLogits, type HeadBranch, type HeadPiece } from './head-pieces.ts';
 import gradientWgsl from './log-probs-gradient.wgsl?raw';
 import updateWgsl from './log-probs-update.wgsl?raw';
-import { matmulTransposed, viewOf } from './matmul.ts';
+import { floatWeight, matmulTransposed, viewOf } from './matmul.ts';
+import { accumulateOuter } from './outer.ts';
 import weightedSumWgsl from './weighted-sum.wgsl?raw';
 
 /** Rows are workgroups along one axis. */
@@ -58,6 +59,16 @@ export interface LogProbOptions {
   statistics?: boolean;
   /** Logits held at once, in values. */
   maxLogits?: number;
+  /** An adapter on the head. */
+  branch?: HeadBranch;
+}
+
+/** Where the gradients of a head's adapter go. */
+export interface BranchGradients {
+  /** [L, rank]: written, Σ over tokens of logit gradient · B */
+  g: tf.Tensor;
+  /** Layout of the branch's factor; that of B is added. */
+  gradients: GPUBuffer;
 }
 
 /** −log p per row, with what a following gradient needs. */
@@ -67,8 +78,8 @@ export interface TokenLogProbs {
   /** With statistics [L, 4]: −log p, entropy in nats, 1 where no logit exceeds the target's, sum of the raw logits. */
   scores: tf.Tensor | null;
   dispose(): void;
-  /** Gradient [L, hidden] of Σ rowWeights · nll; usable once, before dispose. */
-  backward(rowWeights: tf.Tensor): tf.Tensor;
+  /** Gradient [L, hidden] of Σ rowWeights · nll by way of the frozen head; usable once, before dispose. With a branch, `branch` is needed. */
+  backward(rowWeights: tf.Tensor, branch?: BranchGradients): tf.Tensor;
 }
 
 /**
@@ -78,7 +89,7 @@ export interface TokenLogProbs {
  * @throws Error "Invariant violation" beyond 65,535 targets
  */
 export function tokenLogProbs(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, targets: tf.Tensor, options: LogProbOptions = {}): TokenLogProbs {
-  const { temperature = 1, statistics = false, maxLogits } = options;
+  const { temperature = 1, statistics = false, maxLogits, branch } = options;
   const rows = hidden.shape[0];
   invariant(rows <= MAX_ROWS, `log-probabilities of ${rows} targets at once`);
   const pieces = headPieces(head, rows, maxLogits);
@@ -90,7 +101,7 @@ export function tokenLogProbs(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, targe
   // With one piece the logits of the forward pass serve the gradient too.
   let kept: tf.Tensor | null = null;
   for (const piece of pieces) {
-    const logits = pieceLogits(gpu, hidden, piece);
+    const logits = pieceLogits(gpu, hidden, piece, branch);
     gpu.run(UPDATE, {
       constants: { THREADS, STATISTICS: statistics },
       bindings: { logits, targets, state, nll, scores: scores ?? undefined },
@@ -110,10 +121,11 @@ export function tokenLogProbs(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, targe
       nll.dispose();
       scores?.dispose();
     },
-    backward(rowWeights) {
+    backward(rowWeights, wanted) {
+      invariant(!branch === !wanted, 'gradients of a head and of its adapter go together');
       const dHidden = gpu.empty(hidden.shape);
       pieces.forEach((piece, i) => {
-        const logits = kept ?? pieceLogits(gpu, hidden, piece);
+        const logits = kept ?? pieceLogits(gpu, hidden, piece, branch);
         kept = null;
         gpu.run(GRADIENT, { constants: { THREADS }, bindings: { logits, targets, state, rowWeights }, params: params(piece), groups: [rows] });
         matmulTransposed(gpu, viewOf(logits), rows, piece.weight, viewOf(dHidden), {
@@ -121,6 +133,12 @@ export function tokenLogProbs(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, targe
           rowCount: piece.rowCount,
           add: i > 0 ? 'self' : undefined,
         });
+        if (branch && wanted) {
+          const { rank, scale, factor } = branch;
+          const offset = branch.offset + piece.first * rank;
+          matmulTransposed(gpu, viewOf(logits), rows, floatWeight(factor, offset, piece.rowCount, rank), viewOf(wanted.g), { add: i > 0 ? 'self' : undefined });
+          accumulateOuter(gpu, viewOf(branch.h), rank, viewOf(logits), piece.rowCount, rows, scale, { buffer: wanted.gradients, offset, strideI: 1, strideJ: rank });
+        }
         logits.dispose();
       });
       return dHidden;

@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Gpu } from '../gpu/gpu.ts';
 import { defineKernel, withConstants } from '../gpu/kernel.ts';
 import type { GpuTable } from './embedding.ts';
+import { branchFrom, type HeadBranch } from './head-pieces.ts';
 import { matmulForward, viewOf } from './matmul.ts';
 import philox from './philox.wgsl?raw';
 import wgsl from './sample.wgsl?raw';
@@ -43,10 +44,10 @@ const SAMPLE = defineKernel({
 });
 
 /** Logits of every token [rows, vocabulary] of hidden [rows, hidden]. */
-export function headLogits(gpu: Gpu, hidden: tf.Tensor, head: GpuTable): tf.Tensor {
+export function headLogits(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, branch?: HeadBranch): tf.Tensor {
   const rows = hidden.shape[0];
   const logits = gpu.empty([rows, head.rows]);
-  for (const { firstRow, weight } of head.parts) matmulForward(gpu, viewOf(hidden), rows, weight, { data: logits, stride: head.rows, offset: firstRow });
+  for (const { firstRow, weight } of head.parts) matmulForward(gpu, viewOf(hidden), rows, weight, { data: logits, stride: head.rows, offset: firstRow }, { lowRank: branch && branchFrom(branch, firstRow) });
   return logits;
 }
 

@@ -21,7 +21,7 @@ export class AdapterArena extends AdapterWeights {
   /** Trainable values, without alignment gaps. */
   get trainableParameters(): number {
     let sum = 0;
-    for (const { inFeatures, outFeatures } of this.slots.values()) sum += this.rank * (inFeatures + outFeatures);
+    for (const { inFeatures, outFeatures, rank } of this.slots.values()) sum += rank * (inFeatures + outFeatures);
     return sum;
   }
 
@@ -30,7 +30,7 @@ export class AdapterArena extends AdapterWeights {
     const weights = new Float32Array(this.buffers.count);
     for (const slot of this.slots.values()) {
       const bound = 1 / Math.sqrt(slot.inFeatures);
-      const size = this.rank * slot.inFeatures;
+      const size = slot.rank * slot.inFeatures;
       for (let i = 0; i < size; i += 4) {
         const random = philox4x32([i >>> 2, slot.index, 1, 0], [this.options.seed >>> 0, 0]);
         for (let c = 0; c < 4 && i + c < size; c++) weights[slot.aOffset + i + c] = ((random[c] >>> 8) / 2 ** 23 - 1) * bound;

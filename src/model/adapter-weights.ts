@@ -1,5 +1,4 @@
 /** LoRA factors in one flat buffer, as many as a forward pass needs: the reference model, and the base of what is trained. */
-import { loraScaling } from '../checkpoint/adapter-config.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { LorikeetError, invariant } from '../protocol/errors.ts';
 import type { AdapterTensor } from '../checkpoint/adapter-tensor.ts';
@@ -10,6 +9,9 @@ export interface AdaptedModule {
   path: string;
   outFeatures: number;
   inFeatures: number;
+  r: number;
+  /** Factor before B·A·x. */
+  scale: number;
 }
 
 /** Where a module's factors lie, in floats. */
@@ -19,6 +21,10 @@ export interface AdapterSlot {
   index: number;
   outFeatures: number;
   inFeatures: number;
+  rank: number;
+  scale: number;
+  /** First column of the module's products with A among those of its group. */
+  column: number;
   /** A [r, in] */
   aOffset: number;
   /** B [out, r] */
@@ -26,18 +32,12 @@ export interface AdapterSlot {
 }
 
 export interface AdapterOptions {
-  r: number;
-  loraAlpha: number;
   loraDropout: number;
-  useRslora: boolean;
   seed: number;
 }
 
 /** Modules that share an input must be given one after another: their A factors then form one matrix. */
 export class AdapterWeights {
-  readonly rank: number;
-  /** α / r, or α / √r with rsLoRA. */
-  readonly scale: number;
   readonly slots: ReadonlyMap<string, AdapterSlot>;
   /** Floats of the flat layout, alignment gaps included. */
   readonly count: number;
@@ -55,9 +55,6 @@ export class AdapterWeights {
     groups: readonly (readonly AdaptedModule[])[],
     readonly options: AdapterOptions,
   ) {
-    const { r } = options;
-    this.rank = r;
-    this.scale = loraScaling({ r, lora_alpha: options.loraAlpha, use_rslora: options.useRslora });
     const slots = new Map<string, AdapterSlot>();
     let count = 0;
     const take = (size: number): number => {
@@ -66,17 +63,19 @@ export class AdapterWeights {
       return at;
     };
     for (const group of groups) {
-      let next = take(group.reduce((sum, module) => sum + r * module.inFeatures, 0));
-      for (const { path, outFeatures, inFeatures } of group) {
-        slots.set(path, { path, index: slots.size, outFeatures, inFeatures, aOffset: next, bOffset: 0 });
+      let next = take(group.reduce((sum, { r, inFeatures }) => sum + r * inFeatures, 0));
+      let column = 0;
+      for (const { path, outFeatures, inFeatures, r, scale } of group) {
+        slots.set(path, { path, index: slots.size, outFeatures, inFeatures, rank: r, scale, column, aOffset: next, bOffset: 0 });
         next += r * inFeatures;
+        column += r;
       }
-      for (const module of group) slots.get(module.path)!.bOffset = take(module.outFeatures * r);
+      for (const { path, outFeatures, r } of group) slots.get(path)!.bOffset = take(outFeatures * r);
     }
     this.slots = slots;
     const bytes = count * 4;
     if (bytes > gpu.device.limits.maxStorageBufferBindingSize) {
-      throw new LorikeetError('out-of-memory', `The adapter of rank ${r} needs ${Math.round(bytes / 2 ** 20)} MB in one buffer, more than this GPU binds.`, 'Lower the rank r or adapt fewer modules.', { field: 'r' });
+      throw new LorikeetError('out-of-memory', `The adapter needs ${Math.round(bytes / 2 ** 20)} MB in one buffer, more than this GPU binds.`, 'Lower the rank r or adapt fewer modules.', { field: 'r' });
     }
     this.count = count;
     this.weights = gpu.createBuffer(bytes);
@@ -119,10 +118,10 @@ export class AdapterWeights {
   }
 
   private *factors(): Generator<{ name: string; offset: number; shape: [number, number] }> {
-    for (const { path, outFeatures, inFeatures, aOffset, bOffset } of this.slots.values()) {
+    for (const { path, outFeatures, inFeatures, rank, aOffset, bOffset } of this.slots.values()) {
       invariant(outFeatures > 0 && inFeatures > 0, `module ${path} has no size`);
-      yield { name: `${path}.lora_A.weight`, offset: aOffset, shape: [this.rank, inFeatures] };
-      yield { name: `${path}.lora_B.weight`, offset: bOffset, shape: [outFeatures, this.rank] };
+      yield { name: `${path}.lora_A.weight`, offset: aOffset, shape: [rank, inFeatures] };
+      yield { name: `${path}.lora_B.weight`, offset: bOffset, shape: [outFeatures, rank] };
     }
   }
 }

@@ -3,17 +3,20 @@ import type * as tf from '@tensorflow/tfjs';
 import type { Architecture, ModelConfig } from '../families/architecture.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { embeddingLookup, type GpuTable } from '../kernels/embedding.ts';
-import { tokenLogProbs, weightedSum, type LogProbOptions } from '../kernels/log-probs.ts';
+import { weightedSum, type LogProbOptions } from '../kernels/log-probs.ts';
 import { normBackward, normForward, type NormWeights } from '../kernels/norm.ts';
+import { planDeltaBatch } from '../kernels/delta-batch.ts';
 import type { RotaryTables } from '../kernels/rotary.ts';
 import { gatherRows, scatterAddRows, scatterRows } from '../kernels/rows.ts';
+import { sampleLengths } from '../processing/slice-batch.ts';
 import type { PackedBatch } from '../processing/types.ts';
 import type { DecoderLayer, DecoderLayerSaved } from './parts/decoder-layer.ts';
 import { free } from './parts/free.ts';
+import type { Head } from './parts/head.ts';
 import type { LayerState, SequenceState } from './parts/layer-state.ts';
 import type { PassContext } from './parts/pass-context.ts';
 import { textRotary, type TextRotary } from './parts/rotary-tables.ts';
-import type { DecodeStep, SequenceContext } from './parts/sequence.ts';
+import type { DecodeStep, TextSequence } from './parts/sequence.ts';
 import type { ActivationProbe, VisionTape, VisionTower } from './parts/vision-tower.ts';
 
 /** What a family's builder puts together; everything in it is frozen. */
@@ -23,8 +26,10 @@ export interface ModelParts {
   layers: readonly DecoderLayer[];
   finalNorm: NormWeights;
   /** The embedding itself when tied. */
-  head: GpuTable;
+  head: Head;
   rotary: TextRotary;
+  /** Some layers carry a state along each sample. */
+  recurrent: boolean;
 }
 
 export interface BackwardPlan {
@@ -38,7 +43,7 @@ export interface BackwardPlan {
 
 /** A batch's tensors on the GPU. */
 interface BatchTensors {
-  sequence: SequenceContext;
+  sequence: TextSequence;
   visionRows: tf.Tensor | null;
   targetRows: tf.Tensor;
   targetIds: tf.Tensor;
@@ -105,7 +110,7 @@ export class VisionLanguageModel {
     const tape = this.forwardTape(context, batch, tensors, plan);
     const hidden = gatherRows(gpu, tape.output, tensors.targetRows);
     const normed = normForward(gpu, hidden, parts.finalNorm);
-    const logProbs = tokenLogProbs(gpu, normed, parts.head, tensors.targetIds, options);
+    const logProbs = parts.head.logProbs(context, normed, tensors.targetIds, options);
     return {
       nll: logProbs.nll,
       scores: logProbs.scores,
@@ -150,7 +155,7 @@ export class VisionLanguageModel {
     const output = this.forward(context, batch, tensors, null);
     const hidden = gatherRows(gpu, output, tensors.targetRows);
     const normed = normForward(gpu, hidden, parts.finalNorm);
-    const logProbs = tokenLogProbs(gpu, normed, parts.head, tensors.targetIds, options);
+    const logProbs = parts.head.logProbs(context, normed, tensors.targetIds, options);
     const kept = { nll: logProbs.nll.clone(), scores: logProbs.scores?.clone() ?? null };
     logProbs.dispose();
     free(output, hidden, normed);
@@ -170,7 +175,7 @@ export class VisionLanguageModel {
 
   /** The same for prompts, with each layer's state, from which their continuations are forked. */
   prefill(context: PassContext, batch: PackedBatch): { hidden: tf.Tensor; states: LayerState[] } {
-    const tensors = this.upload(batch);
+    const tensors = this.upload(batch, true);
     const states: LayerState[] = [];
     const output = this.forward(context, batch, tensors, states);
     return { hidden: this.finish(tensors, output), states };
@@ -210,11 +215,18 @@ export class VisionLanguageModel {
     return normed;
   }
 
-  private upload(batch: PackedBatch): BatchTensors {
+  private upload(batch: PackedBatch, capturing = false): BatchTensors {
     const { gpu } = this;
     const { rowCount } = batch;
+    const lengths = sampleLengths(batch);
     return {
-      sequence: { bounds: gpu.upload(batch.bounds, [rowCount, 2]), rotary: this.rotaryOf(batch.positionIds, rowCount) },
+      sequence: {
+        bounds: gpu.upload(batch.bounds, [rowCount, 2]),
+        rotary: this.rotaryOf(batch.positionIds, rowCount),
+        lengths,
+        delta: this.parts.recurrent ? planDeltaBatch(gpu, lengths, rowCount) : null,
+        capturing,
+      },
       visionRows: batch.visionRows.length > 0 ? gpu.upload(batch.visionRows, [batch.visionRows.length]) : null,
       targetRows: gpu.upload(batch.targetRows, [batch.targetRows.length]),
       targetIds: gpu.upload(batch.targetIds, [batch.targetIds.length]),
@@ -222,7 +234,7 @@ export class VisionLanguageModel {
   }
 
   private release({ sequence, visionRows, targetRows, targetIds }: BatchTensors): void {
-    free(sequence.bounds, sequence.rotary.cos, sequence.rotary.sin, visionRows, targetRows, targetIds);
+    free(sequence.bounds, sequence.rotary.cos, sequence.rotary.sin, sequence.delta?.tables, visionRows, targetRows, targetIds);
   }
 
   /** Token embeddings with image features in their rows, and the deepstack features. */
@@ -245,6 +257,7 @@ export class VisionLanguageModel {
     layers.forEach((layer, i) => {
       probe?.(`text.layer_in.${i}`, x);
       const { y, saved } = layer.forward(context, tensors.sequence, x);
+      if (probe) for (const [name, value] of Object.entries(layer.activations(saved))) probe(`${name}.${i}`, value);
       if (states) states.push(layer.capture(context, tensors.sequence, saved));
       else layer.discard(saved);
       x.dispose();

@@ -1,5 +1,5 @@
 /** The session's engine on WebGPU. */
-import { adaptedModules, type AdaptedLinear } from '../checkpoint/adapted-modules.ts';
+import { adaptedModules } from '../checkpoint/adapted-modules.ts';
 import { guardMemory, openGpu } from '../gpu/device.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { matmulForward, uploadWeight, viewOf } from '../kernels/matmul.ts';
@@ -46,16 +46,12 @@ export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
           trainable = null;
           gpu.halfTiles = config.mixed_precision === 'f16' && gpu.hasF16;
           const adapted = adaptedModules(modules, config);
-          refuseUntrained(adapted);
           trainable = await guardMemory(
             gpu,
             `an adapter of rank ${config.r} on ${adapted.length} modules`,
             () =>
               new AdaptedModel(model, adapted, {
-                r: adapted[0].r,
-                loraAlpha: adapted[0].loraAlpha,
                 loraDropout: config.lora_dropout,
-                useRslora: config.use_rslora,
                 seed: config.seed,
                 gradientCheckpointing: config.gradient_checkpointing,
               }),
@@ -70,17 +66,6 @@ export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
     },
   };
 };
-
-/** What the model cannot train yet is refused, never left out silently. */
-function refuseUntrained(adapted: readonly AdaptedLinear[]): void {
-  const [first, ...rest] = adapted;
-  if (rest.some(({ r, loraAlpha }) => r !== first.r || loraAlpha !== first.loraAlpha)) {
-    throw new LorikeetError('config', 'rank_pattern and alpha_pattern give modules different ranks or alphas; the model trains one for all.', 'Let them agree, or leave both empty.', { field: 'rank_pattern' });
-  }
-  if (adapted.some(({ part }) => part === 'lm_head')) {
-    throw new LorikeetError('config', 'target_modules names lm_head, which cannot be trained yet.', 'Leave lm_head out.', { field: 'target_modules' });
-  }
-}
 
 /** Floating-point operations per second of an NF4 product in the shape of a small training step. */
 async function measureSpeed(gpu: Gpu): Promise<number> {

@@ -1,5 +1,5 @@
 /** A model with a LoRA adapter as the training loop sees it. */
-import type { LinearModule } from '../families/architecture.ts';
+import type { AdaptedLinear } from '../checkpoint/adapted-modules.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { generate } from '../generation/generate.ts';
 import { promptsThatFit, roomFor } from '../generation/plan.ts';
@@ -19,14 +19,14 @@ import type { OptimizerState, PendingScalar, TrainableModel } from './trainable-
 export class AdaptedModel implements TrainableModel {
   readonly adapter: AdapterArena;
   private readonly plan: BackwardPlan;
-  private readonly groups: LinearModule[][];
+  private readonly groups: AdaptedLinear[][];
   private reference: AdapterWeights | null = null;
   private optimizerSteps = 0;
 
   /** @param modules the linear layers to adapt, in model order */
   constructor(
     readonly model: VisionLanguageModel,
-    modules: readonly LinearModule[],
+    modules: readonly AdaptedLinear[],
     options: AdapterOptions & { gradientCheckpointing: boolean },
   ) {
     this.groups = groupBySharedInput(modules);
@@ -227,8 +227,8 @@ function pending(read: () => Promise<number>): PendingScalar {
 }
 
 /** Neighbours that read the same input; their A factors lie side by side. */
-function groupBySharedInput(modules: readonly LinearModule[]): LinearModule[][] {
-  const groups: LinearModule[][] = [];
+function groupBySharedInput(modules: readonly AdaptedLinear[]): AdaptedLinear[][] {
+  const groups: AdaptedLinear[][] = [];
   for (const module of modules) {
     const last = groups.at(-1);
     if (last && last[0].inputGroup === module.inputGroup) last.push(module);

@@ -1,7 +1,6 @@
 /** Answers of the real engine: what is drawn is what the trainer's own pass says, however the work is split. */
 import { describe, expect, it } from 'vitest';
 import { generate, type DecodingOptions } from '../../src/generation/generate.ts';
-import { headLogits } from '../../src/kernels/sample.ts';
 import { passContext } from '../../src/model/parts/pass-context.ts';
 import type { VisionLanguageModel } from '../../src/model/vision-language-model.ts';
 import { sampleLengths, sliceBatch } from '../../src/processing/slice-batch.ts';
@@ -51,7 +50,7 @@ function withAnswer(model: VisionLanguageModel, prompts: PackedBatch, prompt: nu
 /** Logits that the training pass computes at the targets' rows. */
 async function targetLogits(model: VisionLanguageModel, trainable: AdaptedModel, batch: PackedBatch): Promise<Float32Array[]> {
   const hidden = model.hiddenStates(passContext(model.gpu, trainable.adapter, null), batch);
-  const logits = headLogits(model.gpu, hidden, model.parts.head);
+  const logits = model.parts.head.logits(passContext(model.gpu, trainable.adapter, null), hidden);
   const values = await model.gpu.readFloats(logits);
   hidden.dispose();
   logits.dispose();

@@ -1,7 +1,7 @@
 /** The fixtures' tiny checkpoint on the GPU, and batches of any shape for it. */
 import { UrlFileSource } from '../../src/checkpoint/file-source.ts';
 import { ModelFiles } from '../../src/checkpoint/model-files.ts';
-import { matchTargetModules } from '../../src/checkpoint/target-modules.ts';
+import { adaptedModules } from '../../src/checkpoint/adapted-modules.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { loadModel } from '../../src/model/load.ts';
 import type { VisionLanguageModel } from '../../src/model/vision-language-model.ts';
@@ -18,13 +18,9 @@ export async function loadTiny(gpu: Gpu, kind: WeightKind = 'nf4'): Promise<Visi
 }
 
 export function attach(model: VisionLanguageModel, targets: string[], options: { dropout?: number; checkpointing?: boolean; seed?: number } = {}): AdaptedModel {
-  const modules = model.architecture.linearModules;
-  const paths = new Set(matchTargetModules(targets, modules.map(({ path }) => path)));
-  return new AdaptedModel(model, modules.filter(({ path }) => paths.has(path)), {
-    r: 4,
-    loraAlpha: 8,
+  const modules = adaptedModules(model.architecture.linearModules, { target_modules: targets, r: 4, lora_alpha: 8, use_rslora: false });
+  return new AdaptedModel(model, modules, {
     loraDropout: options.dropout ?? 0,
-    useRslora: false,
     seed: options.seed ?? 3,
     gradientCheckpointing: options.checkpointing ?? true,
   });

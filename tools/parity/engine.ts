@@ -2,6 +2,7 @@
 import { readAdapter, type Adapter } from '../../src/checkpoint/adapter.ts';
 import type { FileSource } from '../../src/checkpoint/file-source.ts';
 import { ModelFiles } from '../../src/checkpoint/model-files.ts';
+import { moduleRanks, rankOf } from '../../src/checkpoint/module-ranks.ts';
 import type { LinearModule } from '../../src/families/architecture.ts';
 import { openGpu } from '../../src/gpu/device.ts';
 import type { Gpu } from '../../src/gpu/gpu.ts';
@@ -48,12 +49,10 @@ export async function openAdapter(folder: Folder, path: string, model: VisionLan
 /** The model with the stored adapter attached. */
 export async function withAdapter(model: VisionLanguageModel, adapter: Adapter, gradientCheckpointing = true): Promise<AdaptedModel> {
   const { config } = adapter;
-  const modules = model.architecture.linearModules.filter(({ path }) => adapter.modules.includes(path));
+  const ranks = moduleRanks(adapter.modules, config, 'adapter');
+  const modules = model.architecture.linearModules.filter(({ path }) => ranks.has(path)).map((module) => ({ ...module, ...rankOf(ranks, module.path) }));
   const trainable = new AdaptedModel(model, modules, {
-    r: config.r,
-    loraAlpha: config.lora_alpha,
     loraDropout: 0,
-    useRslora: config.use_rslora,
     seed: 0,
     gradientCheckpointing,
   });
@@ -90,7 +89,7 @@ export async function logitsOf(model: VisionLanguageModel, trainable: AdaptedMod
   const hidden = model.hiddenStates(passContext(gpu, trainable?.adapter ?? null, null), batch, probe);
   const rows = batch.rowCount;
   const logits = new Float32Array(rows * config.vocabSize);
-  for (const piece of headPieces(parts.head, rows)) {
+  for (const piece of headPieces(parts.head.table, rows)) {
     const part = pieceLogits(gpu, hidden, piece);
     const values = await gpu.readFloats(part);
     part.dispose();

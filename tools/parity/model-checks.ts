@@ -8,6 +8,7 @@ import type { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { compare, EXACT, type CheckResult, type Limit } from './check.ts';
 import { activationTolerance, batchOf, loadModel, logitsOf, openAdapter, unpadded, withAdapter } from './engine.ts';
 import type { Folder, Json, TensorReader } from './folder.ts';
+import { columnsOf, isHeld, takeColumns } from './inner-activations.ts';
 import { openProcessor } from './processing-checks.ts';
 
 type Report = (check: CheckResult) => void;
@@ -46,18 +47,25 @@ export async function checkForward(folder: Folder, report: Report): Promise<void
       const prefix = `${checkpoint === 'checkpoint' ? 'forward' : checkpoint}/${name}`;
       const tensors = await folder.tensors(`cases/${stored.tensors}`);
       const { batch } = await batchOf(folder, processor, stored.messages);
-      const seen: [string, Promise<Float32Array>, number][] = [];
+      const seen = new Map<string, { pending: Promise<Float32Array>; width: number }>();
       const logits = await logitsOf(model, null, batch, (activation, value) => {
-        if (tensors.has(activation)) seen.push([activation, model.gpu.readFloats(value), value.shape[1]!]);
+        seen.set(activation, { pending: model.gpu.readFloats(value), width: value.shape[1]! });
       });
-      for (const [activation, pending, width] of seen) {
-        const values = await pending;
-        const text = activation.startsWith('text.');
-        const expected = await tensors.floats(activation);
-        report(activations(`${prefix}/${activation}`, text ? values.subarray(0, batch.tokenCount * width) : values, text ? unpadded(expected, stored.attention_mask, width) : expected));
+      let missing = 0;
+      for (const tensor of tensors.names.filter((name) => name !== 'logits' && isHeld(name))) {
+        const columns = columnsOf(tensor, model.architecture);
+        const held = seen.get(columns?.of ?? tensor);
+        if (!held) {
+          missing++;
+          continue;
+        }
+        const expected = await tensors.floats(tensor);
+        const values = takeColumns(await held.pending, held.width, columns?.at ?? []);
+        const width = columns?.at.length || held.width;
+        const text = !tensor.startsWith('vision.');
+        report(activations(`${prefix}/${tensor}`, text ? values.subarray(0, batch.tokenCount * width) : values, text ? unpadded(expected, stored.attention_mask, width) : expected));
       }
-      const missing = tensors.names.filter((tensor) => tensor !== 'logits' && !seen.some(([activation]) => activation === tensor));
-      report(compare(`${prefix}/activations_compared`, [missing.length], [0], EXACT));
+      report(compare(`${prefix}/activations_compared`, [missing], [0], EXACT));
       const width = model.config.vocabSize;
       report(activations(`${prefix}/logits`, logits.subarray(0, batch.tokenCount * width), unpadded(await tensors.floats('logits'), stored.attention_mask, width)));
       const nll = model.tokenNll({ gpu: model.gpu, adapter: null, dropout: null }, batch);

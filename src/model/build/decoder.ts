@@ -7,6 +7,7 @@ import type { NormWeights } from '../../kernels/norm.ts';
 import { Attention } from '../parts/attention.ts';
 import { DecoderLayer } from '../parts/decoder-layer.ts';
 import { GatedMlp } from '../parts/gated-mlp.ts';
+import { Head } from '../parts/head.ts';
 import type { Mixer } from '../parts/mixer.ts';
 import type { VisionTower } from '../parts/vision-tower.ts';
 import type { ModelParts } from '../vision-language-model.ts';
@@ -18,13 +19,15 @@ export interface DecoderForm {
   mixer: (layer: number) => Promise<Mixer>;
   /** Reads a norm over `size` features. */
   norm: (path: string, size: number) => Promise<NormWeights>;
+  /** Some mixers carry a state along each sample. */
+  recurrent?: boolean;
 }
 
 /** @param vision reads the tower, which comes before the layers so that progress follows the files */
-export async function readModel(reader: WeightReader, config: ModelConfig & DecoderConfig, vision: () => Promise<VisionTower>, { mixer, norm }: DecoderForm): Promise<ModelParts> {
+export async function readModel(reader: WeightReader, config: ModelConfig & DecoderConfig, vision: () => Promise<VisionTower>, { mixer, norm, recurrent = false }: DecoderForm): Promise<ModelParts> {
   const { hiddenSize, vocabSize } = config;
   const embedding = await reader.table(`${TEXT}.embed_tokens.weight`, vocabSize, hiddenSize);
-  const head = config.tieWordEmbeddings ? embedding : await reader.table('lm_head.weight', vocabSize, hiddenSize);
+  const head = new Head(config.tieWordEmbeddings ? embedding : await reader.table('lm_head.weight', vocabSize, hiddenSize));
   const tower = await vision();
   const layers: DecoderLayer[] = [];
   for (let i = 0; i < config.numHiddenLayers; i++) {
@@ -45,6 +48,7 @@ export async function readModel(reader: WeightReader, config: ModelConfig & Deco
     finalNorm: await norm(`${TEXT}.norm`, hiddenSize),
     head,
     rotary: { dim: config.rotaryDim, theta: config.ropeTheta, section: config.mropeSection, interleaved: config.mropeInterleaved },
+    recurrent,
   };
 }
 

@@ -5,6 +5,7 @@ import type { ModelParts } from '../vision-language-model.ts';
 import type { WeightReader } from '../weight-reader.ts';
 import { buildQwen2VL } from './qwen2-vl.ts';
 import { buildQwen25VL } from './qwen2-5-vl.ts';
+import { buildQwen35 } from './qwen3-5.ts';
 import { buildQwen3VL } from './qwen3-vl.ts';
 
 /** Puts a family's parts together; `C` is the family's own configuration. */
@@ -14,6 +15,7 @@ const BUILDERS: Readonly<Record<string, Builder<never>>> = {
   qwen2_vl: buildQwen2VL,
   qwen2_5_vl: buildQwen25VL,
   qwen3_vl: buildQwen3VL,
+  qwen3_5: buildQwen35,
 };
 
 /** The parts of the model that `config`, read by the family of the same model type, describes. */

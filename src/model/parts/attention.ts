@@ -13,7 +13,7 @@ import type { ForkPlan, LayerState, SequenceState } from './layer-state.ts';
 import type { LinearGroup, LowRankInputs } from './linear-group.ts';
 import type { PassContext } from './pass-context.ts';
 import type { Mixer } from './mixer.ts';
-import type { DecodeStep, SequenceContext } from './sequence.ts';
+import type { DecodeStep, SequenceContext, TextSequence } from './sequence.ts';
 
 export interface AttentionWeights {
   /** q, k and v. */
@@ -51,7 +51,7 @@ export class Attention implements Mixer<AttentionSaved> {
     private readonly gated = false,
   ) {}
 
-  forward(context: PassContext, sequence: SequenceContext, x: tf.Tensor, residual: tf.Tensor): { y: tf.Tensor; saved: AttentionSaved } {
+  forward(context: PassContext, sequence: TextSequence, x: tf.Tensor, residual: tf.Tensor): { y: tf.Tensor; saved: AttentionSaved } {
     const { gpu } = context;
     const { weights } = this;
     const rows = x.shape[0];
@@ -63,7 +63,7 @@ export class Attention implements Mixer<AttentionSaved> {
     return { y, saved: { hQkv, q, k, v, qRotated, kRotated, attention, gatedOutput, hO } };
   }
 
-  backward(context: PassContext, sequence: SequenceContext, x: tf.Tensor, saved: AttentionSaved, dy: tf.Tensor, needInput: boolean): tf.Tensor | null {
+  backward(context: PassContext, sequence: TextSequence, x: tf.Tensor, saved: AttentionSaved, dy: tf.Tensor, needInput: boolean): tf.Tensor | null {
     const { gpu } = context;
     const { weights } = this;
     const { heads, kvHeads, headDim } = this.shape;
@@ -84,11 +84,15 @@ export class Attention implements Mixer<AttentionSaved> {
     return dx;
   }
 
+  activations({ q, gatedOutput }: AttentionSaved): Record<string, tf.Tensor> {
+    return gatedOutput ? { 'full.q': q, 'full.gated_out': gatedOutput } : {};
+  }
+
   discard({ attention, ...rest }: AttentionSaved): void {
     free(attention.output, attention.stats, ...Object.values(rest));
   }
 
-  capture({ gpu }: PassContext, _: SequenceContext, saved: AttentionSaved): LayerState {
+  capture({ gpu }: PassContext, _: TextSequence, saved: AttentionSaved): LayerState {
     const prompts = { keys: saved.kRotated.clone(), values: saved.v.clone() };
     this.discard(saved);
     return new KeyValues(gpu, prompts);
@@ -162,6 +166,9 @@ class ForkedKeyValues implements SequenceState {
     readonly prompts: CachedRows,
     readonly own: CachedRows,
   ) {}
+
+  /** Each slot keeps its stretch of rows. */
+  narrow(): void {}
 
   dispose(): void {
     free(this.own.keys, this.own.values);

@@ -6,7 +6,7 @@ import type { LayerState, SequenceState } from './layer-state.ts';
 import type { PassContext } from './pass-context.ts';
 import type { Mixer } from './mixer.ts';
 import type { Mlp } from './mlp.ts';
-import type { DecodeStep, SequenceContext } from './sequence.ts';
+import type { DecodeStep, TextSequence } from './sequence.ts';
 
 /** Frozen parts of a decoder layer. */
 export interface DecoderLayerWeights {
@@ -29,7 +29,7 @@ export class DecoderLayer {
   constructor(private readonly weights: DecoderLayerWeights) {}
 
   /** x [rows, hidden] -> [rows, hidden]; `saved` must be given to backward, capture or discard. */
-  forward(context: PassContext, sequence: SequenceContext, x: tf.Tensor): { y: tf.Tensor; saved: DecoderLayerSaved } {
+  forward(context: PassContext, sequence: TextSequence, x: tf.Tensor): { y: tf.Tensor; saved: DecoderLayerSaved } {
     const { gpu } = context;
     const { inputNorm, mixer, postAttentionNorm, mlp } = this.weights;
     const normed = normForward(gpu, x, inputNorm);
@@ -41,7 +41,7 @@ export class DecoderLayer {
   }
 
   /** Adds adapter gradients; returns the gradient of x, or null when nothing below needs it. Disposes `saved`, not x and dy. */
-  backward(context: PassContext, sequence: SequenceContext, x: tf.Tensor, saved: DecoderLayerSaved, dy: tf.Tensor, needInput: boolean): tf.Tensor | null {
+  backward(context: PassContext, sequence: TextSequence, x: tf.Tensor, saved: DecoderLayerSaved, dy: tf.Tensor, needInput: boolean): tf.Tensor | null {
     const { gpu } = context;
     const { inputNorm, mixer, postAttentionNorm, mlp } = this.weights;
     const dNormedMiddle = mlp.backward(context, saved.normedMiddle, saved.mlp, dy);
@@ -54,6 +54,11 @@ export class DecoderLayer {
     return dx;
   }
 
+  /** What golden tests compare of the mixer. */
+  activations({ mixer }: DecoderLayerSaved): Readonly<Record<string, tf.Tensor>> {
+    return this.weights.mixer.activations?.(mixer) ?? {};
+  }
+
   /** Frees what a forward pass kept when no backward pass follows. */
   discard({ mixer, mlp, ...rest }: DecoderLayerSaved): void {
     this.weights.mixer.discard(mixer);
@@ -62,7 +67,7 @@ export class DecoderLayer {
   }
 
   /** Keeps what continuations of the pass's prompts need; frees the rest. */
-  capture(context: PassContext, sequence: SequenceContext, { mixer, mlp, ...rest }: DecoderLayerSaved): LayerState {
+  capture(context: PassContext, sequence: TextSequence, { mixer, mlp, ...rest }: DecoderLayerSaved): LayerState {
     this.weights.mlp.discard(mlp);
     free(...Object.values(rest));
     return this.weights.mixer.capture(context, sequence, mixer);

@@ -1,4 +1,5 @@
 /** What a layer remembers between tokens: of prompts once computed, and of the sequences that continue them. */
+import type * as tf from '@tensorflow/tfjs';
 
 /** Sequences that continue prompts. */
 export interface ForkPlan {
@@ -17,5 +18,7 @@ export interface LayerState {
 
 /** State of one layer for sequences under way; a layer knows its own kind. */
 export interface SequenceState {
+  /** Goes on with some of the sequences: int32 [left], places among those that took part so far. */
+  narrow(index: tf.Tensor): void;
   dispose(): void;
 }

@@ -36,20 +36,18 @@ export class LinearGroup {
     const rows = x.shape[0];
     const slots = this.slotsOf(adapter);
     const adapted = slots.filter((slot) => slot !== undefined);
-    const rank = adapter?.rank ?? 0;
     let h: tf.Tensor | null = null;
     if (adapter && adapted.length > 0) {
-      h = gpu.empty([rows, adapted.length * rank]);
+      h = gpu.empty([rows, widthOf(adapted)]);
       if (dropout) {
-        adapted.forEach((slot, i) => {
+        for (const slot of adapted) {
           const dropped = gpu.empty(x.shape);
           applyDropout(gpu, x, { ...dropout, module: slot.index }, dropped, false);
-          matmulForward(gpu, viewOf(dropped), rows, this.factorA(adapter, slot), this.columnsOf(h!, i, rank));
+          matmulForward(gpu, viewOf(dropped), rows, factorA(adapter, slot), columnsOf(h, slot));
           dropped.dispose();
-        });
+        }
       } else {
-        const stacked = floatWeight(adapter.weights, adapted[0].aOffset, adapted.length * rank, adapted[0].inFeatures);
-        matmulForward(gpu, viewOf(x), rows, stacked, viewOf(h));
+        matmulForward(gpu, viewOf(x), rows, floatWeight(adapter.weights, adapted[0].aOffset, widthOf(adapted), adapted[0].inFeatures), viewOf(h));
       }
     }
     const outputs = this.members.map((member, i) => {
@@ -58,7 +56,7 @@ export class LinearGroup {
       matmulForward(gpu, viewOf(x), rows, member.weight, viewOf(y), {
         bias: member.bias,
         add: residual,
-        lowRank: slot && { h: this.columnsOf(h!, adapted.indexOf(slot), rank), factor: adapter!.weights, factorOffset: slot.bOffset, rank, scale: adapter!.scale },
+        lowRank: slot && { h: columnsOf(h!, slot), factor: adapter!.weights, factorOffset: slot.bOffset, rank: slot.rank, scale: slot.scale },
       });
       return y;
     });
@@ -73,24 +71,26 @@ export class LinearGroup {
     const rows = x.shape[0];
     const slots = this.slotsOf(adapter);
     const adapted = slots.filter((slot) => slot !== undefined);
-    const rank = adapter?.rank ?? 0;
-    const g = adapter && adapted.length > 0 ? gpu.empty([rows, adapted.length * rank]) : null;
+    const g = adapter && adapted.length > 0 ? gpu.empty([rows, widthOf(adapted)]) : null;
     if (adapter && g) {
       const { gradients } = adapter;
       invariant(gradients, 'a frozen adapter has no gradients');
       slots.forEach((slot, i) => {
         if (!slot) return;
-        const at = adapted.indexOf(slot);
-        matmulTransposed(gpu, dys[i], rows, floatWeight(adapter.weights, slot.bOffset, slot.outFeatures, rank), this.columnsOf(g, at, rank));
-        accumulateOuter(gpu, this.columnsOf(h!, at, rank), rank, dys[i], slot.outFeatures, rows, adapter.scale, { buffer: gradients, offset: slot.bOffset, strideI: 1, strideJ: rank });
+        matmulTransposed(gpu, dys[i], rows, floatWeight(adapter.weights, slot.bOffset, slot.outFeatures, slot.rank), columnsOf(g, slot));
+        accumulateOuter(gpu, columnsOf(h!, slot), slot.rank, dys[i], slot.outFeatures, rows, slot.scale, { buffer: gradients, offset: slot.bOffset, strideI: 1, strideJ: slot.rank });
         if (dropout) {
           const dropped = gpu.empty(x.shape);
           applyDropout(gpu, x, { ...dropout, module: slot.index }, dropped, false);
-          this.accumulateA(gpu, adapter, this.columnsOf(g, at, rank), rank, dropped, slot);
+          accumulateA(gpu, adapter, columnsOf(g, slot), slot.rank, dropped, slot);
           dropped.dispose();
         }
       });
-      if (!dropout) this.accumulateA(gpu, adapter, viewOf(g), adapted.length * rank, x, adapted[0]);
+      if (!dropout) {
+        const alike = adapted.every(({ scale }) => scale === adapted[0].scale);
+        if (alike) accumulateA(gpu, adapter, viewOf(g), widthOf(adapted), x, adapted[0]);
+        else for (const slot of adapted) accumulateA(gpu, adapter, columnsOf(g, slot), slot.rank, x, slot);
+      }
     }
     let dx: tf.Tensor | null = null;
     if (needInput) {
@@ -100,42 +100,46 @@ export class LinearGroup {
         const inline = slot && !dropout;
         matmulTransposed(gpu, dys[i], rows, member.weight, viewOf(total), {
           add: i > 0 ? 'self' : undefined,
-          lowRank: inline
-            ? { h: this.columnsOf(g!, adapted.indexOf(slot), rank), factor: adapter!.weights, factorOffset: slot.aOffset, rank, scale: adapter!.scale }
-            : undefined,
+          lowRank: inline ? { h: columnsOf(g!, slot), factor: adapter!.weights, factorOffset: slot.aOffset, rank: slot.rank, scale: slot.scale } : undefined,
         });
       });
       if (adapter && dropout) {
-        for (const [at, slot] of adapted.entries()) this.addDroppedInputGradient(gpu, adapter, dropout, g!, at, slot, total);
+        for (const slot of adapted) addDroppedInputGradient(gpu, adapter, dropout, g!, slot, total);
       }
     }
     g?.dispose();
     return dx;
   }
 
-  /** Gradient through dropout: s · mask · (G A). */
-  private addDroppedInputGradient(gpu: Gpu, adapter: AdapterWeights, dropout: NonNullable<PassContext['dropout']>, g: tf.Tensor, at: number, slot: AdapterSlot, total: tf.Tensor): void {
-    const rows = total.shape[0];
-    const branch = gpu.empty(total.shape);
-    matmulTransposed(gpu, this.columnsOf(g, at, adapter.rank), rows, this.factorA(adapter, slot), viewOf(branch));
-    applyDropout(gpu, branch, { ...dropout, module: slot.index }, total, true, adapter.scale);
-    branch.dispose();
-  }
-
-  private accumulateA(gpu: Gpu, adapter: AdapterWeights, g: MatrixView, count: number, x: tf.Tensor, first: AdapterSlot): void {
-    const { inFeatures } = first;
-    accumulateOuter(gpu, g, count, viewOf(x), inFeatures, x.shape[0], adapter.scale, { buffer: adapter.gradients!, offset: first.aOffset, strideI: inFeatures, strideJ: 1 });
-  }
-
-  private factorA(adapter: AdapterWeights, slot: AdapterSlot): GpuWeight {
-    return floatWeight(adapter.weights, slot.aOffset, adapter.rank, slot.inFeatures);
-  }
-
   private slotsOf(adapter: AdapterWeights | null): (AdapterSlot | undefined)[] {
     return this.members.map((member) => adapter?.slots.get(member.path));
   }
+}
 
-  private columnsOf(stacked: tf.Tensor, index: number, rank: number): MatrixView {
-    return { data: stacked, stride: stacked.shape[1]!, offset: index * rank };
-  }
+/** Gradient through dropout: s · mask · (G A). */
+export function addDroppedInputGradient(gpu: Gpu, adapter: AdapterWeights, dropout: NonNullable<PassContext['dropout']>, g: tf.Tensor, slot: AdapterSlot, total: tf.Tensor): void {
+  const branch = gpu.empty(total.shape);
+  matmulTransposed(gpu, columnsOf(g, slot), total.shape[0], factorA(adapter, slot), viewOf(branch));
+  applyDropout(gpu, branch, { ...dropout, module: slot.index }, total, true, slot.scale);
+  branch.dispose();
+}
+
+/** Adds the gradient of A, or of several that lie side by side from `first` on. */
+export function accumulateA(gpu: Gpu, adapter: AdapterWeights, g: MatrixView, count: number, x: tf.Tensor, first: AdapterSlot): void {
+  const { inFeatures } = first;
+  accumulateOuter(gpu, g, count, viewOf(x), inFeatures, x.shape[0], first.scale, { buffer: adapter.gradients!, offset: first.aOffset, strideI: inFeatures, strideJ: 1 });
+}
+
+export function factorA(adapter: AdapterWeights, slot: AdapterSlot): GpuWeight {
+  return floatWeight(adapter.weights, slot.aOffset, slot.rank, slot.inFeatures);
+}
+
+/** Ranks of a group side by side. */
+function widthOf(slots: readonly AdapterSlot[]): number {
+  return slots.reduce((sum, { rank }) => sum + rank, 0);
+}
+
+/** A module's columns among its group's. The first adapted module of a group starts at 0: groups hold adapted modules only. */
+function columnsOf(stacked: tf.Tensor, slot: AdapterSlot): MatrixView {
+  return { data: stacked, stride: stacked.shape[1]!, offset: slot.column };
 }

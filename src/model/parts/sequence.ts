@@ -1,5 +1,6 @@
 /** What the layers of a pass share: the packed rows, and how they see each other. */
 import type * as tf from '@tensorflow/tfjs';
+import type { DeltaBatch } from '../../kernels/delta-batch.ts';
 import type { RotaryTables } from '../../kernels/rotary.ts';
 
 /** Packed rows of a batch, or the patches of its images. */
@@ -9,12 +10,20 @@ export interface SequenceContext {
   bounds: tf.Tensor;
 }
 
+/** Packed samples in a decoder. */
+export interface TextSequence extends SequenceContext {
+  /** Rows of each sample, end to end from row 0; padding follows. */
+  lengths: readonly number[];
+  /** How recurrent layers cut the samples; null where the model has none. */
+  delta: DeltaBatch | null;
+  /** The pass is over prompts that are to be continued. */
+  capturing: boolean;
+}
+
 /** One new token for each of several sequences. */
 export interface DecodeStep {
   /** Of the new tokens. */
   rotary: RotaryTables;
-  /** int32 [sequences]: slot of each, which stays its own while others end. */
-  slots: tf.Tensor;
   /** int32 [sequences]: row of the sequence's own keys and values that the new token takes. */
   rows: tf.Tensor;
   /** int32 [sequences, 4]: first row and number of rows of each sequence's prompt, then of its own, the new token included. */

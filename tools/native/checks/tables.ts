@@ -81,7 +81,7 @@ export const checkTables: CheckGroup = {
 
       const hidden = noise(ids.length * width, 7).map((value) => value * 3);
       const expected = plainLogProbs(hidden, table, ids, width);
-      const logProbs = tokenLogProbs(gpu, gpu.upload(hidden, [ids.length, width]), head, gpu.upload(ids, [ids.length]));
+      const logProbs = tokenLogProbs(gpu, gpu.upload(hidden, [ids.length, width]), head.table, gpu.upload(ids, [ids.length]));
       const gradient = logProbs.backward(gpu.upload(new Float32Array(ids.length).fill(1), [ids.length]));
       // 600,000 shares, each of a logit that float32 gives to 1e-6.
       hold('−log p across pieces', relativeL2(await gpu.readFloats(logProbs.nll), expected.nll), 1e-5);
