@@ -1,8 +1,10 @@
 /** The page's end of the protocol: typed requests with promised replies, news by subscription, and notice when the worker dies. */
 import { LorikeetError } from '../protocol/errors.ts';
 import type { FromWorker, Replies, Request, ToWorker, TrainerEvent } from '../protocol/messages.ts';
+import type { Watched } from './silence.ts';
 
 interface Waiting {
+  type: Request['type'];
   resolve: (value: never) => void;
   reject: (error: LorikeetError) => void;
 }
@@ -21,12 +23,14 @@ export function createTrainerWorker(): WorkerLike {
   return new Worker(new URL('../../workers/trainer.worker.ts', import.meta.url), { type: 'module', name: 'trainer' });
 }
 
-export class TrainerClient {
+export class TrainerClient implements Watched {
   readonly #worker: WorkerLike;
   readonly #waiting = new Map<number, Waiting>();
   readonly #listeners = new Set<(event: TrainerEvent) => void>();
   readonly #onDeath: (error: LorikeetError) => void;
   #nextId = 1;
+  #heard = 0;
+  #pongs = 0;
   #dead: LorikeetError | null = null;
 
   /**
@@ -51,6 +55,22 @@ export class TrainerClient {
     return this.#dead === null;
   }
 
+  get heard(): number {
+    return this.#heard;
+  }
+
+  get news(): number {
+    return this.#heard - this.#pongs;
+  }
+
+  get waiting(): readonly Request['type'][] {
+    return [...this.#waiting.values()].map(({ type }) => type).filter((type) => type !== 'ping');
+  }
+
+  ping(): void {
+    void this.request({ type: 'ping' }).then(() => this.#pongs++, () => undefined);
+  }
+
   /**
    * Sends a request and waits for its reply.
    * @throws LorikeetError what the worker refused with, or why it died
@@ -59,7 +79,7 @@ export class TrainerClient {
     if (this.#dead) return Promise.reject(this.#dead);
     const id = this.#nextId++;
     return new Promise((resolve, reject) => {
-      this.#waiting.set(id, { resolve, reject });
+      this.#waiting.set(id, { type: request.type, resolve, reject });
       try {
         this.#worker.postMessage({ id, request });
       } catch (error) {
@@ -83,6 +103,7 @@ export class TrainerClient {
 
   #receive(message: FromWorker): void {
     if (this.#dead) return;
+    this.#heard++;
     if (message.kind === 'event') {
       for (const listener of this.#listeners) listener(message.event);
       return;

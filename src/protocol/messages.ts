@@ -271,6 +271,8 @@ export interface RunSummary {
 
 /** Requests of the page. Every request gets exactly one reply with the same id. */
 export type Request =
+  /** Answered at once, whatever else goes on, unless the worker's thread is stuck. */
+  | { type: 'ping' }
   | { type: 'openDevice' }
   | { type: 'loadModel'; source: ModelSource; config: TrainingConfig }
   | { type: 'loadDataset'; source: DatasetSource; config: TrainingConfig }
@@ -298,6 +300,7 @@ export type Request =
 
 /** Result type of each request. `start` and `resumeRun` reply as soon as the run is under way. */
 export interface Replies {
+  ping: null;
   openDevice: DeviceSummary;
   loadModel: ModelSummary;
   loadDataset: DatasetSummary;

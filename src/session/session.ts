@@ -62,6 +62,8 @@ export class TrainerSession {
    */
   async handle(request: Request): Promise<Replies[keyof Replies]> {
     switch (request.type) {
+      case 'ping':
+        return null;
       case 'pause':
         this.activeRun().control.pause();
         return null;
@@ -86,7 +88,7 @@ export class TrainerSession {
     }
   }
 
-  private async answer(request: Exclude<Request, { type: 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' }>): Promise<Replies[keyof Replies]> {
+  private async answer(request: Exclude<Request, { type: 'ping' | 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' }>): Promise<Replies[keyof Replies]> {
     switch (request.type) {
       case 'openDevice':
         return (await this.device()).device;

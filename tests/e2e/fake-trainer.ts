@@ -12,6 +12,7 @@ export interface FakeScenario {
   problems?: boolean;
   steps?: number;
   cutShare?: number;
+  stuckAtStart?: boolean;
 }
 
 let bundled: Promise<string> | null = null;

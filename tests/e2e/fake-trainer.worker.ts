@@ -26,6 +26,8 @@ interface Scenario {
   problems?: boolean;
   /** Ends a run after so many steps at the latest. */
   steps?: number;
+  /** Never comes back from a start: its thread is stuck. */
+  stuckAtStart?: boolean;
   /** Share of sampled answers that the log calls cut. */
   cutShare?: number;
 }
@@ -67,6 +69,10 @@ let own: Dataset | null = null;
 const playground = new FakePlayground(data, (turn, answer) => tell({ type: 'tokens', turn, answer }), scenario.stepMs);
 
 const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }>) => Promise<Replies[T]> } = {
+  async ping() {
+    return null;
+  },
+
   async openDevice() {
     if (scenario.deviceError) throw new LorikeetError(scenario.deviceError, 'The adapter gave no device.');
     return {
@@ -168,6 +174,7 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
     };
   },
   async start({ runId, name, config, adapter }) {
+    if (scenario.stuckAtStart) for (;;);
     if (adapter) tell({ type: 'notice', runId, notice: { step: 0, level: 'info', message: `Started from the adapter ${adapter.kind}.`, time: new Date().toISOString() } });
     writer = await RunWriter.create({
       id: runId,

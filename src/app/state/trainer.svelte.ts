@@ -2,6 +2,7 @@
 import { LorikeetError, type ErrorCode, type ErrorRecord } from '../../protocol/errors.ts';
 import type { DeviceSummary, Replies, Request, TrainerEvent } from '../../protocol/messages.ts';
 import type { Stage } from '../../protocol/sayings.ts';
+import { LOOK_EVERY_MS, SilenceWatch, type Silence } from '../silence.ts';
 import { createTrainerWorker, TrainerClient } from '../trainer-client.ts';
 
 export interface TaskProgress {
@@ -22,7 +23,10 @@ class Trainer {
   opening = $state(false);
   /** What the worker is busy with, by task. */
   tasks = $state.raw<Partial<Record<Task, TaskProgress>>>({});
+  /** Set while nothing is heard of the worker; the page then offers to restart it. */
+  silence = $state<Silence>(null);
   #client: TrainerClient | null = null;
+  #looking: ReturnType<typeof setInterval> | undefined;
   readonly #listeners = new Set<(event: TrainerEvent) => void>();
   readonly #restartListeners = new Set<(error: ErrorRecord | null) => void>();
 
@@ -42,6 +46,7 @@ class Trainer {
     const client = new TrainerClient(createTrainerWorker, (error) => this.#buried(error));
     this.#client = client;
     client.subscribe((event) => this.#hear(event));
+    this.#watch(client);
     try {
       const device = await client.request({ type: 'openDevice' });
       if (client === this.#client) this.device = device;
@@ -82,7 +87,18 @@ class Trainer {
     this.tasks = rest;
   }
 
+  #watch(client: TrainerClient): void {
+    clearInterval(this.#looking);
+    this.silence = null;
+    const watch = new SilenceWatch(client);
+    this.#looking = setInterval(() => {
+      if (client === this.#client) this.silence = watch.look();
+    }, LOOK_EVERY_MS);
+  }
+
   #hear(event: TrainerEvent): void {
+    this.silence = null;
+
     if (event.type === 'progress') {
       this.tasks = { ...this.tasks, [event.task]: { done: event.done, total: event.total, stage: event.stage } };
     }
@@ -93,6 +109,8 @@ class Trainer {
 
   #buried(error: LorikeetError): void {
     this.#client = null;
+    clearInterval(this.#looking);
+    this.silence = null;
     this.opening = false;
     this.device = null;
     this.tasks = {};

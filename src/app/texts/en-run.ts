@@ -23,6 +23,7 @@ export const enRun = {
     saveNow: 'Save now',
     saving: 'Saving',
     stop: 'Stop',
+    cancel: 'Cancel',
     stopping: 'Stopping',
     newRun: 'New run',
     resume: 'Resume',

@@ -71,6 +71,11 @@ export const en = {
     storageKept: 'kept until you delete it',
     storageEvictable: 'the browser may clear it when space runs out',
     restart: 'Restart the trainer',
+    silent: {
+      dead: 'The trainer has said nothing for half a minute: it may be stuck in one long operation.',
+      quiet: 'The trainer is alive, but has said nothing of what it was asked for a minute.',
+      help: 'Waiting may help. A restart gives up what is not saved; model and data are then chosen again, and a run can be resumed from its last save.',
+    },
   },
   model: {
     title: 'Model',

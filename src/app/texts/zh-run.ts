@@ -23,6 +23,7 @@ export const zhRun: typeof enRun = {
     saveNow: '立即保存',
     saving: '正在保存',
     stop: '停止',
+    cancel: '取消',
     stopping: '正在停止',
     newRun: '新的训练',
     resume: '继续训练',

@@ -56,6 +56,11 @@ export const zh: Texts = {
     storageKept: '保留到您删除为止',
     storageEvictable: '空间不足时浏览器可能清除',
     restart: '重启训练器',
+    silent: {
+      dead: '训练器已半分钟没有任何消息：可能卡在某个很长的操作里。',
+      quiet: '训练器仍在运行，但一分钟内没有回应所请求的事。',
+      help: '可以继续等待。重启会放弃未保存的内容；之后需重新选择模型和数据，训练可从最近一次保存处继续。',
+    },
   },
   model: {
     title: '模型',
