@@ -94,7 +94,7 @@ export async function importCvat(files: readonly PathFile[], options: CvatOption
     try {
       const read = await readCvatFile(file, problems);
       rejected += read.rejected;
-      images.push(...annotate(read.images, file.path, dropped, problems));
+      for (const image of annotate(read.images, file.path, dropped, problems)) images.push(image);
     } catch (error) {
       problems.caught(error);
     }

@@ -45,7 +45,7 @@ async function unpack(files: readonly PathFile[], to: LogReceiver): Promise<Path
       continue;
     }
     try {
-      all.push(...(await readZip(entry, undefined, mayBeLog)).files);
+      for (const file of (await readZip(entry, undefined, mayBeLog)).files) all.push(file);
     } catch (error) {
       to.fault(LorikeetError.from(error));
     }

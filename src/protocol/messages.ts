@@ -248,6 +248,9 @@ export function isUnderWay(status: RunStatus): boolean {
   return UNDER_WAY.includes(status);
 }
 
+/** Parts of a stored run: its fixed record, its progress and list of directories, its log, files of its directories. */
+export type DamagedPart = 'record' | 'progress' | 'log' | 'files';
+
 /** What the runs list shows without opening a run. */
 export interface RunSummary {
   id: string;
@@ -267,6 +270,8 @@ export interface RunSummary {
   finalMetrics: TrainingLog['final_metrics'];
   tags: string[];
   notes: string;
+  /** Parts that are not as they were written; absent where all is well. */
+  damaged?: DamagedPart[];
 }
 
 /** Requests of the page. Every request gets exactly one reply with the same id. */

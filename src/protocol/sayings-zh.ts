@@ -8,6 +8,7 @@ export const chineseSayings: Sayings = {
   noF16: () => '此 GPU 不支持 shader-f16：以 float32 计算。',
   datasetNotKept: () => '空间不足，未能保留数据副本：重新载入页面后继续训练时，需要再次选择数据文件。',
   stateUnreadable: ({ directory, reason }) => `无法读取 ${directory}，已跳过：${reason}`,
+  logGap: ({ after, before }) => `浏览器存储中缺少部分日志：第 ${after} 步之后、第 ${before} 步之前。`,
   storageFull: ({ reason }) => `浏览器存储空间已满，训练已暂停。请删除旧的训练或释放磁盘空间，然后继续。（${reason}）`,
   failedStored: ({ reason, step }) => `训练因错误停止：${reason} 第 ${step} 步的状态已保存。`,
   failedUnstored: ({ reason }) => `训练因错误停止：${reason} 没有保存任何状态。`,

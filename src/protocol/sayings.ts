@@ -11,6 +11,7 @@ export const englishSayings = {
   noF16: () => 'This GPU has no shader-f16: the run computes in float32.',
   datasetNotKept: () => 'There was no room to keep a copy of the dataset: resuming after a reload will ask for its files again.',
   stateUnreadable: ({ directory, reason }: { directory: string; reason: string }) => `${directory} could not be read and was passed over: ${reason}`,
+  logGap: ({ after, before }: { after: string; before: string }) => `Rows of the log are missing from the browser's storage: after step ${after}, before step ${before}.`,
   storageFull: ({ reason }: { reason: string }) => reason,
   failedStored: ({ reason, step }: { reason: string; step: number }) => `${reason} The state of step ${step} is stored.`,
   failedUnstored: ({ reason }: { reason: string }) => `${reason} No state was stored.`,

@@ -138,7 +138,7 @@ function recordsOf(run: RunRecord, head: RunHead, log: TrainingLog, answers: rea
   ];
   return [
     [keyOf.run(run.id), run],
-    [keyOf.head(run.id), head],
+    [keyOf.head(run.id), { ...head, log: { first: 0, next: entries.length > 0 ? 1 : 0 } }],
     ...(entries.length > 0 ? [[keyOf.rows(run.id, 0), entries] as Entry] : []),
     ...(answers.length > 0 ? [[keyOf.answers(run.id), answers] as Entry] : []),
   ];

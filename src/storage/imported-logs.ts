@@ -40,7 +40,7 @@ export function isImportedId(id: string): boolean {
 
 /** All opened logs that are not in the bin, newest first. */
 export async function listImported(): Promise<ImportedHead[]> {
-  const heads = await readAll<ImportedHead>(keysUnder('imported'));
+  const heads = await readHeads();
   return heads.filter(({ deletedAt }) => deletedAt === null).sort((a, b) => b.importedAt.localeCompare(a.importedAt) || a.id.localeCompare(b.id));
 }
 
@@ -82,11 +82,17 @@ export async function binImported(id: string, binned: boolean): Promise<void> {
 /** Removes for good what has been in the bin for longer than `milliseconds`. */
 export async function emptyImportedBin(milliseconds: number): Promise<void> {
   const limit = new Date(Date.now() - milliseconds).toISOString();
-  const gone = (await readAll<ImportedHead>(keysUnder('imported'))).filter(({ deletedAt }) => deletedAt !== null && deletedAt <= limit);
+  const gone = (await readHeads()).filter(({ deletedAt }) => deletedAt !== null && deletedAt <= limit);
   if (gone.length > 0) await commit({ remove: gone.flatMap(({ id }) => [keyOf.head(id), keyOf.run(id), keyOf.predictions(id)]) });
 }
 
 async function change(id: string, values: Partial<ImportedHead>): Promise<void> {
   const head = await read<ImportedHead>(keyOf.head(id));
   if (head) await commit({ put: [[keyOf.head(id), { ...head, ...values }]] });
+}
+
+/** Heads that can be listed: a damaged one must not take the others with it. */
+async function readHeads(): Promise<ImportedHead[]> {
+  const stored = await readAll<Partial<ImportedHead> | null>(keysUnder('imported'));
+  return stored.filter((head): head is ImportedHead => typeof head === 'object' && head !== null && typeof head.id === 'string' && typeof head.name === 'string' && typeof head.importedAt === 'string');
 }

@@ -56,6 +56,8 @@ export interface RunHead {
   best: BestCheckpoint | null;
   finalMetrics: TrainingLog['final_metrics'];
   directories: Record<string, DirectoryRecord>;
+  /** Numbers of the log's first record and of the one after its last, so that a lost one is noticed; absent in runs of old. */
+  log?: { first: number; next: number };
 }
 
 export type LogEntry = { kind: 'train'; row: TrainRow } | { kind: 'val'; row: ValRow } | { kind: 'notice'; row: RunNotice };

@@ -3,10 +3,11 @@ import { LorikeetError, invariant } from '../protocol/errors.ts';
 import type { BestCheckpoint, RunNotice, TrainingLog } from '../protocol/log.ts';
 import type { AnswerPreview, CompletionGroup, RunStatus } from '../protocol/messages.ts';
 import type { RecordKey } from './database.ts';
-import { commit, read, readAll, readKeys, storageError } from './database.ts';
+import { commit, read, readEntries, readKeys, storageError } from './database.ts';
 import { sha256 } from './fingerprint.ts';
 import type { DirectoryRecord, LogEntry, RunHead, RunRecord, StoredFile } from './records.ts';
 import { buildLog, keyOf, rangeOf } from './records.ts';
+import { gapNotice, readLogRecords, readRunHead, readRunRecord } from './stored-records.ts';
 
 /** What changes while a run goes on. */
 export interface RunProgress {
@@ -39,6 +40,7 @@ export class RunWriter {
     readonly run: RunRecord,
     private readonly head: RunHead,
     entries: readonly LogEntry[],
+    private first: number,
     private sequence: number,
   ) {
     this.entries = [...entries];
@@ -52,7 +54,7 @@ export class RunWriter {
     if (await read(keyOf.run(run.id))) throw new LorikeetError('config', `There is a run ${run.id} already.`, 'Reload the page and start again.');
     const head: RunHead = { status: 'preparing', step: 0, updatedAt: now(), lastLoss: null, best: null, finalMetrics: {}, directories: {} };
     await commit({ put: [[keyOf.run(run.id), run], [keyOf.head(run.id), head]] });
-    return new RunWriter(run, head, [], 0);
+    return new RunWriter(run, head, [], 0, 0);
   }
 
   /**
@@ -60,18 +62,22 @@ export class RunWriter {
    * @throws LorikeetError "resume" when there is no such run
    */
   static async open(runId: string): Promise<RunWriter> {
-    const [run, head] = await Promise.all([read<RunRecord>(keyOf.run(runId)), read<RunHead>(keyOf.head(runId))]);
-    if (!run || !head) throw new LorikeetError('resume', `There is no stored run ${runId}.`, 'It may have been deleted, or belongs to another browser.');
-    const [entries, rowKeys, fileKeys] = await Promise.all([
-      readAll<LogEntry[]>(rangeOf.rows(runId)),
-      readKeys(rangeOf.rows(runId)),
-      readKeys(rangeOf.files(runId)),
-    ]);
+    const [storedRun, storedHead] = await Promise.all([read(keyOf.run(runId)), read(keyOf.head(runId))]);
+    if (!storedRun || !storedHead) throw new LorikeetError('resume', `There is no stored run ${runId}.`, 'It may have been deleted, or belongs to another browser.');
+    const { run, whole } = readRunRecord(runId, storedRun);
+    const { head, whole: headWhole } = readRunHead(storedHead);
+    if (!whole || !headWhole) throw new LorikeetError('resume', `The stored record of the run ${runId} is damaged.`, 'Its log and adapters can still be downloaded; "Check the library" repairs what can be repaired.');
+    const [records, fileKeys] = await Promise.all([readEntries(rangeOf.rows(runId)), readKeys(rangeOf.files(runId))]);
     const live = new Set(Object.values(head.directories).map((directory) => directory.token));
     const orphans = new Set(fileKeys.map((key) => String(key[2])).filter((token) => !live.has(token)));
     if (orphans.size > 0) await commit({ remove: [...orphans].map((token) => rangeOf.directory(runId, token)) });
-    const sequence = rowKeys.length > 0 ? Number(rowKeys[rowKeys.length - 1][2]) + 1 : 0;
-    return new RunWriter(run, head, entries.flat(), sequence);
+    const { entries, gaps } = readLogRecords(records, head.log);
+    const last = records.at(-1);
+    const sequence = Math.max(head.log?.next ?? 0, last ? Number(last[0][2]) + 1 : 0);
+    const writer = new RunWriter(run, head, entries, head.log?.first ?? Number(records[0]?.[0][2] ?? 0), sequence);
+    // Packed anew, so that what is missing is said once and never found again.
+    if (gaps.length > 0) await writer.repack([...entries, ...gaps.map((gap): LogEntry => ({ kind: 'notice', row: gapNotice(gap, now()) }))]);
+    return writer;
   }
 
   /** The log as far as it goes, including rows that are still on their way to the disk. */
@@ -95,8 +101,10 @@ export class RunWriter {
 
   /** Queues rows and progress; returns at once. Failures show in `failure` and in `flush`, and lose nothing. */
   append(entries: readonly LogEntry[], progress: RunProgress = {}): void {
-    this.entries.push(...entries);
-    this.queue.push(...entries);
+    for (const entry of entries) {
+      this.entries.push(entry);
+      this.queue.push(entry);
+    }
     Object.assign(this.head, progress);
     this.headChanged = true;
     if (!this.fault) this.startDrain();
@@ -158,7 +166,7 @@ export class RunWriter {
         const previous = Object.hasOwn(this.head.directories, name) ? this.head.directories[name] : null;
         const best = companions.best ?? this.head.best;
         const entries = companions.entries ?? [];
-        const put: [RecordKey, unknown][] = [[keyOf.head(id), { ...this.head, directories, best, updatedAt: now() }]];
+        const put: [RecordKey, unknown][] = [[keyOf.head(id), { ...this.head, directories, best, updatedAt: now(), log: this.extent(entries.length > 0 ? 1 : 0) }]];
         if (entries.length > 0) put.push([keyOf.rows(id, this.sequence), entries]);
         await commit({ put, remove: previous ? [rangeOf.directory(id, previous.token)] : [] });
         this.head.directories = directories;
@@ -228,13 +236,22 @@ export class RunWriter {
 
   private async repack(entries: LogEntry[]): Promise<void> {
     await this.serially(async () => {
-      await commit({
-        put: entries.length > 0 ? [[keyOf.rows(this.run.id, this.sequence), entries]] : [],
-        remove: this.sequence > 0 ? [IDBKeyRange.bound(keyOf.rows(this.run.id, 0), keyOf.rows(this.run.id, this.sequence - 1))] : [],
-      });
-      this.sequence++;
-      this.entries.splice(0, this.entries.length, ...entries);
+      const { id } = this.run;
+      const log = { first: this.sequence, next: this.sequence + (entries.length > 0 ? 1 : 0) };
+      const put: [RecordKey, unknown][] = [[keyOf.head(id), { ...this.head, log }]];
+      if (entries.length > 0) put.push([keyOf.rows(id, this.sequence), entries]);
+      await commit({ put, remove: this.sequence > 0 ? [IDBKeyRange.bound(keyOf.rows(id, 0), keyOf.rows(id, this.sequence - 1))] : [] });
+      this.first = log.first;
+      this.sequence = log.next;
+      // Assigned one by one: a call takes no hundred thousand arguments.
+      this.entries.length = 0;
+      for (const entry of entries) this.entries.push(entry);
     });
+  }
+
+  /** Numbers of the log's records when so many more are written. */
+  private extent(more: number): { first: number; next: number } {
+    return { first: this.first, next: this.sequence + more };
   }
 
   private startDrain(): void {
@@ -254,7 +271,7 @@ export class RunWriter {
       this.queue = [];
       this.headChanged = false;
       this.head.updatedAt = now();
-      const put: [RecordKey, unknown][] = [[keyOf.head(this.run.id), this.head]];
+      const put: [RecordKey, unknown][] = [[keyOf.head(this.run.id), { ...this.head, log: this.extent(batch.length > 0 ? 1 : 0) }]];
       if (batch.length > 0) put.push([keyOf.rows(this.run.id, this.sequence), batch]);
       try {
         await commit({ put });

@@ -6,29 +6,38 @@ import type { AnswerPreview, CompletionGroup, PathFile, RunSummary } from '../pr
 import { commit, keysUnder, read, readAll, readEntries, readKeys } from './database.ts';
 import { lockedRuns, lockRun } from './locks.ts';
 import { cleanLabels } from './labels.ts';
-import type { LogEntry, RunHead, RunLabels, RunRecord } from './records.ts';
+import type { RunHead, RunLabels, RunRecord } from './records.ts';
 import { buildLog, everythingOf, isCheckpoint, isResumable, keyOf, rangeOf, RESUME_DIRECTORY } from './records.ts';
 import { shownDirectories } from './run-manifest.ts';
 import type { DatasetReference, ModelReference } from './sources.ts';
 import { sweepDatasets } from './sources.ts';
+import { damagedParts, gapNotice, readLogRecords, readRunHead, readRunRecord } from './stored-records.ts';
 
 /** All runs that are not in the bin, newest first. A run that was under way but that nobody trains now is "interrupted". */
 export async function listRuns(): Promise<RunSummary[]> {
-  const [runs, heads, locked] = await Promise.all([readAll<RunRecord>(rangeOf.runs()), readHeads(), lockedRuns()]);
-  return runs
-    .filter((run) => run.deletedAt === null && heads.has(run.id))
-    .map((run) => summarise(run, heads.get(run.id) as RunHead, locked.has(run.id)))
+  const [runs, heads, locked] = await Promise.all([readRuns(), readEntries(keysUnder('head')), lockedRuns()]);
+  const headOf = new Map(heads.map(([key, head]) => [String(key[1]), head]));
+  // A run whose record is gone still has its log and its adapters.
+  const lost = [...headOf.keys()].filter((id) => !runs.has(id)).map((id) => ({ ...readRunRecord(id, undefined), id }));
+  return [...[...runs].map(([id, read]) => ({ ...read, id })), ...lost]
+    .filter(({ id, run, whole }) => run.deletedAt === null && (headOf.has(id) || !whole))
+    .map(({ id, run, whole }) => {
+      const { head, whole: headWhole } = readRunHead(headOf.get(id));
+      const damaged = damagedParts(whole, headWhole);
+      return { ...summarise(run, head, locked.has(id)), ...(damaged.length > 0 && { damaged, resumable: false }) };
+    })
     .sort((a, b) => b.createdAt.localeCompare(a.createdAt) || a.id.localeCompare(b.id));
 }
 
 /**
- * The training log as stored now.
+ * The training log as stored now; a notice says where rows are missing.
  * @throws LorikeetError "file-missing" when there is no such run
  */
 export async function readLog(runId: string): Promise<TrainingLog> {
   const { run, head } = await readRun(runId);
-  const entries = await readAll<LogEntry[]>(rangeOf.rows(runId));
-  return buildLog(run, head, entries.flat());
+  const { entries, gaps } = readLogRecords(await readEntries(rangeOf.rows(runId)), head.log);
+  const log = buildLog(run, head, entries);
+  return { ...log, notices: [...log.notices, ...gaps.map((gap) => gapNotice(gap, head.updatedAt))] };
 }
 
 /** Reads of a run that is being trained may meet a directory just as it is replaced. */
@@ -151,7 +160,8 @@ export async function restoreRun(runId: string): Promise<void> {
  * @returns ids of the removed runs
  */
 export async function emptyBin(milliseconds: number): Promise<string[]> {
-  const [runs, locked] = await Promise.all([readAll<RunRecord>(rangeOf.runs()), lockedRuns()]);
+  const [read, locked] = await Promise.all([readRuns(), lockedRuns()]);
+  const runs = [...read.values()].map(({ run }) => run);
   const limit = new Date(Date.now() - milliseconds).toISOString();
   const gone = runs.filter((run) => run.deletedAt !== null && run.deletedAt <= limit && !locked.has(run.id)).map((run) => run.id);
   for (const id of gone) await commit({ remove: everythingOf(id) });
@@ -182,14 +192,15 @@ function summarise(run: RunRecord, head: RunHead, locked: boolean): RunSummary {
   };
 }
 
+/** What there is of a run, damaged or not. */
 async function readRun(runId: string): Promise<{ run: RunRecord; head: RunHead }> {
-  const [run, head] = await Promise.all([read<RunRecord>(keyOf.run(runId)), read<RunHead>(keyOf.head(runId))]);
-  if (!run || !head) throw new LorikeetError('file-missing', `There is no stored run ${runId}.`, 'It may have been deleted in another tab.');
-  return { run, head };
+  const [run, head] = await Promise.all([read(keyOf.run(runId)), read(keyOf.head(runId))]);
+  if (run === undefined && head === undefined) throw new LorikeetError('file-missing', `There is no stored run ${runId}.`, 'It may have been deleted in another tab.');
+  return { run: readRunRecord(runId, run).run, head: readRunHead(head).head };
 }
 
-/** Heads by run id. */
-async function readHeads(): Promise<Map<string, RunHead>> {
-  const entries = await readEntries<RunHead>(keysUnder('head'));
-  return new Map(entries.map(([key, head]) => [String(key[1]), head]));
+/** All run records by id. */
+async function readRuns(): Promise<Map<string, ReturnType<typeof readRunRecord>>> {
+  const entries = await readEntries(rangeOf.runs());
+  return new Map(entries.map(([key, value]) => [String(key[1]), readRunRecord(String(key[1]), value)]));
 }

@@ -39,7 +39,9 @@ export function isSweepId(id: string): boolean {
 
 /** All sweeps, newest first. */
 export async function listSweeps(): Promise<SweepRecord[]> {
-  const sweeps = await readAll<SweepRecord>(keysUnder('sweep'));
+  const stored = await readAll<Partial<SweepRecord> | null>(keysUnder('sweep'));
+  // A damaged one must not take the others with it.
+  const sweeps = stored.filter((sweep): sweep is SweepRecord => typeof sweep === 'object' && sweep !== null && typeof sweep.id === 'string' && Array.isArray(sweep.runs) && typeof sweep.definition === 'object' && typeof sweep.base === 'object');
   return sweeps.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
 }
 

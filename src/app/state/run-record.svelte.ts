@@ -81,8 +81,8 @@ export class RunRecord {
 
   /** Takes over a whole log, replacing what was there. */
   fill(log: TrainingLog): void {
-    this.trainRows.splice(0, this.trainRows.length, ...log.train_history);
-    this.valRows.splice(0, this.valRows.length, ...log.val_history);
+    refill(this.trainRows, log.train_history);
+    refill(this.valRows, log.val_history);
     this.best = log.best_checkpoint;
     this.notices = log.notices ?? [];
     this.config = log.config;
@@ -110,4 +110,10 @@ export class RunRecord {
 function insert<Row extends { step: number }>(rows: Row[], row: Row): void {
   while (rows.length > 0 && rows[rows.length - 1].step >= row.step) rows.pop();
   rows.push(row);
+}
+
+/** Replaces what a list holds, one by one: a call takes no hundred thousand arguments. */
+function refill<T>(list: T[], rows: readonly T[]): void {
+  list.length = 0;
+  for (const row of rows) list.push(row);
 }

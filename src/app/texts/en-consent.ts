@@ -1,4 +1,4 @@
-/** English words of the question before code from a file runs. */
+/** English words of the question before code from a file runs, and of views that cannot be shown. */
 
 export const enConsent = {
   consent: {
@@ -8,5 +8,9 @@ export const enConsent = {
     agree: 'I have read it: use it',
     refuse: 'Do not use it',
     refused: 'Left as it was: the code was not agreed to.',
+  },
+  boundary: {
+    view: 'This view cannot be shown. The other views work; a run under way goes on.',
+    part: (name: string) => `${name} cannot be shown. Everything else on this page works.`,
   },
 };

@@ -152,7 +152,7 @@ export async function recordsOf(id: string): Promise<Record<string, unknown>> {
   const numbered = async (range: IDBKeyRange) => (await readEntries<unknown>(range)).map(([key, value]) => [key[2], value]);
   return {
     run: { ...run, id: '' },
-    head: { ...head, directories: Object.fromEntries(Object.entries(head.directories).map(([name, directory]) => [name, { ...directory, token: '' }])) },
+    head: { ...head, log: undefined, directories: Object.fromEntries(Object.entries(head.directories).map(([name, directory]) => [name, { ...directory, token: '' }])) },
     ...Object.fromEntries((['train', 'val', 'notice'] as const).map((kind) => [kind, entries.filter((entry) => entry.kind === kind)])),
     files,
     predictions: await numbered(rangeOf.predictions(id)),
