@@ -1,12 +1,13 @@
 /** What confuses users in the figures of a run, found in its recent rows. Words are the page's business. */
+import { diagnoseExplosion } from './explosion.ts';
 
-export const DIAGNOSIS_CODES = ['grpo-loss-near-zero', 'zero-variance-groups', 'both-log-probs-falling', 'kl-drift', 'length-cut', 'accuracy-at-chance', 'reward-flat'] as const;
+export const DIAGNOSIS_CODES = ['adapter-dead', 'loss-uniform', 'gradient-spike', 'grpo-loss-near-zero', 'zero-variance-groups', 'both-log-probs-falling', 'kl-drift', 'length-cut', 'accuracy-at-chance', 'reward-flat'] as const;
 export type DiagnosisCode = (typeof DIAGNOSIS_CODES)[number];
 
 export interface Diagnosis {
   code: DiagnosisCode;
-  /** "info": normal, though it looks odd. */
-  severity: 'info' | 'warning';
+  /** "info": normal, though it looks odd; "error": going on is of no use. */
+  severity: 'info' | 'warning' | 'error';
   /** The figures that led to it. */
   values: Record<string, number>;
   /** Settings that change it; empty where nothing has to change. */
@@ -26,14 +27,16 @@ const HIGH_KL = 0.1;
 const MANY_CUT = 0.2;
 const CHANCE_BAND = 0.05;
 
+const RANK: Readonly<Record<Diagnosis['severity'], number>> = { error: 0, warning: 1, info: 2 };
+
 /**
  * @param rows of one run, oldest first
- * @returns what holds of the last ten rows, warnings first
+ * @param vocabularySize of its model, where it is known
+ * @returns what holds of the last rows, the worst first
  */
-export function diagnose(rows: readonly FigureRow[], method: 'sft' | 'dpo' | 'grpo' | 'grpo-trl'): Diagnosis[] {
-  if (method === 'sft') return [];
-  const found = method === 'dpo' ? dpoDiagnoses(rows) : grpoDiagnoses(rows);
-  return found.sort((a, b) => Number(a.severity === 'info') - Number(b.severity === 'info'));
+export function diagnose(rows: readonly FigureRow[], method: 'sft' | 'dpo' | 'grpo' | 'grpo-trl', vocabularySize: number | null = null): Diagnosis[] {
+  const ofMethod = method === 'sft' ? [] : method === 'dpo' ? dpoDiagnoses(rows) : grpoDiagnoses(rows);
+  return [...diagnoseExplosion(rows, method, vocabularySize), ...ofMethod].sort((a, b) => RANK[a.severity] - RANK[b.severity]);
 }
 
 function figures(rows: readonly FigureRow[], key: string): number[] {

@@ -8,6 +8,9 @@ export type NoteText = DiagnosisCode | 'both-falling-no-margin';
 
 const SHARES: readonly string[] = ['share', 'accuracy'];
 const FIGURES: Readonly<Record<NoteText, readonly string[]>> = {
+  'adapter-dead': ['step'],
+  'loss-uniform': ['loss', 'uniform'],
+  'gradient-spike': ['norm', 'median'],
   'grpo-loss-near-zero': ['loss'],
   'zero-variance-groups': ['share'],
   'both-log-probs-falling': [],
@@ -21,6 +24,6 @@ const FIGURES: Readonly<Record<NoteText, readonly string[]>> = {
 /** The sentence of a note. */
 export function noteText({ code, severity, values }: Diagnosis, texts: Texts): string {
   const text: NoteText = code === 'both-log-probs-falling' && severity === 'warning' ? 'both-falling-no-margin' : code;
-  const figures = FIGURES[text].map((name) => (SHARES.includes(name) ? formatPercent(values[name]) : formatMetric(values[name])));
+  const figures = FIGURES[text].map((name) => (SHARES.includes(name) ? formatPercent(values[name]) : name === 'step' ? String(values[name]) : formatMetric(values[name])));
   return texts.diagnosis.texts[text](...figures);
 }

@@ -63,8 +63,12 @@ export const enRewards = {
   },
   diagnosis: {
     change: 'Change',
+    stop: 'Stop the run',
     list: 'Notes on the figures',
     texts: {
+      'adapter-dead': (step) => `Since step ${step} the gradient is exactly 0: the adapter is dead and learns nothing any more, whatever the loss says. Stop the run and resume from a save before it with a lower learning rate.`,
+      'loss-uniform': (loss, uniform) => `The loss is ${loss}, that of guessing any token (${uniform}), and it was lower before: the adapter is destroyed. Stop the run and go back to the best adapter or an earlier checkpoint, with a lower learning rate.`,
+      'gradient-spike': (norm, median) => `The gradient norm reached ${norm}, a hundred times its median of ${median}. If the loss does not come down again, the learning rate is too high.`,
       'grpo-loss-near-zero': (loss) => `The loss is near 0 (${loss}). That is normal in GRPO: advantages cancel out inside each group, while the gradient does not. The reward tells how it goes.`,
       'zero-variance-groups': (share) => `In ${share} of the groups all answers score the same, so they teach nothing. More varied answers, or more of them, would.`,
       'both-log-probs-falling': () => 'Both answers become less likely, the rejected one faster. This is common in DPO and fine while the margin grows.',

@@ -61,8 +61,12 @@ export const zhRewards: typeof enRewards = {
   },
   diagnosis: {
     change: '更改',
+    stop: '停止训练',
     list: '关于数值的提示',
     texts: {
+      'adapter-dead': (step) => `自第 ${step} 步起梯度恰为 0：适配器已失效，无论损失如何都学不到任何东西。请停止训练，以更低的学习率从之前的保存处继续。`,
+      'loss-uniform': (loss, uniform) => `损失为 ${loss}，等于随意猜测词元的损失（${uniform}），而之前更低：适配器已被破坏。请停止训练，以更低的学习率回到最佳适配器或较早的检查点。`,
+      'gradient-spike': (norm, median) => `梯度范数达到 ${norm}，是其中位数 ${median} 的一百倍。若损失不再下降，说明学习率过高。`,
       'grpo-loss-near-zero': (loss) => `损失接近 0（${loss}）。这在 GRPO 中是正常的：优势在每组之内相互抵消，而梯度不会。请看奖励的变化。`,
       'zero-variance-groups': (share) => `${share} 的组里所有回答得分相同，学不到东西。更多样或更多的回答会有帮助。`,
       'both-log-probs-falling': () => '两个答案的概率都在下降，较差的降得更快。这在 DPO 中很常见，只要差距在扩大就没有问题。',

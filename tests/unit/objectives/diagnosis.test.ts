@@ -3,6 +3,7 @@ import { diagnose, DIAGNOSIS_CODES, type FigureRow } from '../../../src/objectiv
 
 const rows = (count: number, figures: (i: number) => FigureRow) => Array.from({ length: count }, (_, i) => ({ step: i + 1, ...figures(i) }));
 const codes = (found: ReturnType<typeof diagnose>) => found.map(({ code }) => code);
+const VOCABULARY = 151_936;
 const seen = new Set<string>();
 
 describe('diagnose', () => {
@@ -15,8 +16,11 @@ describe('diagnose', () => {
     ['both-log-probs-falling', 'dpo', rows(8, (i) => ({ 'logps/chosen': -10 - i, 'logps/rejected': -10 - 2 * i, 'rewards/margins': i })), 'info'],
     ['both-log-probs-falling', 'dpo', rows(8, (i) => ({ 'logps/chosen': -10 - i, 'logps/rejected': -10 - i, 'rewards/margins': 0 })), 'warning'],
     ['accuracy-at-chance', 'dpo', rows(10, (i) => ({ 'rewards/accuracies': i % 2 })), 'warning'],
+    ['adapter-dead', 'sft', rows(4, (i) => ({ loss: 1, grad_norm: i < 2 ? 1 : 0 })), 'error'],
+    ['loss-uniform', 'sft', rows(8, (i) => ({ loss: i < 4 ? 2 : Math.log(VOCABULARY) + 0.01 * i })), 'error'],
+    ['gradient-spike', 'sft', rows(9, (i) => ({ loss: 1, grad_norm: i === 7 ? 150 : 1 + 0.01 * i })), 'warning'],
   ] as const)('%s in %s', (code, method, log, severity) => {
-    const found = diagnose(log, method);
+    const found = diagnose(log, method, VOCABULARY);
     expect(codes(found)).toEqual([code]);
     expect(found[0].severity).toBe(severity);
     expect(Object.values(found[0].values).every(Number.isFinite)).toBe(true);
@@ -30,8 +34,15 @@ describe('diagnose', () => {
     ['a healthy DPO run', 'dpo', rows(20, (i) => ({ 'logps/chosen': -10 + i, 'logps/rejected': -10 - i, 'rewards/margins': i, 'rewards/accuracies': 0.9 }))],
     ['rows without these figures', 'dpo', rows(20, () => ({ loss: null, kl: NaN }))],
     ['no rows', 'grpo', []],
+    ['a loss at its uniform level from the start', 'sft', rows(20, () => ({ loss: Math.log(151_936), grad_norm: 1 }))],
+    ['one step without gradient', 'sft', rows(20, (i) => ({ loss: 1, grad_norm: i === 10 ? 0 : 1 }))],
+    ['a spike long ago', 'sft', rows(20, (i) => ({ loss: 1, grad_norm: i === 3 ? 500 : 1 }))],
     ['SFT', 'sft', rows(5, () => ({ loss: 0, kl: 9 }))],
-  ] as const)('has nothing to say of %s', (_, method, log) => expect(diagnose(log, method)).toEqual([]));
+  ] as const)('has nothing to say of %s', (_, method, log) => expect(diagnose(log, method, VOCABULARY)).toEqual([]));
+
+  it('does not call GRPO dead where all answers score alike', () => {
+    expect(codes(diagnose(rows(4, () => ({ loss: 0.1, grad_norm: 0, frac_reward_zero_std: 1 })), 'grpo'))).toEqual(['zero-variance-groups']);
+  });
 
   it('puts warnings first', () => expect(codes(diagnose(rows(3, () => ({ loss: 0, kl: 1 })), 'grpo'))).toEqual(['kl-drift', 'grpo-loss-near-zero']));
 });
