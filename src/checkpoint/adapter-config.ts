@@ -49,7 +49,8 @@ export function writeAdapterConfig(config: AdapterConfig): string {
 
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(10_000));
 const rank = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(65536));
-const alpha = v.pipe(v.number(), v.finite());
+/** Settings allow no more either; what is beyond was written by a program that went wrong. */
+const alpha = v.pipe(v.number(), v.minValue(-1e6), v.maxValue(1e6));
 /** The first matching key counts, but JavaScript moves keys that are whole numbers to the front. */
 const patternKey = v.pipe(name, v.regex(/\D/, 'a key may not be a whole number; write it with what stands before it, such as "mlp.0"'));
 const pattern = <Value extends v.GenericSchema<number, number>>(value: Value) =>

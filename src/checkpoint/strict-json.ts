@@ -35,7 +35,7 @@ export function parseStrictObject(text: string, file: string): Record<string, un
 }
 
 /** First key that occurs twice in one object of valid JSON text, else null. */
-function findRepeatedKey(text: string): string | null {
+export function findRepeatedKey(text: string): string | null {
   const open: (Set<string> | null)[] = [];
   for (let i = 0; i < text.length; i++) {
     const character = text.charCodeAt(i);

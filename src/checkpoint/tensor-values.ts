@@ -32,6 +32,17 @@ export function toWeightSource(tensor: Pick<TensorData, 'dtype' | 'bytes'>, plac
 }
 
 /**
+ * The same, where one value that is no finite number would spoil every answer: norms and biases.
+ * @throws LorikeetError "file-corrupt" naming the place of the first such value
+ */
+export function toFiniteFloat32(tensor: Pick<TensorData, 'dtype' | 'bytes'>, place: { file: string; field: string }): Float32Array {
+  const values = toFloat32(tensor, place);
+  const at = values.findIndex((value) => !Number.isFinite(value));
+  if (at < 0) return values;
+  throw new LorikeetError('file-corrupt', `Tensor ${place.field} holds ${values[at]} at position ${at}.`, 'Download the weights again.', place);
+}
+
+/**
  * Weights as float32.
  * @throws LorikeetError "tensor-shape" when the dtype is no weight's
  */

@@ -1,4 +1,5 @@
 /** JSON and JSONL files -> raw records with their places; nothing is known yet about their fields. */
+import { findRepeatedKey } from '../checkpoint/strict-json.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import type { ProblemList } from './problems.ts';
 
@@ -83,7 +84,10 @@ function parseLines(path: string, text: string, problems: ProblemList): RecordFi
   for (const { content, line } of isPretty(text.trimStart()) ? prettyObjects(text) : lines(text)) {
     sample++;
     try {
-      records.push({ value: JSON.parse(content), line, sample });
+      const value: unknown = JSON.parse(content);
+      const repeated = findRepeatedKey(content);
+      if (repeated === null) records.push({ value, line, sample });
+      else problems.error(`Line ${line} has the key "${repeated}" twice in one object.`, 'Remove one of them: which is meant cannot be told.', { file: path, line, sample, field: repeated });
     } catch (error) {
       problems.error(`Line ${line} is not valid JSON: ${(error as Error).message}`, 'Correct or remove this line.', { file: path, line, sample });
     }
@@ -119,6 +123,11 @@ function parseArray(path: string, text: string, problems: ProblemList): RawRecor
   } catch (error) {
     const { message } = error as Error;
     problems.error(`The file is not valid JSON: ${message}`, 'Correct it at this place or export the dataset again; it may be cut off.', { file: path, ...lineOf(message, text) });
+    return [];
+  }
+  const repeated = findRepeatedKey(text);
+  if (repeated !== null) {
+    problems.error(`The file has the key "${repeated}" twice in one object.`, 'Remove one of them: which is meant cannot be told.', { file: path, field: repeated });
     return [];
   }
   if (!Array.isArray(value)) {

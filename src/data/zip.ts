@@ -6,6 +6,7 @@
  */
 import { Inflate } from 'fflate';
 import { LorikeetError } from '../protocol/errors.ts';
+import { crc32, crc32OfBlob } from './crc32.ts';
 import { fileKind, normalizePath } from './paths.ts';
 import type { PathFile } from '../protocol/messages.ts';
 
@@ -33,6 +34,7 @@ interface Entry {
   name: string;
   packed: number;
   unpacked: number;
+  crc: number;
   method: number;
   encrypted: boolean;
   headerOffset: number;
@@ -115,12 +117,14 @@ function parseEntries(archive: PathFile, table: DataView, count: number): Entry[
       name: entryName(new Uint8Array(table.buffer, at + 46, nameLength)),
       encrypted: (table.getUint16(at + 8, true) & 1) === 1,
       method: table.getUint16(at + 10, true),
+      crc: table.getUint32(at + 16, true),
       packed: table.getUint32(at + 20, true),
       unpacked: table.getUint32(at + 24, true),
       headerOffset: table.getUint32(at + 42, true),
     });
     at = next;
   }
+  if (at < table.byteLength) throw fault(archive, 'its table of contents lists more files than it says: some would be lost');
   return entries;
 }
 
@@ -149,7 +153,7 @@ async function readEntry(archive: PathFile, entry: Entry, path: string, limits: 
   if (start + entry.packed > file.size) throw fault(archive, `${path} is cut off`);
   const packed = file.slice(start, start + entry.packed);
   if (entry.method === STORED) {
-    if (entry.packed !== entry.unpacked) throw fault(archive, `${path} is damaged`);
+    if (entry.packed !== entry.unpacked || (await crc32OfBlob(packed)) !== entry.crc) throw fault(archive, `${path} is damaged`);
     return packed;
   }
   if (entry.method !== DEFLATED) throw fault(archive, `${path} uses the packing method ${entry.method}`, 'Make the ZIP file with the usual method (deflate).');
@@ -163,9 +167,12 @@ async function readEntry(archive: PathFile, entry: Entry, path: string, limits: 
 function inflate(archive: PathFile, entry: Entry, path: string, packed: Uint8Array): Blob {
   const parts: Uint8Array<ArrayBuffer>[] = [];
   let length = 0;
+  let crc = 0;
   const inflater = new Inflate((chunk) => {
     length += chunk.length;
-    if (length <= entry.unpacked) parts.push(chunk as Uint8Array<ArrayBuffer>);
+    if (length > entry.unpacked) return;
+    crc = crc32(chunk, crc);
+    parts.push(chunk as Uint8Array<ArrayBuffer>);
   });
   const step = 16384;
   try {
@@ -174,5 +181,6 @@ function inflate(archive: PathFile, entry: Entry, path: string, packed: Uint8Arr
     throw fault(archive, `${path} is damaged`, undefined, error);
   }
   if (length !== entry.unpacked) throw fault(archive, `${path} unpacks to another size than announced (${entry.unpacked} bytes)`);
+  if (crc !== entry.crc) throw fault(archive, `${path} is damaged: its checksum differs`);
   return new Blob(parts);
 }

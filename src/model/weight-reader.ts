@@ -1,6 +1,6 @@
 /** Turns named tensors of a checkpoint into GPU weights; each matrix is quantised as it comes. */
 import type { ModelFiles } from '../checkpoint/model-files.ts';
-import { toFloat32, toWeightSource } from '../checkpoint/tensor-values.ts';
+import { toFiniteFloat32, toWeightSource } from '../checkpoint/tensor-values.ts';
 import type { LinearModule } from '../families/architecture.ts';
 import { guardMemory } from '../gpu/device.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -67,7 +67,7 @@ export class WeightReader {
   async vector(name: string, change?: (value: number) => number): Promise<GPUBuffer> {
     const tensor = await this.files.readTensor(name);
     this.count(tensor.bytes.byteLength);
-    const values = toFloat32(tensor, { file: name, field: name });
+    const values = toFiniteFloat32(tensor, { file: name, field: name });
     const buffer = this.gpu.createBuffer(change ? values.map(change) : values);
     this.buffers.push(buffer);
     return buffer;

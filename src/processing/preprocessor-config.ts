@@ -4,7 +4,8 @@ import { LorikeetError } from '../protocol/errors.ts';
 
 const pixels = v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 40));
 const bound = v.optional(v.nullable(pixels));
-const triple = v.pipe(v.array(v.pipe(v.number(), v.finite())), v.length(3));
+/** Pixels lie between 0 and 1 where these are applied. */
+const triple = v.pipe(v.array(v.pipe(v.number(), v.minValue(-10), v.maxValue(10))), v.length(3));
 
 const schema = v.object({
   size: v.optional(v.nullable(v.object({ shortest_edge: bound, longest_edge: bound, min_pixels: bound, max_pixels: bound }))),
@@ -14,7 +15,7 @@ const schema = v.object({
   temporal_patch_size: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)), 2),
   merge_size: v.optional(v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(16)), 2),
   image_mean: triple,
-  image_std: v.pipe(triple, v.check((std) => std.every((s) => s > 0), 'every value must be above 0')),
+  image_std: v.pipe(triple, v.check((std) => std.every((s) => s >= 1e-4), 'every value must be at least 0.0001')),
   do_resize: v.optional(v.nullable(v.literal(true))),
   do_normalize: v.optional(v.nullable(v.literal(true))),
   do_rescale: v.optional(v.nullable(v.literal(true))),

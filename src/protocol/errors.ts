@@ -72,8 +72,14 @@ export class LorikeetError extends Error {
   static from(error: unknown): LorikeetError {
     if (error instanceof LorikeetError) return error;
     const message = error instanceof Error ? error.message : String(error);
+    if (isFileGone(error)) return new LorikeetError('file-missing', `A file that was chosen has been changed, moved or deleted since: ${message}`, 'Choose the files again; what is loaded so far stays.', {}, { cause: error });
     return new LorikeetError('internal', message, 'Reload the page and try again; if it happens again, report it with the log.', {}, { cause: error });
   }
+}
+
+/** What browsers throw when a chosen file is no longer as it was (File API, by name: the class differs between engines). */
+export function isFileGone(error: unknown): boolean {
+  return error instanceof Error && (error.name === 'NotReadableError' || error.name === 'NotFoundError');
 }
 
 /**

@@ -15,7 +15,7 @@ export function escapeMarkup(text: string): string {
  * @param taken names in use in the same folder, in lower case; the new one is added
  */
 export function fileName(name: string, taken: Set<string>): string {
-  const plain = name.normalize('NFC').replace(/[^\p{L}\p{N}._-]+/gu, '_').replace(/^[._]+/, '').replace(/\.+$/, '').slice(0, 80) || 'unnamed';
+  const plain = name.normalize('NFC').replace(/[^\p{L}\p{N}._-]+/gu, '_').replace(/\.{2,}/g, '.').replace(/^[._]+/, '').replace(/\.+$/, '').slice(0, 80) || 'unnamed';
   let candidate = plain;
   for (let n = 2; taken.has(candidate.toLowerCase()); n += 1) candidate = `${plain}-${n}`;
   taken.add(candidate.toLowerCase());

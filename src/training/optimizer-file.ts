@@ -33,7 +33,10 @@ export async function readOptimizerFile(bytes: Uint8Array, adapter: readonly Ada
         const got = `${tensor.dtype} [${tensor.shape.join(', ')}]`;
         throw new LorikeetError('tensor-shape', `${field} of ${file} is ${got}, expected F32 [${shape.join(', ')}].`, '', { file, field });
       }
-      tensors.push({ name, shape, data: new Float32Array(tensor.bytes.buffer) });
+      const data = new Float32Array(tensor.bytes.buffer);
+      const at = data.findIndex((value) => !Number.isFinite(value) || (suffix === SECOND && value < 0));
+      if (at >= 0) throw new LorikeetError('file-corrupt', `${field} of ${file} holds ${data[at]} at position ${at}, which no moment can be.`, '', { file, field });
+      tensors.push({ name, shape, data });
     }
     return tensors;
   };
