@@ -3,12 +3,24 @@ import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
 import { chromiumLaunchOptions } from './tools/browser/chromium.ts';
 
+/** What a page cannot say of itself in its own policy; docs/en/security.md lists them for other servers. */
+const HEADERS = {
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'Permissions-Policy': 'camera=(), microphone=(), geolocation=(), usb=(), serial=()',
+};
+const FRAMES = { 'Content-Security-Policy': "frame-ancestors 'none'" };
+
 export default defineConfig({
   plugins: [svelte()],
   base: './',
   worker: { format: 'es' },
   build: { target: 'es2022', chunkSizeWarningLimit: 2500 },
-  server: { fs: { strict: true } },
+  // Tests run the development server's pages in a frame.
+  server: { fs: { strict: true }, headers: HEADERS },
+  preview: { headers: { ...HEADERS, ...FRAMES } },
   test: {
     projects: [
       {

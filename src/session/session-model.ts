@@ -5,7 +5,7 @@ import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { ModelSource, ModelSummary } from '../protocol/messages.ts';
 import { Processor } from '../processing/processor.ts';
-import { modelChanged, referToModel, reopenModel } from '../storage/sources.ts';
+import { isModel, modelChanged, referToModel, reopenModel } from '../storage/sources.ts';
 import type { ModelReference } from '../storage/sources.ts';
 import { weightKind } from '../training/planner.ts';
 import { demoModel } from './demo.ts';
@@ -17,6 +17,7 @@ import type { ReportProgress } from './progress.ts';
 export interface OpenModel {
   name: string;
   reference: ModelReference;
+  source: ModelSource;
   files: ModelFiles;
   processor: Processor;
   encoder: SampleEncoder;
@@ -47,13 +48,13 @@ export class SessionModel {
   async load(source: ModelSource, config: TrainingConfig): Promise<ModelSummary> {
     const reference = await referToModel(source);
     if (this.current && sameModel(this.current.reference, reference)) {
-      this.current = { ...this.current, reference };
+      this.current = { ...this.current, reference, source };
     } else {
       const files = await ModelFiles.open(source.kind === 'demo' ? demoModel(this.demoUrl) : source.files);
       const processor = await Processor.fromFiles(files.readText, files.architecture);
       this.dropWeights();
       const name = source.kind === 'demo' ? 'demo' : source.name;
-      this.current = { name, reference, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };
+      this.current = { name, reference, source, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };
     }
     await this.quantized(config);
     return summarize(this.current);
@@ -77,6 +78,8 @@ export class SessionModel {
    */
   async returnTo(reference: ModelReference, config: TrainingConfig): Promise<void> {
     if (this.current && sameModel(this.current.reference, reference)) return;
+    // Runs of old noted less of their model's files: what is open may be theirs all the same.
+    if (this.current?.source.kind === 'files' && reference.kind === 'files' && (await isModel(this.current.source.files, reference.fingerprint))) return;
     if (this.current && reference.kind === 'files' && !reference.handle) throw modelChanged(reference.name);
     await this.load(await reopenModel(reference), config);
   }

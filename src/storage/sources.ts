@@ -3,6 +3,7 @@ import { LorikeetError } from '../protocol/errors.ts';
 import type { DatasetSource, ModelSource, PathFile } from '../protocol/messages.ts';
 import { isQuotaError, storageError } from './database.ts';
 import { fingerprintBlob, fingerprintLines } from './fingerprint.ts';
+import { walkFolder } from './walk-folder.ts';
 
 export type ModelReference =
   | { kind: 'demo' }
@@ -19,23 +20,39 @@ export type DatasetReference =
   /** `kept`: a copy lies in this site's own storage. Otherwise the user has to give the same files again. */
   | { kind: 'files'; fingerprint: string; train: KeptFile[]; validation: KeptFile[]; kept: boolean };
 
-/** Bytes at the start of a model file that go into its fingerprint: the whole safetensors header of usual checkpoints. */
+/** Bytes at the start of a model file that went into fingerprints of old. */
 const HEADER_BYTES = 64 * 1024;
 /** Room left for logs and checkpoints when a dataset is copied. */
 const RESERVE_BYTES = 256 * 1024 * 1024;
 const DATASETS = 'datasets';
-const MAX_FOLDER_FILES = 20_000;
-const MAX_FOLDER_DEPTH = 4;
 
 type PermissionHandle = FileSystemDirectoryHandle & {
   queryPermission?: (descriptor: { mode: 'read' }) => Promise<PermissionState>;
   values(): AsyncIterable<FileSystemHandle>;
 };
 
-/** Fingerprint of a model folder by names, sizes and file beginnings: telling shards apart must not mean reading gigabytes. */
+/** Told apart from the fingerprints of old, which covered names, sizes and the first 64 KiB of each file. */
+const WHOLE = 'whole-';
+/** A file that was chosen does not change: what changes on disk can no longer be read through it. */
+const known = new WeakMap<Blob, Promise<string>>();
+
+/** Fingerprint of a model folder by names and whole contents; each file is read once, in pieces. */
 export async function fingerprintModel(files: readonly PathFile[]): Promise<string> {
+  const lines: string[] = [];
+  for (const { path, file } of files) {
+    const print = known.get(file) ?? fingerprintBlob(file);
+    known.set(file, print);
+    print.catch(() => known.delete(file));
+    lines.push(`${path}\t${file.size}\t${await print}`);
+  }
+  return WHOLE + (await fingerprintLines(lines));
+}
+
+/** Whether files are those of a fingerprint, taken now or by an older version. */
+export async function isModel(files: readonly PathFile[], fingerprint: string): Promise<boolean> {
+  if (fingerprint.startsWith(WHOLE)) return (await fingerprintModel(files)) === fingerprint;
   const lines = files.map(async ({ path, file }) => `${path}\t${file.size}\t${await fingerprintBlob(file.slice(0, HEADER_BYTES))}`);
-  return fingerprintLines(await Promise.all(lines));
+  return (await fingerprintLines(await Promise.all(lines))) === fingerprint;
 }
 
 /** Fingerprint of a dataset by names and whole contents. */
@@ -68,8 +85,8 @@ export async function reopenModel(reference: ModelReference): Promise<ModelSourc
       field: 'model',
     });
   }
-  const files = await listFolder(handle, '', 0);
-  if ((await fingerprintModel(files)) !== reference.fingerprint) throw modelChanged(name);
+  const files = await walkFolder(handle);
+  if (!(await isModel(files, reference.fingerprint))) throw modelChanged(name);
   return { kind: 'files', name, files, handle };
 }
 
@@ -77,24 +94,10 @@ export async function reopenModel(reference: ModelReference): Promise<ModelSourc
 export function modelChanged(name: string): LorikeetError {
   return new LorikeetError(
     'resume',
-    `This is not the model that the run was started with: names, sizes or file headers differ from those of "${name}".`,
+    `This is not the model that the run was started with: names, sizes or contents differ from those of "${name}".`,
     'Choose the folder that the run was started with.',
     { file: name, field: 'model' },
   );
-}
-
-/** All files of a folder the user picked, with paths inside it. */
-export async function listFolder(handle: FileSystemDirectoryHandle, prefix = '', depth = 0): Promise<PathFile[]> {
-  const files: PathFile[] = [];
-  for await (const entry of (handle as PermissionHandle).values()) {
-    const path = prefix + entry.name;
-    if (entry.kind === 'file') files.push({ path, file: await (entry as FileSystemFileHandle).getFile() });
-    else if (depth < MAX_FOLDER_DEPTH) files.push(...(await listFolder(entry as FileSystemDirectoryHandle, `${path}/`, depth + 1)));
-    if (files.length > MAX_FOLDER_FILES) {
-      throw new LorikeetError('file-too-large', `The folder "${handle.name}" holds more than ${MAX_FOLDER_FILES} files.`, 'Choose the model folder itself.');
-    }
-  }
-  return files;
 }
 
 /**

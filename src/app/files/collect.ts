@@ -1,5 +1,6 @@
 /** Files from pickers and drops, each with its path inside what was chosen. */
 import type { PathFile } from '../../protocol/messages.ts';
+import { walkFolder } from '../../storage/walk-folder.ts';
 
 /** Folders deeper or fuller than this are refused rather than left to hang the page. */
 const MAX_FILES = 200_000;
@@ -28,9 +29,7 @@ export async function pickFolder(): Promise<{ name: string; files: PathFile[]; h
     if (error instanceof DOMException && error.name === 'AbortError') return null;
     throw error;
   }
-  const files: PathFile[] = [];
-  await walkHandle(root, '', files);
-  return { name: root.name, files, handle: root };
+  return { name: root.name, files: await walkFolder(root), handle: root };
 }
 
 /** Everything in a drop, folders included. Call inside the drop handler: the browser empties the transfer afterwards. */
@@ -40,14 +39,6 @@ export async function filesOfDrop(transfer: DataTransfer): Promise<{ name: strin
   const single = entries.length === 1 && entries[0].isDirectory;
   for (const entry of entries) await walkEntry(entry, single ? null : '', files);
   return { name: entries[0]?.name ?? '', files };
-}
-
-async function walkHandle(folder: FileSystemDirectoryHandle, prefix: string, files: PathFile[]): Promise<void> {
-  const children = (folder as unknown as { values: () => AsyncIterable<FileSystemDirectoryHandle | FileSystemFileHandle> }).values();
-  for await (const child of children) {
-    if (child.kind === 'file') add(files, `${prefix}${child.name}`, await child.getFile());
-    else await walkHandle(child, `${prefix}${child.name}/`, files);
-  }
 }
 
 /** @param prefix path of the parent, or null for a folder whose own name is left out of the paths */

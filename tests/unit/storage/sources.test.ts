@@ -1,6 +1,8 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { PathFile } from '../../../src/protocol/messages.ts';
-import { fingerprintModel, keepDataset, listFolder, referToModel, reopenDataset, reopenModel, sweepDatasets } from '../../../src/storage/sources.ts';
+import { fingerprintBlob, fingerprintLines } from '../../../src/storage/fingerprint.ts';
+import { walkFolder } from '../../../src/storage/walk-folder.ts';
+import { isModel, fingerprintModel, keepDataset, referToModel, reopenDataset, reopenModel, sweepDatasets } from '../../../src/storage/sources.ts';
 import { pretendBrowser, pretendDirectory, pretendFile } from './pretend-browser.ts';
 import type { PretendBrowser, PretendDirectory } from './pretend-browser.ts';
 
@@ -78,7 +80,29 @@ describe('models', () => {
     return directory as unknown as FileSystemDirectoryHandle;
   };
 
-  it('are known by names, sizes and beginnings, in any order', async () => {
+  it('are known by their last byte too, and by what older versions noted of them', async () => {
+    const big = 'x'.repeat(100_000);
+    const files = [file('model.safetensors', big)];
+    const other = [file('model.safetensors', `${big.slice(1)}y`)];
+    const now = await fingerprintModel(files);
+    expect(await isModel(files, now)).toBe(true);
+    expect(await isModel(other, now)).toBe(false);
+    const old = await fingerprintLines([`model.safetensors\t100000\t${await fingerprintBlob(files[0].file.slice(0, 64 * 1024))}`]);
+    expect([await isModel(files, old), await isModel(other, old)]).toEqual([true, true]);
+  });
+
+  it('may lie deep, but not without end', async () => {
+    const nest = (depth: number): FileSystemDirectoryHandle => {
+      const directory = pretendDirectory('d');
+      directory.entries.set('config.json', pretendFile('config.json', undefined, new Blob(['{}'])));
+      if (depth > 0) directory.entries.set('d', nest(depth - 1) as never);
+      return directory as unknown as FileSystemDirectoryHandle;
+    };
+    expect(await walkFolder(nest(20))).toHaveLength(21);
+    await expect(walkFolder(nest(40))).rejects.toMatchObject({ code: 'file-too-large' });
+  });
+
+  it('are known by names, sizes and contents, in any order', async () => {
     const files = [file('config.json', '{}'), file('model.safetensors', 'x'.repeat(100_000))];
     const same = await fingerprintModel([...files].reverse());
     expect(same).toBe(await fingerprintModel(files));
@@ -89,7 +113,7 @@ describe('models', () => {
 
   it('are opened again through the folder that the user picked', async () => {
     const handle = folder();
-    const reference = await referToModel({ kind: 'files', name: 'Qwen3-VL-2B', files: await listFolder(handle), handle });
+    const reference = await referToModel({ kind: 'files', name: 'Qwen3-VL-2B', files: await walkFolder(handle), handle });
     const reopened = await reopenModel(reference);
     if (reopened.kind !== 'files') throw new Error('expected files');
     expect(await texts(reopened.files)).toEqual([['config.json', '{}'], ['sub/model.safetensors', 'weights']]);
