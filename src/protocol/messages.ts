@@ -326,7 +326,7 @@ export interface Replies {
 
 /** News from the worker, in order. */
 export type TrainerEvent =
-  | { type: 'progress'; task: 'model' | 'dataset' | 'prepare' | 'validation' | 'rollout'; stage: Stage; done: number; total: number }
+  | { type: 'progress'; task: 'model' | 'dataset' | 'prepare' | 'step' | 'validation' | 'rollout'; stage: Stage; done: number; total: number }
   | { type: 'status'; runId: string; status: RunStatus; step: number; totalSteps: number; secondsLeft: number | null }
   | { type: 'train'; runId: string; row: TrainRow }
   | { type: 'validation'; runId: string; row: ValRow; answers: AnswerPreview[]; best: BestCheckpoint | null }

@@ -51,6 +51,7 @@ export const englishStages = {
   images: 'fetching images',
   samples: 'checking and tokenising samples',
   adapter: 'attaching the adapter',
+  layers: 'layers of this step',
   loss: 'validation loss',
   answers: 'validation answers',
   reference: 'reference log-probabilities',

@@ -76,6 +76,7 @@ export async function readStart(parts: RunIngredients, writer: RunWriter): Promi
 export async function buildRun(parts: RunIngredients, work: RunWork): Promise<TrainingRun> {
   const { config, dataset, model } = parts;
   const { writer, validator, emit, progress } = work;
+  model.onLayers = progress('step', 'layers');
   const onFault = ({ name, count, reason }: RewardFault) => {
     const notice: RunNotice = { step: run.stepsDone, level: 'warning', ...say('rewardFaults', { name, count, reason }), time: new Date().toISOString() };
     writer.notice(notice);

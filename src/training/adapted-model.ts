@@ -16,12 +16,18 @@ import type { AdamWSettings } from '../kernels/adamw.ts';
 import type { Objective, ScoringOptions, TokenScores } from '../objectives/token-scores.ts';
 import type { OptimizerState, PendingScalar, TrainableModel } from './trainable-model.ts';
 
+/** Passes at least this long tell of their layers. */
+const SLOW_PASS_MS = 2000;
+
 export class AdaptedModel implements TrainableModel {
   readonly adapter: AdapterArena;
   private readonly plan: BackwardPlan;
   private readonly groups: AdaptedLinear[][];
   private reference: AdapterWeights | null = null;
+  onLayers: ((done: number, total: number) => void) | null = null;
   private optimizerSteps = 0;
+  /** What the last pass took, in milliseconds; nobody knows before the first. */
+  private passTime = Infinity;
 
   /** @param modules the linear layers to adapt, in model order */
   constructor(
@@ -50,21 +56,26 @@ export class AdaptedModel implements TrainableModel {
 
   async forwardBackward(batch: PackedBatch, weights: Float32Array, dropoutStep: number): Promise<PendingScalar> {
     const { gpu } = this;
+    const start = performance.now();
+    const context = { ...passContext(gpu, this.adapter, dropoutStep), milestone: this.milestones(batch) };
     const { result: value, checked } = this.guarded(batch, () => {
-      const loss = this.model.forwardBackward(passContext(gpu, this.adapter, dropoutStep), batch, weights, this.plan);
+      const loss = this.model.forwardBackward(context, batch, weights, this.plan);
       const read = gpu.readFloats(loss);
       loss.dispose();
       return read;
     });
     return pending(async () => {
       await checked;
-      return (await value)[0];
+      const [loss] = await value;
+      this.passTime = performance.now() - start;
+      return loss;
     });
   }
 
   async forwardBackwardOf(batch: PackedBatch, objective: Objective, options: ScoringOptions & { dropoutStep: number | null }): Promise<void> {
     const { gpu } = this;
-    const context = passContext(gpu, this.adapter, options.dropoutStep);
+    const start = performance.now();
+    const context = { ...passContext(gpu, this.adapter, options.dropoutStep), milestone: this.milestones(batch) };
     const forward = this.guarded(batch, () => {
       const pass = this.model.differentiable(context, batch, this.plan, { temperature: options.temperature, statistics: true });
       return { pass, values: gpu.readFloats(pass.scores!) };
@@ -87,6 +98,7 @@ export class AdaptedModel implements TrainableModel {
     });
     gpu.submit();
     await backward.checked;
+    this.passTime = performance.now() - start;
   }
 
   async optimizerStep(settings: AdamWSettings): Promise<PendingScalar> {
@@ -179,6 +191,20 @@ export class AdaptedModel implements TrainableModel {
   dispose(): void {
     this.adapter.dispose();
     this.reference?.dispose();
+  }
+
+  /** Reports layers as the GPU finishes them; nothing where passes are quick, so that they are not cut into small submits. */
+  private milestones({ grids }: PackedBatch): (() => void) | undefined {
+    const { onLayers, gpu, plan, model } = this;
+    if (!onLayers || this.passTime < SLOW_PASS_MS) return undefined;
+    const { numHiddenLayers, visionDepth } = model.config;
+    const vision = grids.length > 0 ? visionDepth * (plan.visionAdapted ? 2 : 1) : 0;
+    const total = vision + 2 * numHiddenLayers - (plan.visionAdapted ? 0 : plan.firstAdaptedLayer);
+    let recorded = 0;
+    return () => {
+      const done = ++recorded;
+      void gpu.finish().then(() => onLayers(done, total), () => undefined);
+    };
   }
 
   /** Records GPU work whose faults `checked` throws; an exhausted memory with advice. */

@@ -14,6 +14,8 @@ export interface OptimizerState {
 }
 
 export interface TrainableModel {
+  /** Told of the layers that the GPU has finished within a pass that trains, while passes take long; set by whoever wants to know. */
+  onLayers?: ((done: number, total: number) => void) | null;
   /** Number of trainable scalars. */
   readonly trainableParameters: number;
   /**

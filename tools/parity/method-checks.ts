@@ -9,6 +9,7 @@ import type { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { compare, EXACT, type CheckResult, type Limit } from './check.ts';
 import { loadModel, openAdapter, withAdapter } from './engine.ts';
 import type { Folder, Json, TensorReader } from './folder.ts';
+import { llavaMessages } from './llava-messages.ts';
 import { openProcessor, toSample } from './processing-checks.ts';
 
 type Report = (check: CheckResult) => void;
@@ -78,14 +79,7 @@ export async function checkDpo(folder: Folder, report: Report): Promise<void> {
   const tensors = await folder.tensors('cases/dpo.safetensors');
   const pairs = (stored.pairs as Json[]).length;
   // Rows are all chosen answers, then all rejected ones.
-  const prompts = (stored.images as Json[]).map((image, row) => {
-    const text = (stored.pairs[row % pairs].prompt.conversations[0].value as string).split('<image>');
-    const parts = text.flatMap((part, i) => {
-      const trimmed = (i > 0 ? part.replace(/^\n/, '') : part).replace(i < text.length - 1 ? /\n$/ : /$^/, '');
-      return [...(i > 0 ? [{ type: 'image', image }] : []), ...(trimmed === '' ? [] : [{ type: 'text', text: trimmed }])];
-    });
-    return [{ role: 'user', content: parts }];
-  });
+  const prompts = [...(stored.pairs as Json[]), ...(stored.pairs as Json[])].map(({ prompt }) => llavaMessages(prompt));
   const masked = (row: number, wanted: number) => (stored.input_ids[row] as number[]).filter((_, t) => stored.attention_mask[row][t] === 1 && stored.completion_mask[row][t] === wanted);
   const completions = prompts.map((_, row) => masked(row, 1));
   const rows = await openRows(folder, prompts, completions, prompts.map((_, row) => masked(row, 0)), 'dpo', report);

@@ -1,6 +1,7 @@
 /** Forward passes, adapters, training steps, NF4 models and generation against transformers and PEFT. */
 import type { LinearModule } from '../../src/families/architecture.ts';
 import { generate } from '../../src/generation/generate.ts';
+import type { VisionLanguageModel } from '../../src/model/vision-language-model.ts';
 import type { PackedBatch } from '../../src/processing/types.ts';
 import type { WeightKind } from '../../src/quantization/packed-weight.ts';
 import { learningRateAt } from '../../src/training/schedule.ts';
@@ -18,7 +19,8 @@ const CHECKPOINTS = ['checkpoint', 'checkpoint_bf16_sharded'];
 const LOSS: Limit = { measure: 'rel', tolerance: 1e-4 };
 const GRADIENT: Limit = { measure: 'relL2', tolerance: 1e-4 };
 
-const activations = (name: string, actual: ArrayLike<number>, expected: Float32Array) => compare(name, actual, expected, { measure: 'abs', tolerance: activationTolerance(expected) });
+const activations = (model: VisionLanguageModel, name: string, actual: ArrayLike<number>, expected: Float32Array) =>
+  compare(name, actual, expected, { measure: 'abs', tolerance: activationTolerance(expected, model.architecture) });
 
 async function forwardCases(folder: Folder): Promise<[string, Json][]> {
   const found: [string, Json][] = [];
@@ -63,11 +65,11 @@ export async function checkForward(folder: Folder, report: Report): Promise<void
         const values = takeColumns(await held.pending, held.width, columns?.at ?? []);
         const width = columns?.at.length || held.width;
         const text = !tensor.startsWith('vision.');
-        report(activations(`${prefix}/${tensor}`, text ? values.subarray(0, batch.tokenCount * width) : values, text ? unpadded(expected, stored.attention_mask, width) : expected));
+        report(activations(model, `${prefix}/${tensor}`, text ? values.subarray(0, batch.tokenCount * width) : values, text ? unpadded(expected, stored.attention_mask, width) : expected));
       }
       report(compare(`${prefix}/activations_compared`, [missing], [0], EXACT));
       const width = model.config.vocabSize;
-      report(activations(`${prefix}/logits`, logits.subarray(0, batch.tokenCount * width), unpadded(await tensors.floats('logits'), stored.attention_mask, width)));
+      report(activations(model, `${prefix}/logits`, logits.subarray(0, batch.tokenCount * width), unpadded(await tensors.floats('logits'), stored.attention_mask, width)));
       const nll = model.tokenNll({ gpu: model.gpu, adapter: null, dropout: null }, batch);
       const values = await model.gpu.readFloats(nll);
       nll.dispose();
@@ -94,7 +96,7 @@ export async function checkLora(folder: Folder, report: Report): Promise<void> {
     const trainable = await withAdapter(model, adapter);
     const logits = await logitsOf(model, trainable, batch);
     const width = model.config.vocabSize;
-    report(activations(`lora/${name}/logits`, logits.subarray(0, batch.tokenCount * width), unpadded(await expected.floats(`${name}/logits`), stored.attention_mask, width)));
+    report(activations(model, `lora/${name}/logits`, logits.subarray(0, batch.tokenCount * width), unpadded(await expected.floats(`${name}/logits`), stored.attention_mask, width)));
     const weights = new Float32Array(batch.targetRows.length).fill(1 / batch.targetRows.length);
     const value = await trainable.forwardBackward(batch, weights, 0);
     report(compare(`lora/${name}/loss`, [await value.read()], [loss], LOSS));
@@ -172,8 +174,8 @@ export async function checkNf4Model(folder: Folder, report: Report): Promise<voi
     const adapter = await openAdapter(folder, 'lora', model);
     const trainable = await withAdapter(model, adapter);
     const rows = batch.tokenCount * width;
-    report(activations(`nf4_model/${variant}/base_logits`, (await logitsOf(model, null, batch)).subarray(0, rows), await expected.floats(`${variant}/base_logits`)));
-    report(activations(`nf4_model/${variant}/lora_logits`, (await logitsOf(model, trainable, batch)).subarray(0, rows), await expected.floats(`${variant}/lora_logits`)));
+    report(activations(model, `nf4_model/${variant}/base_logits`, (await logitsOf(model, null, batch)).subarray(0, rows), await expected.floats(`${variant}/base_logits`)));
+    report(activations(model, `nf4_model/${variant}/lora_logits`, (await logitsOf(model, trainable, batch)).subarray(0, rows), await expected.floats(`${variant}/lora_logits`)));
     const count = batch.targetRows.length;
     const loss = await (await trainable.forwardBackward(batch, new Float32Array(count).fill(1 / count), 0)).read();
     report(compare(`nf4_model/${variant}/lora_loss`, [loss], [stored.lora_loss], LOSS));

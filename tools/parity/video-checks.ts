@@ -106,7 +106,7 @@ export async function checkVideoModel(folder: Folder, report: Report): Promise<v
       const logits = await logitsOf(model, adapter, batch);
       const atLabels = Float32Array.from([...batch.targetRows].flatMap((row) => [...logits.subarray(row * width, (row + 1) * width)]));
       const reference = await tensors.floats(`${prefix}/label_logits`);
-      report(compare(`video/${prefix}/label_logits`, atLabels, reference, { measure: 'abs', tolerance: activationTolerance(reference) }));
+      report(compare(`video/${prefix}/label_logits`, atLabels, reference, { measure: 'abs', tolerance: activationTolerance(reference, model.architecture) }));
       const nll = model.tokenNll({ gpu: model.gpu, adapter: adapter?.adapter ?? null, dropout: null }, batch);
       const values = await model.gpu.readFloats(nll);
       nll.dispose();
