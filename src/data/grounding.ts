@@ -107,8 +107,8 @@ class Filler {
     private readonly boxes: readonly string[],
   ) {}
 
-  message({ role, content }: Message): Message {
-    return { role, content: content.map((part) => (part.type === 'text' ? { type: 'text', text: this.text(part.text) } : part)) };
+  message({ content, ...message }: Message): Message {
+    return { ...message, content: content.map((part) => (part.type === 'text' ? { type: 'text', text: this.text(part.text) } : part)) };
   }
 
   private text(text: string): string {

@@ -6,7 +6,7 @@ import { fault, shown } from './record-fault.ts';
 /** ms-swift's `loss` and `loss_scale`, OpenAI's `weight`, LLaMA-Factory's `loss_weight`, Axolotl's `train`. */
 const FLAGS = ['loss', 'weight', 'loss_weight', 'loss_scale', 'train'] as const;
 /** They change the prompt in ways that are not rendered here. */
-const UNREAD = ['tool_calls', 'function_call', 'tool_call_id', 'reasoning_content'] as const;
+const UNREAD = ['tool_calls', 'function_call', 'tool_call_id'] as const;
 
 /**
  * Whether a turn carries loss; false where one of its flags says so.
@@ -24,6 +24,18 @@ export function isLearnt(raw: Readonly<Record<string, unknown>>, role: Role, fie
     learnt &&= wanted;
   }
   return role !== 'assistant' || learnt;
+}
+
+/**
+ * Thoughts that a turn keeps apart from its answer, null where it has none.
+ * @throws LorikeetError "dataset" when they are no text, or stand in a turn that is no answer
+ */
+export function thoughtsOf({ reasoning_content: thoughts }: Readonly<Record<string, unknown>>, role: Role, field: string): string | null {
+  if (isBlank(thoughts)) return null;
+  const place = `${field}.reasoning_content`;
+  if (typeof thoughts !== 'string') throw fault(`"reasoning_content" of a turn is ${shown(JSON.stringify(thoughts), 40)}.`, 'Write the thoughts as one text.', place);
+  if (role !== 'assistant') throw fault(`"reasoning_content" stands in a turn of role ${role}.`, 'Only answers have thoughts: remove it there.', place);
+  return thoughts;
 }
 
 /** @throws LorikeetError "dataset" naming a key whose content would be lost */

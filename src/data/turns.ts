@@ -7,7 +7,7 @@ import { splitAtPlaces } from './media-places.ts';
 import type { MediaReference } from './media-reference.ts';
 import { MediaSlots } from './media-slots.ts';
 import { fault, shown } from './record-fault.ts';
-import { isLearnt, refuseUnreadKeys } from './turn-flags.ts';
+import { isLearnt, refuseUnreadKeys, thoughtsOf } from './turn-flags.ts';
 
 const spokenText = v.optional(v.nullable(v.union([v.string(), v.number()])));
 /** {from, value} or {role, content}, content being text or typed parts. */
@@ -107,7 +107,8 @@ function readTurn({ raw, field }: PlacedTurn, slots: MediaSlots, keepNewlines: b
   const content = pieces.map((piece): ContentPart => (piece.type === 'text' ? piece : slots.part(piece, field)));
   const media = content.find((piece) => piece.type !== 'text');
   if (role !== 'user' && media) throw fault(`${media.type === 'image' ? 'An image' : 'A video'} stands in a turn of role ${role}.`, 'Put images and videos into user turns.', field);
-  return { role, content, ...(!isLearnt(raw, role, field) && { learnt: false }) };
+  const reasoning = thoughtsOf(raw, role, field);
+  return { role, ...(reasoning !== null && { reasoning }), content, ...(!isLearnt(raw, role, field) && { learnt: false }) };
 }
 
 /** [system], user, assistant, user, assistant, …: no turn is empty, and the last is as `ending` says. */

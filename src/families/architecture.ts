@@ -66,6 +66,8 @@ export interface LayerShape {
   keys: number;
   /** Further numbers a row keeps for the backward pass, e.g. of a gated delta rule. */
   extra: number;
+  /** Numbers a row needs besides while its mixer goes backward, and only then. */
+  passing: number;
   /** Attention looks at all earlier rows: its time grows with the square of the length, and generation keeps keys and values. */
   attends: boolean;
   /** Numbers that generation keeps for a sequence whatever its length, e.g. the matrices of a gated delta rule. */
@@ -100,8 +102,6 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   /** How the family writes boxes in answers: thousandths of the image, or pixels of the resized image. */
   readonly boxUnit: 'thousandths' | 'pixels';
   readonly clips: ClipStyle;
-  /** LoRA targets where the user names none: every linear layer of the decoder, as a full-match expression of PEFT. */
-  readonly defaultTargetModules: string;
   /** Tensors that may be in the files and are of no use here, such as heads for speculative decoding. */
   ignored(name: string): boolean;
   /** The published spelling of a tensor or module name; names it does not know come back unchanged. */

@@ -71,6 +71,7 @@ export function attentionShape(config: DecoderConfig & ModelConfig): LayerShape 
     queries: config.numAttentionHeads * config.headDim,
     keys: config.numKeyValueHeads * config.headDim,
     extra: 0,
+    passing: 0,
     attends: true,
     state: 0,
   };

@@ -88,7 +88,7 @@ export function qwen3VisionTensors(config: Qwen3VisionModel): ExpectedTensor[] {
 /** What the planner needs of the tower. */
 export function qwen3VisionShapes(config: Qwen3VisionModel): { vision: LayerShape[]; visionHidden: number; mergers: number } {
   const { visionHiddenSize: hidden } = config;
-  const block: LayerShape = { hidden, inner: config.visionIntermediateSize, innerTensors: 2, queries: hidden, keys: hidden, extra: 0, attends: true, state: 0 };
+  const block: LayerShape = { hidden, inner: config.visionIntermediateSize, innerTensors: 2, queries: hidden, keys: hidden, extra: 0, passing: 0, attends: true, state: 0 };
   return { vision: new Array<LayerShape>(config.visionDepth).fill(block), visionHidden: hidden, mergers: mergers(config).length };
 }
 

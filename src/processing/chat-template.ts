@@ -99,6 +99,11 @@ export class ChatTemplate {
     return (this.foundOpenings ??= this.findOpenings());
   }
 
+  /** Whether answers begin with a block of thoughts, an empty one where there are none. */
+  get thinks(): boolean {
+    return this.openings.some((opening) => opening.includes('<think>'));
+  }
+
   private foundOpenings: readonly string[] | null = null;
 
   private findOpenings(): readonly string[] {

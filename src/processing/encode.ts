@@ -103,6 +103,9 @@ export function encodePrompt(context: EncodingContext, input: EncodeInput, optio
 
 /** The rendered conversation, each clip written out as its family reads it. */
 function renderText({ template, tokenizer, architecture }: EncodingContext, input: EncodeInput, options: { addGenerationPrompt: boolean; enableThinking?: boolean }): string {
+  if (input.conversation.some(({ reasoning }) => reasoning !== undefined) && !template.thinks) {
+    throw new LorikeetError('dataset', `Sample ${input.id} has thoughts, which this model’s chat template does not write.`, 'Remove "reasoning_content", or choose a model that thinks.', { ...input.place, field: 'reasoning_content' });
+  }
   const text = template.render(input.conversation, options);
   const { config, clips } = architecture;
   const videos = input.media.filter(({ vision }) => vision.kind === 'video');

@@ -97,7 +97,7 @@ export class Processor {
 
   /** "template": the chat template writes a block of thoughts before answers, an empty one where the dataset has none. */
   get thinking(): 'none' | 'template' {
-    return this.template.openings.some((opening) => opening.includes('<think>')) ? 'template' : 'none';
+    return this.template.thinks ? 'template' : 'none';
   }
 
   get imageTokenId(): number {

@@ -6,8 +6,14 @@ const count = (min: number, max = 1e9) => v.pipe(v.number(), v.integer(), v.minV
 const real = (min: number, max: number) => v.pipe(v.number(), v.finite(), v.minValue(min), v.maxValue(max));
 const lossName = v.pipe(v.string(), v.minLength(1), v.maxLength(40));
 
-/** LoRA on the language model only; loads everywhere, vLLM included. A full-match regular expression, as PEFT reads it. */
+/**
+ * LoRA on the decoder layers of every family, the mixers of linear attention included where there are any; loads everywhere,
+ * vLLM included. A full-match regular expression, as PEFT reads it.
+ */
 export const LANGUAGE_MODEL_TARGETS =
+  '^(?:.*\\.)?language_model\\.layers\\.\\d+\\.(?:self_attn\\.(?:q|k|v|o)_proj|linear_attn\\.(?:in_proj_(?:qkv|z|b|a)|out_proj)|mlp\\.(?:gate|up|down)_proj)$';
+/** The same as runs and adapters have it that were made when no family had linear attention; it is still read as it stands. */
+export const FORMER_LANGUAGE_MODEL_TARGETS =
   '^(?:.*\\.)?language_model\\.layers\\.\\d+\\.(?:self_attn\\.(?:q|k|v|o)_proj|mlp\\.(?:gate|up|down)_proj)$';
 
 export const METHODS = ['sft', 'dpo', 'grpo', 'grpo-trl'] as const;

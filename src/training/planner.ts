@@ -5,7 +5,8 @@
  * T its label tokens; H, I, Q, K hidden, MLP, query and key widths; L layers; r the rank; v… the same of the vision tower:
  *   weights        every linear layer as it is stored (NF4 with double-quantised scales, int8 or bf16), the rest bf16
  *   adapter        4 · 4 · trainable numbers: value, gradient, and AdamW's m and v
- *   one layer      S · (3H + 3Q + 3K + 3I + 7r) kept for its backward, and S · (H + 3I) of gradients where it is widest
+ *   one layer      S · (3H + 3Q + 3K + 3I + 7r) kept for its backward, and S · (H + 3I) of gradients where it is widest,
+ *                  or what its mixer needs meanwhile where that is more
  *   held           S · H · (L + 1) inputs of layers; without checkpointing every layer besides; the features of the images
  *   passing        the largest of: a layer and its gradients, or only these without checkpointing;
  *                  the head, T · 3H and logits, at most 2²⁴ at a time; the images, P · pixels or one vision block
@@ -138,8 +139,8 @@ function imageNumbers(model: ModelConfig, { vision, visionHidden: width, mergers
 }
 
 /** Numbers per row. */
-function layerNumbers({ r }: Pick<TrainingConfig, 'r'>, { hidden, inner, innerTensors, queries, keys, extra }: LayerShape): { kept: number; gradients: number } {
-  return { kept: 3 * hidden + 3 * queries + 3 * keys + innerTensors * inner + 7 * r + extra, gradients: hidden + innerTensors * inner };
+function layerNumbers({ r }: Pick<TrainingConfig, 'r'>, { hidden, inner, innerTensors, queries, keys, extra, passing }: LayerShape): { kept: number; gradients: number } {
+  return { kept: 3 * hidden + 3 * queries + 3 * keys + innerTensors * inner + 7 * r + extra, gradients: Math.max(hidden + innerTensors * inner, passing) };
 }
 
 function stackNumbers(rows: number, config: TrainingConfig, stack: readonly LayerShape[]): Demand {

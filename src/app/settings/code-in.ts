@@ -1,5 +1,5 @@
 /** Settings that are code or an expression. Pure. */
-import { LANGUAGE_MODEL_TARGETS, type TrainingConfig } from '../../protocol/config.ts';
+import { FORMER_LANGUAGE_MODEL_TARGETS, LANGUAGE_MODEL_TARGETS, type TrainingConfig } from '../../protocol/config.ts';
 
 export interface CodeText {
   kind: 'reward' | 'expression';
@@ -9,7 +9,7 @@ export interface CodeText {
 }
 
 /** Expressions that the page itself puts there. */
-const KNOWN: ReadonlySet<string> = new Set([LANGUAGE_MODEL_TARGETS, 'all-linear']);
+const KNOWN: ReadonlySet<string> = new Set([LANGUAGE_MODEL_TARGETS, FORMER_LANGUAGE_MODEL_TARGETS, 'all-linear']);
 
 /** What in these settings is run rather than read, in the order in which the settings list it. */
 export function codeIn({ custom_rewards, target_modules }: Pick<TrainingConfig, 'custom_rewards' | 'target_modules'>): CodeText[] {

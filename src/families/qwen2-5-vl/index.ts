@@ -1,5 +1,4 @@
 /** Qwen2.5-VL: vision tower with windows and rotary positions, decoder with biased projections, contiguous rotary sections, boxes in pixels. */
-import { LANGUAGE_MODEL_TARGETS } from '../../protocol/config.ts';
 import type { Architecture, LayerShape, ModelFamily } from '../architecture.ts';
 import { attentionShape } from '../decoder-modules.ts';
 import { ropePositions } from '../positions.ts';
@@ -13,7 +12,7 @@ export const qwen25VL: ModelFamily = {
   open(raw, file): Architecture<Qwen25VLConfig> {
     const config = parseQwen25VLConfig(raw, file);
     const { visionHiddenSize: hidden, visionIntermediateSize: inner, fullAttentionBlocks } = config;
-    const block = { hidden, inner, innerTensors: 3, queries: hidden, keys: hidden, extra: 0, state: 0 };
+    const block = { hidden, inner, innerTensors: 3, queries: hidden, keys: hidden, extra: 0, passing: 0, state: 0 };
     return {
       config,
       linearModules: linearModules(config),
@@ -26,7 +25,6 @@ export const qwen25VL: ModelFamily = {
       },
       boxUnit: 'pixels',
       clips: 'one-run',
-      defaultTargetModules: LANGUAGE_MODEL_TARGETS,
       ignored: () => false,
       canonicalName,
       // Whole seconds first, as transformers 5 does.

@@ -1,5 +1,4 @@
 /** Qwen2-VL: vision tower with full attention and rotary positions, decoder with biased projections, contiguous rotary sections. */
-import { LANGUAGE_MODEL_TARGETS } from '../../protocol/config.ts';
 import type { Architecture, LayerShape, ModelFamily } from '../architecture.ts';
 import { attentionShape } from '../decoder-modules.ts';
 import { ropePositions } from '../positions.ts';
@@ -19,13 +18,12 @@ export const qwen2VL: ModelFamily = {
       otherTensors: otherTensors(config),
       shapes: {
         text: new Array<LayerShape>(config.numHiddenLayers).fill(attentionShape(config)),
-        vision: new Array<LayerShape>(config.visionDepth).fill({ hidden, inner, innerTensors: 2, queries: hidden, keys: hidden, extra: 0, attends: true, state: 0 }),
+        vision: new Array<LayerShape>(config.visionDepth).fill({ hidden, inner, innerTensors: 2, queries: hidden, keys: hidden, extra: 0, passing: 0, attends: true, state: 0 }),
         visionHidden: hidden,
         mergers: 1,
       },
       boxUnit: 'thousandths',
       clips: 'one-run',
-      defaultTargetModules: LANGUAGE_MODEL_TARGETS,
       ignored: () => false,
       canonicalName,
       positions: (inputIds, media) => ropePositions(inputIds, media, config, () => 1),

@@ -7,12 +7,8 @@ import { canonicalName } from '../tensor-names.ts';
 import { parseQwen35Config, type LayerType, type Qwen35Config } from './config.ts';
 import { linearModules, linearWidths, otherTensors } from './tensors.ts';
 
-/** Decoder layers with both kinds of mixers. */
-const TARGETS =
-  '^(?:.*\\.)?language_model\\.layers\\.\\d+\\.(?:self_attn\\.(?:q|k|v|o)_proj|linear_attn\\.(?:in_proj_(?:qkv|z|b|a)|out_proj)|mlp\\.(?:gate|up|down)_proj)$';
-
-/** Rows between two states of the delta rule that are kept for the backward pass. */
-const DELTA_CHUNK = 64;
+/** Rows of a chunk of the delta rule: its backward pass has two states for each. */
+const DELTA_CHUNK = 32;
 
 export const qwen35: ModelFamily = {
   modelType: 'qwen3_5',
@@ -27,7 +23,6 @@ export const qwen35: ModelFamily = {
       shapes: { text: config.layerTypes.map((type) => shapes[type]), ...qwen3VisionShapes(config) },
       boxUnit: 'thousandths',
       clips: 'time-stamped',
-      defaultTargetModules: TARGETS,
       // The head that guesses several tokens ahead.
       ignored: (name) => /^(?:model\.)?mtp\./.test(name),
       canonicalName,
@@ -42,11 +37,16 @@ function gatedAttentionShape(config: Qwen35Config): LayerShape {
   return { ...shape, extra: 2 * shape.queries };
 }
 
-/** Kept besides queries and keys (before and after the convolution, normalised): five tensors as wide as the values, decay and beta, states. */
+/**
+ * Kept: the convolution's input and output, gate, output of the rule and the normed one, and four numbers a head. `queries` and
+ * `keys`, of which three each are counted, stand for twice the queries and keys and for their gradients. The rule keeps nothing
+ * but computes its states again; what it needs meanwhile stands in kernels/gated-delta-backward.ts.
+ */
 function deltaNetShape(config: Qwen35Config): LayerShape {
   const { keys, values } = linearWidths(config);
   const heads = config.linearNumValueHeads;
-  const states = (values * config.linearKeyHeadDim) / DELTA_CHUNK;
+  const { linearKeyHeadDim: keyDim, linearValueHeadDim: valueDim } = config;
+  const passing = heads * (40 + 2 * keyDim + 3 * valueDim + (2 * keyDim * valueDim) / DELTA_CHUNK);
   const state = values * config.linearKeyHeadDim + config.linearConvKernelDim * (2 * keys + values);
-  return { ...attentionShape(config), queries: keys, keys, extra: 5 * values + 4 * heads + states, attends: false, state };
+  return { ...attentionShape(config), queries: keys, keys, extra: 5 * values + 4 * heads, passing, attends: false, state };
 }

@@ -1,5 +1,4 @@
 /** Qwen3-VL, dense: vision tower with learned positions and deepstack features, decoder with per-head norms, interleaved rotary positions. */
-import { LANGUAGE_MODEL_TARGETS } from '../../protocol/config.ts';
 import type { Architecture, LayerShape, ModelFamily } from '../architecture.ts';
 import { attentionShape } from '../decoder-modules.ts';
 import { ropePositions } from '../positions.ts';
@@ -20,7 +19,6 @@ export const qwen3VL: ModelFamily = {
       shapes: { text: new Array<LayerShape>(config.numHiddenLayers).fill(attentionShape(config)), ...qwen3VisionShapes(config) },
       boxUnit: 'thousandths',
       clips: 'time-stamped',
-      defaultTargetModules: LANGUAGE_MODEL_TARGETS,
       ignored: () => false,
       canonicalName,
       positions: (inputIds, media) => ropePositions(inputIds, media, config, null),

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
 import { matchTargetModules } from '../../../src/checkpoint/target-modules.ts';
-import { LANGUAGE_MODEL_TARGETS } from '../../../src/protocol/config.ts';
+import { FORMER_LANGUAGE_MODEL_TARGETS, LANGUAGE_MODEL_TARGETS } from '../../../src/protocol/config.ts';
 import { presetSettings } from '../../../src/protocol/presets.ts';
 import { expectError } from './expect-error.ts';
 import { fileText } from './fixture-files.ts';
@@ -15,6 +15,10 @@ describe('what matches', () => {
     const matched = matchTargetModules(LANGUAGE_MODEL_TARGETS, paths);
     expect(matched.length).toBe(28);
     expect(matched.every((path) => path.startsWith('model.language_model.layers.'))).toBe(true);
+  });
+
+  test('the expression of earlier runs names the same modules', () => {
+    expect(matchTargetModules(FORMER_LANGUAGE_MODEL_TARGETS, paths)).toEqual(matchTargetModules(LANGUAGE_MODEL_TARGETS, paths));
   });
 
   test('the plain list names the same modules', () => {

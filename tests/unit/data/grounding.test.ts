@@ -141,3 +141,19 @@ describe('a run that counts boxes in pixels', () => {
     expect((await read('prompts', ...records)).train).toHaveLength(2);
   });
 });
+
+describe('thoughts', () => {
+  const turns = (thoughts: unknown, asked: object = {}) => [{ role: 'user', content: 'Where is it?', ...asked }, { role: 'assistant', reasoning_content: thoughts, content: 'There.' }];
+
+  it('stay with their answer, also where places of objects are filled', async () => {
+    const { train } = await read('conversations', { messages: turns('I see it.') }, { messages: turns('I see it.', { content: 'Where is <ref-object>?' }), objects: { ref: ['a lamp'] } }, { messages: turns(null) });
+    expect(train.map(({ conversation }) => conversation[1].reasoning)).toEqual(['I see it.', 'I see it.', undefined]);
+    expect(train[1].conversation[0].content).toEqual([{ type: 'text', text: `Where is ${REF('a lamp')}?` }]);
+  });
+
+  it('are text, and of answers only', async () => {
+    const { train, problems } = await read('conversations', { messages: turns(['a']) }, { messages: turns('a', { reasoning_content: 'hm' }) });
+    expect(train).toEqual([]);
+    expect(problems.map(({ field, level }) => [field, level])).toEqual([['messages.1.reasoning_content', 'error'], ['messages.0.reasoning_content', 'error']]);
+  });
+});

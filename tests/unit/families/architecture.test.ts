@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
 import { matchTargetModules } from '../../../src/checkpoint/target-modules.ts';
 import { expectedTensors, parameterCount } from '../../../src/families/architecture.ts';
+import { LANGUAGE_MODEL_TARGETS } from '../../../src/protocol/config.ts';
 import { expectError } from '../checkpoint/expect-error.ts';
 import { fileText } from '../checkpoint/fixture-files.ts';
 import { HEADED, headersOf, nested, opened, openWithZeros } from './fixtures.ts';
@@ -51,8 +52,8 @@ describe.each(HEADED)('%s', (folder) => {
   });
 
   test('by default every linear layer of the decoder is adapted, and no other', () => {
-    const { linearModules, defaultTargetModules } = opened(folder, (c) => (c.tie_word_embeddings = false));
-    const matched = matchTargetModules(defaultTargetModules, linearModules.map(({ path }) => path));
+    const { linearModules } = opened(folder, (c) => (c.tie_word_embeddings = false));
+    const matched = matchTargetModules(LANGUAGE_MODEL_TARGETS, linearModules.map(({ path }) => path));
     expect(matched).toEqual(linearModules.filter(({ part }) => part === 'language_model').map(({ path }) => path));
   });
 

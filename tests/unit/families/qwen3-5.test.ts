@@ -74,6 +74,6 @@ describe('values that cannot be', () => {
 test('linear layers keep more for backward and do not look at all earlier rows', () => {
   const { text } = opened('qwen3_5').shapes;
   expect(text.map(({ attends }) => attends)).toEqual([false, false, false, true, false, false, false, true]);
-  expect(text[0]).toMatchObject({ hidden: 48, queries: 32, keys: 32, extra: 5 * 96 + 4 * 4 + (96 * 16) / 64, state: 4 * 16 * 24 + 160 * 4 });
-  expect(text[3]).toMatchObject({ queries: 128, keys: 64, extra: 256, state: 0 });
+  expect(text[0]).toMatchObject({ hidden: 48, queries: 32, keys: 32, extra: 5 * 96 + 4 * 4, passing: 4 * (40 + 2 * 16 + 3 * 24 + (2 * 16 * 24) / 32), state: 4 * 16 * 24 + 160 * 4 });
+  expect(text[3]).toMatchObject({ queries: 128, keys: 64, extra: 256, passing: 0, state: 0 });
 });

@@ -112,6 +112,19 @@ describe('thoughts', async () => {
   });
 });
 
+it('thoughts of a dataset are written where the template has a place for them, and refused elsewhere', async () => {
+  const sample = { id: 'q', media: [], conversation: [
+    { role: 'user', content: [{ type: 'text', text: 'a' }] },
+    { role: 'assistant', reasoning: 'because', content: [{ type: 'text', text: 'b' }] },
+  ] as Conversation };
+  const thinking = await processorOf('qwen3_5');
+  const whole = await thinking.encodeSample(sample, options);
+  expect(thinking.decode(whole.inputIds, { skipSpecial: false })).toMatch(/assistant\n<think>\nbecause\n<\/think>\n\nb<\|im_end\|>\n$/);
+  expect(thinking.decode([...whole.inputIds].filter((_, i) => whole.labels[i] !== -100), { skipSpecial: false })).toMatch(/because[^]*b/);
+  const plain = await processorOf('qwen2_5_vl');
+  await expect(plain.encodeSample(sample, options)).rejects.toMatchObject({ code: 'dataset', place: { field: 'reasoning_content' } });
+});
+
 describe('demo model', async () => {
   const demo = await Processor.fromFiles(demoSideFiles, demoArchitecture());
   const cases = readJson('demo/recipe/reference.json');
