@@ -1,4 +1,4 @@
-// Import direction: app -> protocol <- workers -> training -> {objectives, generation} -> model -> kernels -> gpu.
+// Import direction: app -> protocol <- workers -> training -> {objectives, generation} -> model -> kernels -> gpu; tools -> bench -> src.
 const from = (...folders) => `^src/(${folders.join('|')})/`;
 
 const PURE = ['protocol', 'families', 'data', 'processing', 'quantization', 'checkpoint', 'objectives', 'reports', 'imports'];
@@ -39,6 +39,20 @@ module.exports = {
       to: { path: from(...ENGINE, 'app', 'storage') },
     },
     {
+      name: 'families-know-only-forms-and-errors',
+      comment: 'A family says what its config.json means; reading files and making tokens is done above it.',
+      severity: 'error',
+      from: { path: from('families') },
+      to: { path: '^(src/(?!families/|protocol/|quantization/)|workers/)' },
+    },
+    {
+      name: 'families-are-named-by-the-registries-alone',
+      comment: 'Everything else sees an Architecture; only the builders know whose it is.',
+      severity: 'error',
+      from: { path: '^(src|workers)/', pathNot: '^src/(families|model/build)/' },
+      to: { path: '^src/(families|model/build)/qwen' },
+    },
+    {
       name: 'reports-know-only-the-protocol',
       comment: 'Logs come from many programs: what reads them depends on none of them.',
       severity: 'error',
@@ -70,6 +84,20 @@ module.exports = {
       severity: 'error',
       from: { path: '^(src|workers)/' },
       to: { path: '^(tools|tests|bench)/' },
+    },
+    {
+      name: 'benchmarks-know-no-tool',
+      comment: 'Tools run the benchmarks; what both need stands in bench.',
+      severity: 'error',
+      from: { path: '^bench/' },
+      to: { path: '^tools/' },
+    },
+    {
+      name: 'browser-helpers-know-no-tool',
+      comment: 'Each tool opens its page with them.',
+      severity: 'error',
+      from: { path: '^tools/browser/' },
+      to: { path: '^(bench/|tools/(?!browser/))' },
     },
     {
       name: 'resolvable',

@@ -40,7 +40,7 @@ await runCommand(async (argv) => {
   const rows: BenchRow[] = [];
   const { result: device, browserVersion } = await runToolPage<BenchOptions, BenchRow, BenchDevice>(
     'bench',
-    'bench/page.html',
+    'tools/bench/page.html',
     [{ route: '/demo/', folder: `${ROOT}public/demo` }],
     { demoUrl: '/demo/', only: values.only },
     (row) => {

@@ -28,7 +28,7 @@ export const enErrors = {
   'file-missing': { title: 'A file is missing', advice: 'Add it to the folder and choose the folder again.' },
   'file-corrupt': { title: 'A file is damaged', advice: 'Download or export it again.' },
   'file-too-large': { title: 'A file is too large', advice: 'Split it, or leave it out.' },
-  'unsupported-model': { title: 'This model is not supported', advice: 'Choose a Qwen3-VL checkpoint.' },
+  'unsupported-model': { title: 'This model is not supported', advice: 'Choose a dense checkpoint of Qwen2-VL, Qwen2.5-VL, Qwen3-VL or Qwen3.5.' },
   'tensor-missing': { title: 'The checkpoint is incomplete', advice: 'Download all *.safetensors files again.' },
   'tensor-shape': { title: 'A weight has the wrong shape', advice: 'Check that config.json belongs to these weights.' },
   tokenizer: { title: 'The tokenizer cannot be read', advice: 'Add tokenizer.json from the model’s page.' },

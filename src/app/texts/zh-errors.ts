@@ -12,7 +12,7 @@ export const zhErrors: Record<ErrorCode, ErrorWords> = {
   'file-missing': { title: '缺少文件', advice: '把它放进文件夹，然后重新选择该文件夹。' },
   'file-corrupt': { title: '文件已损坏', advice: '请重新下载或导出该文件。' },
   'file-too-large': { title: '文件过大', advice: '请拆分该文件，或不使用它。' },
-  'unsupported-model': { title: '不支持此模型', advice: '请选择 Qwen3-VL 模型。' },
+  'unsupported-model': { title: '不支持此模型', advice: '请选择 Qwen2-VL、Qwen2.5-VL、Qwen3-VL 或 Qwen3.5 的稠密模型。' },
   'tensor-missing': { title: '模型权重不完整', advice: '请重新下载全部 *.safetensors 文件。' },
   'tensor-shape': { title: '某个权重的形状不符', advice: '请检查 config.json 是否与这些权重对应。' },
   tokenizer: { title: '无法读取分词器', advice: '请从模型页面补上 tokenizer.json。' },
