@@ -5,15 +5,14 @@ import type { RunNotice, TrainingLog } from '../protocol/log.ts';
 import type { RunStatus, TrainerEvent } from '../protocol/messages.ts';
 import { say, type Saying } from '../protocol/sayings.ts';
 import type { RunWriter } from '../storage/run-writer.ts';
+import { RunAgenda } from './agenda.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { RunControl } from './control.ts';
 import { RunClock } from './run-clock.ts';
 import { addStep, emptyTotals, emptyWindow, finalMetrics, trainRow } from './log.ts';
 import type { StepResult } from './log.ts';
 import type { StepWork, TrainingMethod } from './methods/method.ts';
-import type { AdamWSettings } from '../kernels/adamw.ts';
 import type { PendingScalar, TrainableModel } from './trainable-model.ts';
-import { learningRateAt, warmupSteps } from './schedule.ts';
 import type { TrainerState, TrainerStateContext } from './trainer-state.ts';
 import type { Evaluation } from './evaluation.ts';
 
@@ -42,7 +41,7 @@ interface StepInFlight {
 
 export class TrainingRun {
   readonly control = new RunControl();
-  private readonly warmup: number;
+  private readonly agenda: RunAgenda;
   private totals = emptyTotals();
   /** Optimizer steps whose loss and gradient norm are known to be finite. */
   private step = 0;
@@ -54,7 +53,7 @@ export class TrainingRun {
   private validatedStep: number | null = null;
 
   constructor(private readonly parts: TrainingRunParts) {
-    this.warmup = warmupSteps(parts.method.totalSteps, parts.config.warmup_ratio);
+    this.agenda = new RunAgenda(parts.config, parts.method, parts.writer, parts.validator !== null);
     this.time = new RunClock(parts.clock);
   }
 
@@ -111,10 +110,9 @@ export class TrainingRun {
     this.setStatus('running');
     if (checkpoints.newestStep === null) await this.saveResumeState();
     await method.prepare?.(() => this.breathe());
-    const due = this.step === 0 ? config.eval_on_start : this.validationDue(this.step);
-    if (validator && due && this.validatedStep !== this.step) await this.validate();
-    if (!this.patienceLost()) await this.trainUntil(method.totalSteps);
-    const finished = this.step === method.totalSteps || this.patienceLost();
+    if (this.agenda.validationDueAtStart(this.step) && this.validatedStep !== this.step) await this.validate();
+    if (!this.agenda.patienceLost()) await this.trainUntil(method.totalSteps);
+    const finished = this.step === method.totalSteps || this.agenda.patienceLost();
     if (finished && this.step < method.totalSteps) this.notice('info', say('earlyStopped', { step: this.step, count: config.early_stopping_patience }));
     if (!finished) await this.saveResumeState();
     if (validator && this.step > 0 && this.validatedStep !== this.step) await this.validate();
@@ -126,7 +124,7 @@ export class TrainingRun {
 
   private async trainUntil(end: number): Promise<void> {
     let submitted = this.step;
-    while (submitted < end && !this.control.stopRequested && !(this.patienceLost() && !this.repeating)) {
+    while (submitted < end && !this.control.stopRequested && !(this.agenda.patienceLost() && !this.repeating)) {
       const next = await this.submit(submitted);
       if (!next) break;
       const previous = this.inFlight;
@@ -147,7 +145,7 @@ export class TrainingRun {
     const { method, model } = this.parts;
     const work = await method.accumulate(step, () => this.breathe());
     if (!work) return null;
-    const settings = this.optimizerSettings(step);
+    const settings = this.agenda.optimizerSettings(step);
     const gradNorm = await model.optimizerStep(settings);
     return { step: step + 1, learningRate: settings.learningRate, work, gradNorm };
   }
@@ -156,18 +154,6 @@ export class TrainingRun {
   private async breathe(): Promise<boolean> {
     if (!this.repeating) await this.obey();
     return !this.control.stopRequested;
-  }
-
-  private optimizerSettings(step: number): AdamWSettings {
-    const { config } = this.parts;
-    return {
-      learningRate: learningRateAt(config.lr_scheduler_type, step, config.learning_rate, this.warmup, this.parts.method.totalSteps),
-      beta1: config.adam_beta1,
-      beta2: config.adam_beta2,
-      epsilon: config.adam_epsilon,
-      weightDecay: config.weight_decay,
-      maxGradNorm: config.max_grad_norm,
-    };
   }
 
   /** Reads a step's figures and logs them. */
@@ -180,7 +166,7 @@ export class TrainingRun {
     this.time.stepDone();
     addStep(this.totals, result);
     this.step = step;
-    if (this.logDue(step)) {
+    if (this.agenda.logDue(step)) {
       if (!this.repeating) await this.log(result, work);
       this.totals.window = emptyWindow();
     }
@@ -208,43 +194,17 @@ export class TrainingRun {
     if (flight) await this.finish(flight);
   }
 
-  private logDue(step: number): boolean {
-    return step === 1 || step % this.parts.config.logging_steps === 0 || step === this.parts.method.totalSteps;
-  }
-
-  private validationDue(step: number): boolean {
-    const { validator, config } = this.parts;
-    return validator !== null && step % config.eval_steps === 0;
-  }
-
-  /** Whether a checkpoint falls on the present state. The original's GRPO script counts samples, not steps. */
-  private checkpointDue(step: number): boolean {
-    const { config, method } = this.parts;
-    const every = config.save_steps;
-    if (every === 0 || step === 0) return false;
-    if (!method.samplesAfter) return step % every === 0;
-    return Math.floor(method.samplesAfter(step) / every) > Math.floor(method.samplesAfter(step - 1) / every);
-  }
-
-  /** Whether so many validations in a row brought no new best that the run is to end. */
-  private patienceLost(): boolean {
-    const { config, writer } = this.parts;
-    if (config.early_stopping_patience === 0) return false;
-    const since = writer.log().val_history.filter(({ step }) => step > (writer.best?.step ?? 0)).length;
-    return since >= config.early_stopping_patience;
-  }
-
   private boundaryDue(step: number): boolean {
-    return this.validationDue(step) || this.checkpointDue(step) || this.time.saveOverdue || this.parts.writer.failure !== null;
+    return this.agenda.validationDue(step) || this.agenda.checkpointDue(step) || this.time.saveOverdue || this.parts.writer.failure !== null;
   }
 
   /** Between two steps, with nothing in flight. */
   private async atBoundary(): Promise<void> {
     const { writer } = this.parts;
     if (writer.failure) await this.persist(() => writer.flush());
-    if (this.checkpointDue(this.step)) await this.saveCheckpoint();
+    if (this.agenda.checkpointDue(this.step)) await this.saveCheckpoint();
     else await this.saveResumeState();
-    if (this.validationDue(this.step)) await this.validate();
+    if (this.agenda.validationDue(this.step)) await this.validate();
   }
 
   /** Pause and save requests, obeyed where the stored state is that of the last whole step. */
@@ -317,7 +277,7 @@ export class TrainingRun {
 
   private async saveCheckpoint(): Promise<void> {
     const { checkpoints, method } = this.parts;
-    const name = method.samplesAfter ? `checkpoint-samples-${method.samplesAfter(this.step)}` : `checkpoint-${this.step}`;
+    const name = this.agenda.checkpointName(this.step);
     await this.save(() => checkpoints.saveCheckpoint(name, this.state(), this.context(), method.store?.(this.step)));
   }
 
@@ -393,7 +353,7 @@ export class TrainingRun {
     if (checkpoints.newestStep === good) return;
     this.repeating = true;
     // The fault may have shown between two micro-batches: a step empties the gradient buffer, and restoring undoes the step.
-    await model.optimizerStep(this.optimizerSettings(good));
+    await model.optimizerStep(this.agenda.optimizerSettings(good));
     const { state, files } = await checkpoints.restore();
     this.take(state, files);
     await this.trainUntil(good);
@@ -419,9 +379,7 @@ export class TrainingRun {
 
   private secondsLeft(): number | null {
     const steps = this.parts.method.totalSteps - this.step;
-    const { validator, config } = this.parts;
-    const validations = validator ? Math.ceil(steps / config.eval_steps) : 0;
-    return this.time.secondsLeft(steps, validations);
+    return this.time.secondsLeft(steps, this.agenda.validationsIn(steps));
   }
 
   private notice(level: RunNotice['level'], saying: Saying): void {
