@@ -9,6 +9,7 @@ import type { GeneratedAnswer, SamplingSettings } from '../../src/generation/opt
 import type { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { plainChoice, plainGreedy, plainProbabilities } from '../reference/sampling.ts';
 import { useGpu } from './open.ts';
+import { targetLogits, withAnswer } from './teacher-forcing.ts';
 import { attach, loadTiny, scramble, syntheticBatch } from './tiny-model.ts';
 
 const gpuOf = useGpu();
@@ -28,36 +29,6 @@ const options = (changed: Partial<DecodingOptions> = {}): DecodingOptions => ({ 
 const answer = ({ model, trainable, prompts }: Awaited<ReturnType<typeof open>>, changed: Partial<DecodingOptions> = {}) =>
   generate(model, passContext(model.gpu, trainable.adapter, null), prompts, LENGTHS.map(() => 0), options(changed));
 
-/** One prompt with one answer, all answer tokens being targets. */
-function withAnswer(model: VisionLanguageModel, prompts: PackedBatch, prompt: number, ids: readonly number[]): PackedBatch {
-  const one = sliceBatch(prompts, prompt, 1, model.config.spatialMergeSize);
-  const length = one.tokenCount + ids.length;
-  const rowCount = Math.ceil(length / 64) * 64;
-  const rows = (fill: (row: number) => number) => Int32Array.from({ length: rowCount }, (_, row) => fill(row));
-  return {
-    ...one,
-    tokenCount: length,
-    rowCount,
-    inputIds: rows((row) => (row < one.tokenCount ? one.inputIds[row] : (ids[row - one.tokenCount] ?? 0))),
-    positionIds: Int32Array.from({ length: 3 * rowCount }, (_, i) => (i % rowCount < length ? i % rowCount : 0)),
-    bounds: Int32Array.from({ length: 2 * rowCount }, (_, i) => (i >= 2 * length ? (i + 1) >> 1 : i % 2 === 0 ? 0 : length)),
-    targetRows: Int32Array.from(ids, (_, i) => one.tokenCount - 1 + i),
-    targetIds: Int32Array.from(ids),
-    targetSample: new Int32Array(ids.length),
-  };
-}
-
-/** Logits that the training pass computes at the targets' rows. */
-async function targetLogits(model: VisionLanguageModel, trainable: AdaptedModel, batch: PackedBatch): Promise<Float32Array[]> {
-  const hidden = model.hiddenStates(passContext(model.gpu, trainable.adapter, null), batch);
-  const logits = model.parts.head.logits(passContext(model.gpu, trainable.adapter, null), hidden);
-  const values = await model.gpu.readFloats(logits);
-  hidden.dispose();
-  logits.dispose();
-  const width = model.config.vocabSize;
-  return Array.from(batch.targetRows, (row) => values.slice(row * width, (row + 1) * width));
-}
-
 describe('sampled answers', () => {
   it('are what the training pass over prompt and answer says, token by token', async () => {
     const opened = await open();
@@ -69,7 +40,7 @@ describe('sampled answers', () => {
       const prompt = Math.floor(sequence / GENERATIONS);
       const { ids } = answers[sequence];
       const batch = withAnswer(model, prompts, prompt, ids);
-      const logits = await targetLogits(model, trainable, batch);
+      const logits = await targetLogits(model, trainable.adapter, batch);
       const seen = new Set(sliceBatch(prompts, prompt, 1, model.config.spatialMergeSize).inputIds.subarray(0, LENGTHS[prompt]));
       ids.forEach((id, step) => {
         expect(plainChoice(logits[step], SAMPLING, SAMPLING.firstSequence + sequence, step, seen), `sequence ${sequence}, step ${step}`).toBe(id);
@@ -148,7 +119,7 @@ describe('greedy answers', () => {
     const { model, trainable, prompts } = opened;
     const answers = await answer(opened, { numGenerations: 1, sampling: null, repetitionPenalty });
     for (const [prompt, { ids }] of answers.entries()) {
-      const logits = await targetLogits(model, trainable, withAnswer(model, prompts, prompt, ids));
+      const logits = await targetLogits(model, trainable.adapter, withAnswer(model, prompts, prompt, ids));
       const seen = new Set(sliceBatch(prompts, prompt, 1, model.config.spatialMergeSize).inputIds.subarray(0, LENGTHS[prompt]));
       ids.forEach((id, step) => {
         expect(plainGreedy(logits[step], repetitionPenalty, seen), `prompt ${prompt}, step ${step}`).toBe(id);

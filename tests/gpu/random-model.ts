@@ -1,19 +1,16 @@
 /** A small Qwen3-VL with random weights, unlike the fixtures wherever it can be: for the engine and for the oracle. */
-import { BlobFileSource } from '../../src/checkpoint/file-source.ts';
-import { ModelFiles } from '../../src/checkpoint/model-files.ts';
-import { readArchitecture } from '../../src/checkpoint/model-config.ts';
 import type { Qwen3VLConfig } from '../../src/families/qwen3-vl/config.ts';
-import { writeSafetensors } from '../../src/checkpoint/safetensors.ts';
-import { expectedTensors, type Architecture } from '../../src/families/architecture.ts';
 import { stillOf } from '../../src/families/media.ts';
 import { ropePositions } from '../../src/families/positions.ts';
 import type { GridTHW, PackedBatch } from '../../src/processing/types.ts';
 import type { OracleSample } from '../reference/qwen3-vl-tfjs.ts';
 import { noise } from './open.ts';
+import { packed as packSamples } from './packed-samples.ts';
+import { randomCheckpoint, type RandomCheckpoint } from './random-checkpoint.ts';
 
 const IMAGE = 90;
 
-/** Sizes are multiples of 32, since every other size compiles further kernels. Four query heads on one key head, an lm_head of its own, a vision tower with deepstack after its first and last block. */
+/** Sizes are multiples of 32, since every other size compiles further kernels; the vocabulary is no multiple of 64, the width of a piece of the head. Four query heads on one key head, an lm_head of its own, a vision tower with deepstack after its first and last block. */
 const CONFIG = {
   model_type: 'qwen3_vl',
   image_token_id: IMAGE,
@@ -31,7 +28,7 @@ const CONFIG = {
     rms_norm_eps: 1e-5,
     rope_theta: 500,
     rope_scaling: { mrope_interleaved: true, mrope_section: [4, 2, 2], rope_type: 'default' },
-    vocab_size: 128,
+    vocab_size: 160,
   },
   vision_config: {
     hidden_size: 32,
@@ -49,31 +46,13 @@ const CONFIG = {
   },
 };
 
-export interface RandomModel {
+export interface RandomModel extends RandomCheckpoint {
   config: Qwen3VLConfig;
-  weights: Map<string, Float32Array>;
-  files: ModelFiles;
 }
 
-/** Weights of usual size: gains near 1, matrices near 1 / √inputs. */
 export async function randomModel(): Promise<RandomModel> {
-  const text = JSON.stringify(CONFIG);
-  const architecture = readArchitecture(text) as Architecture<Qwen3VLConfig>;
-  const weights = new Map<string, Float32Array>();
-  const tensors = expectedTensors(architecture).map(({ name, shape }, i) => {
-    const size = shape.reduce((product, n) => product * n, 1);
-    const isGain = shape.length === 1 && name.endsWith('.weight');
-    const scale = shape.length === 1 ? 0.2 : 2 / Math.sqrt(size / shape[0]);
-    const data = noise(size, i + 1).map((value) => value * scale + (isGain ? 1 : 0));
-    weights.set(name, data);
-    return { name, dtype: 'F32' as const, shape, data };
-  });
-  const source = new BlobFileSource([
-    { path: 'config.json', file: new Blob([text]) },
-    { path: 'tokenizer.json', file: new Blob(['{}']) },
-    { path: 'model.safetensors', file: new Blob([writeSafetensors(tensors)]) },
-  ]);
-  return { config: architecture.config, weights, files: await ModelFiles.open(source) };
+  const checkpoint = await randomCheckpoint(JSON.stringify(CONFIG));
+  return { ...checkpoint, config: checkpoint.files.config as Qwen3VLConfig };
 }
 
 /** Conversations of random tokens; images as runs of image tokens. */
@@ -108,35 +87,5 @@ export function randomSamples(config: Qwen3VLConfig): OracleSample[] {
 
 /** The samples end to end, with padding rows up to `rowCount`. */
 export function packed(samples: readonly OracleSample[], rowCount: number): PackedBatch {
-  const rows = (fill: (row: number) => number) => Int32Array.from({ length: rowCount }, (_, row) => fill(row));
-  const batch = { inputIds: rows(() => 0), positionIds: new Int32Array(3 * rowCount), bounds: Int32Array.from({ length: 2 * rowCount }, (_, i) => (i + 1) >> 1) };
-  const [visionRows, targetRows, targetIds, targetSample]: number[][] = [[], [], [], []];
-  let start = 0;
-  samples.forEach(({ inputIds, positionIds, labels }, s) => {
-    const end = start + inputIds.length;
-    batch.inputIds.set(inputIds, start);
-    positionIds.forEach((axis, a) => batch.positionIds.set(axis, a * rowCount + start));
-    inputIds.forEach((id, t) => {
-      batch.bounds.set([start, end], 2 * (start + t));
-      if (id === IMAGE) visionRows.push(start + t);
-      const next = labels?.[t + 1] ?? -100;
-      if (next === -100) return;
-      targetRows.push(start + t);
-      targetIds.push(next);
-      targetSample.push(s);
-    });
-    start = end;
-  });
-  return {
-    ...batch,
-    tokenCount: start,
-    rowCount,
-    sampleCount: samples.length,
-    visionRows: Int32Array.from(visionRows),
-    pixelValues: Float32Array.from(samples.flatMap(({ pixelValues }) => [...pixelValues])),
-    grids: samples.flatMap(({ grids }) => [...grids]),
-    targetRows: Int32Array.from(targetRows),
-    targetIds: Int32Array.from(targetIds),
-    targetSample: Int32Array.from(targetSample),
-  };
+  return packSamples(samples, rowCount, [IMAGE]);
 }
