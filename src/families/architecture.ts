@@ -101,6 +101,8 @@ export interface Architecture<C extends ModelConfig = ModelConfig> {
   readonly shapes: ModelShapes;
   /** How the family writes boxes in answers: thousandths of the image, or pixels of the resized image. */
   readonly boxUnit: 'thousandths' | 'pixels';
+  /** How linear layers are stored where the user says nothing of it: as far as is known, what they bear. */
+  readonly quantizationAdvice: 'nf4' | 'int8';
   readonly clips: ClipStyle;
   /** Tensors that may be in the files and are of no use here, such as heads for speculative decoding. */
   ignored(name: string): boolean;

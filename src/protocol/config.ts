@@ -84,6 +84,10 @@ export const trainingConfigSchema = v.strictObject({
   video_max_pixels: v.optional(v.nullable(count(256, 2 ** 40)), null),
   /** Which assistant turns carry the loss. */
   assistant_turns: v.optional(v.picklist(['all', 'last']), 'all'),
+  /** Prompts invite thoughts, where the model's chat template knows of them. */
+  enable_thinking: v.optional(v.boolean(), false),
+  /** The block of thoughts that a prompt would already hold carries the loss too. */
+  labels_with_think_prefix: v.optional(v.boolean(), false),
 
   logging_steps: v.optional(count(1), 10),
   /** 0 switches validation off. */
@@ -143,8 +147,8 @@ export const trainingConfigSchema = v.strictObject({
   /** Weights by term of the scheme, in its order; null = the scheme's own. */
   reward_weights: v.optional(v.nullable(v.pipe(v.array(real(-1000, 1000)), v.minLength(1), v.maxLength(16))), null),
   custom_rewards: v.optional(v.pipe(v.array(customReward), v.maxLength(8)), []),
-  /** How boxes in answers are written: thousandths of the image, or pixels of the resized image (Qwen2.5-VL). */
-  box_convention: v.optional(v.picklist(['thousandths', 'pixels']), 'thousandths'),
+  /** How boxes in answers are written: thousandths of the image, or pixels of the resized image (Qwen2.5-VL); "auto" = as the model's family does. */
+  box_convention: v.optional(v.picklist(['auto', 'thousandths', 'pixels']), 'auto'),
 
   /** 0 = no checkpoints besides best and final. Steps; for "grpo" samples, as in the original. */
   save_steps: v.optional(count(0), 500),
@@ -156,6 +160,21 @@ export const trainingConfigSchema = v.strictObject({
 export type TrainingConfig = v.InferOutput<typeof trainingConfigSchema>;
 /** What a user or file may give: anything left out takes its default. */
 export type TrainingConfigInput = v.InferInput<typeof trainingConfigSchema>;
+
+export type BoxUnit = 'thousandths' | 'pixels';
+
+/** Unit of the boxes in answers. A session puts the model's in the place of "auto"; before there is a model they are thousandths. */
+export function boxUnitOf({ box_convention }: Pick<TrainingConfig, 'box_convention'>): BoxUnit {
+  return box_convention === 'pixels' ? 'pixels' : 'thousandths';
+}
+
+/** How a family's weights are best stored where the user says nothing of it. */
+export type QuantizationAdvice = 'nf4' | 'int8';
+
+export const ADVISED_QUANTIZATION: Readonly<Record<QuantizationAdvice, Pick<TrainingConfig, 'load_in_4bit' | 'load_in_8bit'>>> = {
+  nf4: { load_in_4bit: true, load_in_8bit: false },
+  int8: { load_in_4bit: false, load_in_8bit: true },
+};
 
 /** Old command-line names of the original scripts that are read as the name on the right. */
 const ALIASES: Readonly<Record<string, keyof TrainingConfig>> = {

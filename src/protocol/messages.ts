@@ -1,5 +1,5 @@
 /** Everything that crosses between the page and the trainer worker. */
-import type { TrainingConfig } from './config.ts';
+import type { BoxUnit, QuantizationAdvice, TrainingConfig } from './config.ts';
 import type { ErrorCode, ErrorPlace, ErrorRecord } from './errors.ts';
 import type { BestCheckpoint, RunEnvironment, RunNotice, TrainingLog, TrainRow, ValRow } from './log.ts';
 import type { Media } from './media.ts';
@@ -62,6 +62,9 @@ export interface ModelSummary {
   vocabularySize: number;
   /** Bytes of the files on disk. */
   fileBytes: number;
+  /** How the family writes boxes: what "auto" means for this model. */
+  boxUnit: BoxUnit;
+  quantizationAdvice: QuantizationAdvice;
 }
 
 /** A box in thousandths of the image's width and height, with its words. */
@@ -279,7 +282,8 @@ export type Request =
   /** Answered at once, whatever else goes on, unless the worker's thread is stuck. */
   | { type: 'ping' }
   | { type: 'openDevice' }
-  | { type: 'loadModel'; source: ModelSource; config: TrainingConfig }
+  /** `advised`: the user says nothing of quantisation, so the weights are stored as the model's family advises, whatever the config has. */
+  | { type: 'loadModel'; source: ModelSource; config: TrainingConfig; advised?: boolean }
   | { type: 'loadDataset'; source: DatasetSource; config: TrainingConfig }
   | { type: 'sample'; split: SplitName; index: number }
   /** Samples a clip as the loaded model would. */

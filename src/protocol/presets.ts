@@ -105,12 +105,12 @@ const GRPO_SETTINGS: readonly (keyof TrainingConfig)[] = [
   'reward_scheme',
   'reward_weights',
   'custom_rewards',
-  'box_convention',
 ];
 
 /** Settings that only some methods read. */
 const ONLY_FOR: Readonly<Partial<Record<keyof TrainingConfig, readonly Method[]>>> = {
   assistant_turns: ['sft'],
+  labels_with_think_prefix: ['sft', 'dpo'],
   loss_reduction: ['sft'],
   max_new_tokens: ['sft'],
   eval_generate: ['sft'],

@@ -25,6 +25,7 @@ export const englishSayings = {
   rewardFaults: ({ name, count, reason }: { name: string; count: number; reason: string }) => `Reward ${name} gave nothing usable for ${count} answers: ${reason}`,
   pairsIdentical: ({ count }: { count: number }) => `${count} pairs were left out because both answers are the same tokens.`,
   startedFrom: ({ name }: { name: string }) => `Started from the adapter ${name}.`,
+  emptyThoughts: () => 'The answers hold no thoughts, and this model’s chat template writes some: an empty thought is put before every answer.',
   notQuantised: () => 'The weights are not quantised; 4-bit loading would need about a quarter of their memory.',
   patternsAndVllm: () => 'Ranks or scales differ between modules, which vLLM cannot read: for it, take "Adapter for vLLM" from the run\'s downloads.',
   rankAboveVllm: ({ r }: { r: number }) => `Rank ${r} is above 16, vLLM's default limit: serve the adapter with --max-lora-rank ${r}.`,

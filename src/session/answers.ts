@@ -5,7 +5,7 @@ import type { DetectionMetrics } from '../objectives/detection.ts';
 import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { EncodedSample, VisionMedia } from '../processing/types.ts';
-import type { TrainingConfig } from '../protocol/config.ts';
+import { boxUnitOf, type BoxUnit, type TrainingConfig } from '../protocol/config.ts';
 import { posterOf } from '../protocol/media.ts';
 import type { LabelledBox } from '../protocol/messages.ts';
 import type { ScoredPrompt } from '../protocol/reward-messages.ts';
@@ -14,8 +14,6 @@ import type { AnswerTask } from '../training/validation.ts';
 import type { EncodedDataset, EncodingConfig, SampleEncoder } from './encoded-dataset.ts';
 
 type BoxConfig = Pick<TrainingConfig, 'box_convention'>;
-/** Supervised training knows no other unit. */
-const THOUSANDTHS: BoxConfig = { box_convention: 'thousandths' };
 
 /** Categories that occur in the dataset's answers. */
 export function categoriesIn({ train, validation }: EncodedDataset): Set<string> {
@@ -23,8 +21,8 @@ export function categoriesIn({ train, validation }: EncodedDataset): Set<string>
 }
 
 /** Boxes of a text for drawing; none where they are in pixels of an image of unknown size. */
-export function drawnBoxes(text: string, { box_convention }: BoxConfig, { imageSize }: Pick<ScoredPrompt, 'imageSize'>): LabelledBox[] {
-  if (box_convention === 'thousandths') return extractBoxes(text);
+export function drawnBoxes(text: string, unit: BoxUnit, { imageSize }: Pick<ScoredPrompt, 'imageSize'>): LabelledBox[] {
+  if (unit === 'thousandths') return extractBoxes(text);
   return imageSize ? extractBoxes(text, imageSize) : [];
 }
 
@@ -35,7 +33,7 @@ export function answerReader(processor: Processor, dataset: EncodedDataset, conf
     stopIds: processor.stopIds,
     imageTokenId: processor.imageTokenId,
     decode: (ids) => processor.decode(ids),
-    boxes: (answer, prompt) => drawnBoxes(answer, config, prompt),
+    boxes: (answer, prompt) => drawnBoxes(answer, boxUnitOf(config), prompt),
     metrics(pairs) {
       const metrics = detectionMetrics(pairs, { categories });
       return metrics ? logNames(metrics) : {};
@@ -64,19 +62,19 @@ export function scoredPrompt({ conversation, extra }: Pick<DatasetSample, 'conve
  */
 export function rolloutPrompt(sample: DatasetSample, index: number, encoded: EncodedSample, { preprocessor }: Processor, config: BoxConfig): RolloutPrompt {
   const scored = scoredPrompt(sample, encoded.media, preprocessor.patchSize);
-  return { ...scored, index, id: sample.id, encoded, truthBoxes: drawnBoxes(scored.truth, config, scored), image: posterOf(sample.media.at(0))?.file ?? null };
+  return { ...scored, index, id: sample.id, encoded, truthBoxes: drawnBoxes(scored.truth, boxUnitOf(config), scored), image: posterOf(sample.media.at(0))?.file ?? null };
 }
 
 /** Greedy answers on the validation split, scored with the detection metrics where the ground truth holds detections. */
-export function detectionTask(processor: Processor, encoder: SampleEncoder, dataset: EncodedDataset, config: EncodingConfig): AnswerTask {
-  const reader = answerReader(processor, dataset, THOUSANDTHS);
+export function detectionTask(processor: Processor, encoder: SampleEncoder, dataset: EncodedDataset, config: EncodingConfig & BoxConfig): AnswerTask {
+  const reader = answerReader(processor, dataset, config);
   const truths = dataset.validation.map(({ source }) => answerOf(source.conversation));
   return {
     stopIds: reader.stopIds,
     metricNames: Object.keys(reader.metrics(truths.map((truth) => ({ truth, answer: truth })))),
-    prompt: async ({ index }) => rolloutPrompt(dataset.validation[index].source, index, await encoder.encodePrompt(dataset.validation[index], config), processor, THOUSANDTHS),
+    prompt: async ({ index }) => rolloutPrompt(dataset.validation[index].source, index, await encoder.encodePrompt(dataset.validation[index], config), processor, config),
     decode: (ids) => reader.decode(ids),
-    boxes: extractBoxes,
+    boxes: (answer, prompt) => reader.boxes(answer, prompt),
     score: (pairs) => reader.metrics(pairs),
   };
 }

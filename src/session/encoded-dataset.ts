@@ -22,10 +22,10 @@ export interface SessionSample {
 }
 
 /** Settings that decide what a sample's tokens are. */
-export type EncodingConfig = Pick<TrainingConfig, 'max_length' | 'max_image_size' | 'assistant_turns' | 'video_fps' | 'video_min_frames' | 'video_max_frames' | 'video_max_pixels'>;
+export type EncodingConfig = Pick<TrainingConfig, 'max_length' | 'max_image_size' | 'assistant_turns' | 'enable_thinking' | 'labels_with_think_prefix' | 'video_fps' | 'video_min_frames' | 'video_max_frames' | 'video_max_pixels'>;
 
 /** How large pictures and clips become under these settings. */
-export function mediaOptions(config: Omit<EncodingConfig, 'max_length' | 'assistant_turns'>): MediaOptions {
+export function mediaOptions(config: Omit<EncodingConfig, 'max_length' | 'assistant_turns' | 'enable_thinking' | 'labels_with_think_prefix'>): MediaOptions {
   const { video_fps: fps, video_min_frames: minFrames, video_max_frames: maxFrames, video_max_pixels: maxPixels } = config;
   return { maxImageSize: config.max_image_size, video: { fps, minFrames, maxFrames, maxPixels } };
 }
@@ -92,7 +92,7 @@ export class SampleEncoder {
    */
   async encodePrompt({ source }: Pick<SessionSample, 'source'>, config: EncodingConfig): Promise<EncodedSample> {
     const conversation = promptOf(source.conversation);
-    const options = { maxLength: config.max_length, ...mediaOptions(config) };
+    const options = { maxLength: config.max_length, enableThinking: config.enable_thinking, ...mediaOptions(config) };
     const encoded = await this.processor.encodePrompt({ ...source, conversation }, options);
     return this.withCachedPixels(encoded, conversation, source, config);
   }
@@ -118,7 +118,7 @@ export class SampleEncoder {
   }
 
   private async encodeLabelled(source: DatasetSample, conversation: Conversation, config: EncodingConfig): Promise<EncodedSample> {
-    const options = { maxLength: config.max_length, ...mediaOptions(config), assistantTurns: config.assistant_turns };
+    const options = { maxLength: config.max_length, ...mediaOptions(config), assistantTurns: config.assistant_turns, labelsWithThinkPrefix: config.labels_with_think_prefix };
     const encoded = await this.processor.encodeSample({ ...source, conversation }, options);
     if (encoded.labelTokens === 0) {
       throw new LorikeetError('dataset', `Sample ${source.id} has nothing to learn: its answer is empty, or marked as not to be learnt.`, 'Give it an answer to learn, or leave it out.', source.place);

@@ -1,6 +1,6 @@
 /** Answers to any prompt, pictures and clips, outside of runs: by the base model, or with an adapter. */
 import { patternsInUse } from '../checkpoint/module-ranks.ts';
-import type { TrainingConfig } from '../protocol/config.ts';
+import { boxUnitOf, type TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { Media } from '../protocol/media.ts';
 import type { LabelledBox, Replies, Request, TrainerEvent, WrittenAnswer } from '../protocol/messages.ts';
@@ -13,7 +13,6 @@ import { drawnBoxes, scoredPrompt } from './answers.ts';
 import { mediaOptions } from './encoded-dataset.ts';
 import type { LoadedModel } from './engine.ts';
 import { namedMedia } from './named-media.ts';
-import { boxesOf } from './session-dataset.ts';
 import type { OpenModel, SessionModel } from './session-model.ts';
 import type { StartingAdapter } from './starting-adapter.ts';
 
@@ -47,7 +46,7 @@ export class Playground {
       const encoded = await encodeQuestion(open, prompt, media, config);
       const model = await attach(await this.model.quantized(config), config, adapter);
       const { imageSize } = scoredPrompt({ conversation: [] }, encoded.media, open.processor.preprocessor.patchSize);
-      const writing = new Writing(open.processor, start, (text) => drawnBoxes(text, boxesOf(config), { imageSize }));
+      const writing = new Writing(open.processor, start, (text) => drawnBoxes(text, boxUnitOf(config), { imageSize }));
       const [answer] = await model.generate(await open.processor.pack([encoded]), [encoded.ropeDelta], {
         maxNewTokens: decoding.max_new_tokens,
         stopIds: open.processor.stopIds,
@@ -74,7 +73,7 @@ async function encodeQuestion({ reference, processor }: OpenModel, prompt: strin
   const text = reference.kind === 'demo' && media.length > 0 ? `\n${prompt}` : prompt;
   const parts = media.map(({ kind }, index): ContentPart => ({ type: kind === 'image' ? 'image' : 'video', index }));
   const conversation: Conversation = [{ role: 'user', content: [...parts, { type: 'text', text }] }];
-  return processor.encodePrompt({ id: 'prompt', conversation, media: namedMedia(media) }, { maxLength: config.max_length, ...mediaOptions(config) });
+  return processor.encodePrompt({ id: 'prompt', conversation, media: namedMedia(media) }, { maxLength: config.max_length, enableThinking: config.enable_thinking, ...mediaOptions(config) });
 }
 
 /** The model with that adapter; without one, with a small one that answers do not use. */

@@ -3,7 +3,7 @@ import type { RewardOptions } from '../objectives/rewards/contract.ts';
 import { rewardCall } from '../objectives/rewards/custom.ts';
 import { faultText } from '../objectives/rewards/fault-place.ts';
 import { rewardScheme } from '../objectives/rewards/scheme.ts';
-import type { TrainingConfig } from '../protocol/config.ts';
+import { boxUnitOf, type TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { RewardFault, RolloutPrompt, Scorer } from '../training/methods/scorer.ts';
 import { CustomReward } from './custom-reward.ts';
@@ -22,7 +22,7 @@ export function buildScorer(config: RewardConfig, categories: ReadonlySet<string
   const twice = terms.find((term, i) => terms.indexOf(term) !== i);
   if (twice !== undefined) throw refuse('custom_rewards', `the reward "${twice}" has the name of a term of the scheme`, 'Rename it.');
   const weights = [...schemeWeights(config, schemeTerms, scheme?.defaultWeights ?? {}), ...own.map(({ weight }) => weight)];
-  const optionsOf = ({ imageSize }: RolloutPrompt): RewardOptions => ({ boxes: config.box_convention, imageSize, categories });
+  const optionsOf = ({ imageSize }: RolloutPrompt): RewardOptions => ({ boxes: boxUnitOf(config), imageSize, categories });
   return {
     terms,
     weights,
@@ -33,7 +33,7 @@ export function buildScorer(config: RewardConfig, categories: ReadonlySet<string
       });
       const faults: RewardFault[] = [];
       for (const { name, reward } of own) {
-        const { outcomes } = await reward.score(answers.map(({ prompt, completion }) => rewardCall(completion, prompt, config.box_convention)));
+        const { outcomes } = await reward.score(answers.map(({ prompt, completion }) => rewardCall(completion, prompt, boxUnitOf(config))));
         outcomes.forEach((outcome, i) => rewards[i].push(outcome.reward));
         const bad = outcomes.filter((outcome) => outcome.fault !== null);
         if (bad.length > 0) faults.push({ name, count: bad.length, reason: faultText(bad[0]) });

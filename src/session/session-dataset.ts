@@ -1,7 +1,7 @@
 /** The dataset of a session: as it was read, and as the present model and settings see it. */
 import { previewSample, readDataset } from '../data/dataset.ts';
 import type { Dataset, DatasetKind } from '../data/dataset.ts';
-import type { TrainingConfig } from '../protocol/config.ts';
+import { boxUnitOf, type BoxUnit, type TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import { withFiles } from '../protocol/media.ts';
 import type { DatasetSource, DatasetSummary, PathFile, SamplePreview, SplitName } from '../protocol/messages.ts';
@@ -23,8 +23,8 @@ interface ReadDataset {
   filesKind: DatasetKind;
   /** The settings that decide what the samples are and how they are split. */
   readKey: string;
-  /** Unit of the boxes in answers, as the settings had it last; only rewards know another than thousandths. */
-  boxes: Pick<TrainingConfig, 'box_convention'>;
+  /** Unit of the boxes in answers, as the settings had it last. */
+  boxes: BoxUnit;
   encoded: { key: string; encoder: OpenModel['encoder']; data: EncodedDataset } | null;
 }
 
@@ -44,7 +44,7 @@ export class SessionDataset {
   /** Reads a dataset, and encodes it where there is a model. */
   async load(source: DatasetSource, model: OpenModel | null, config: TrainingConfig): Promise<DatasetSummary> {
     const files = await this.filesOf(source, kindOf(config));
-    this.current = { source, files, filesKind: kindOf(config), ...(await readFiles(source, files, config)), boxes: boxesOf(config), encoded: null };
+    this.current = { source, files, filesKind: kindOf(config), ...(await readFiles(source, files, config)), boxes: boxUnitOf(config), encoded: null };
     const encoded = model ? await this.encode(model, config) : null;
     return summarizeDataset(this.current.dataset, encoded);
   }
@@ -52,13 +52,13 @@ export class SessionDataset {
   /** The dataset as these settings and this model see it. */
   async encode({ encoder }: OpenModel, config: TrainingConfig): Promise<EncodedDataset> {
     const current = this.require();
-    current.boxes = boxesOf(config);
+    current.boxes = boxUnitOf(config);
     if (current.readKey !== readKey(config)) {
       const filesKind = kindOf(config);
       const files = current.filesKind === filesKind ? current.files : await this.filesOf(current.source, filesKind);
       Object.assign(current, { files, filesKind }, await readFiles(current.source, files, config), { encoded: null });
     }
-    const key = JSON.stringify([config.max_length, config.assistant_turns, mediaOptions(config)]);
+    const key = JSON.stringify([config.max_length, config.assistant_turns, config.enable_thinking, config.labels_with_think_prefix, mediaOptions(config)]);
     if (current.encoded?.key === key && current.encoded.encoder === encoder) return current.encoded.data;
     const data = await encoder.encode(current.dataset, config, this.progress('dataset', 'samples'));
     current.encoded = { key, encoder, data };
@@ -127,17 +127,12 @@ export function kindOf({ method }: Pick<TrainingConfig, 'method'>): DatasetKind 
   return KINDS[method];
 }
 
-/** Unit of the boxes in answers: only rewards know another than thousandths. */
-export function boxesOf(config: TrainingConfig): Pick<TrainingConfig, 'box_convention'> {
-  return { box_convention: kindOf(config) === 'prompts' ? config.box_convention : 'thousandths' };
-}
-
 function readKey(config: TrainingConfig): string {
-  return JSON.stringify([kindOf(config), boxesOf(config), config.validation_split, config.seed]);
+  return JSON.stringify([kindOf(config), boxUnitOf(config), config.validation_split, config.seed]);
 }
 
 /** The demo model was taught prompts that begin with the line break after the image. */
 async function readFiles(source: DatasetSource, files: ReadDataset['files'], config: TrainingConfig): Promise<Pick<ReadDataset, 'dataset' | 'readKey'>> {
-  const options = { kind: kindOf(config), boxes: boxesOf(config).box_convention, validationSplit: config.validation_split, seed: config.seed, keepImageNewline: source.kind === 'demo' };
+  const options = { kind: kindOf(config), boxes: boxUnitOf(config), validationSplit: config.validation_split, seed: config.seed, keepImageNewline: source.kind === 'demo' };
   return { dataset: await readDataset(files, options), readKey: readKey(config) };
 }

@@ -1,7 +1,7 @@
 /** The model of a session: its files, its processor, and its weights on the GPU in the form the settings ask for. */
 import { ModelFiles } from '../checkpoint/model-files.ts';
 import { parameterCount } from '../families/architecture.ts';
-import type { TrainingConfig } from '../protocol/config.ts';
+import { ADVISED_QUANTIZATION, type TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { ModelSource, ModelSummary } from '../protocol/messages.ts';
 import { Processor } from '../processing/processor.ts';
@@ -44,8 +44,11 @@ export class SessionModel {
     return this.current;
   }
 
-  /** Opens a model and puts its weights on the GPU; what is there already is kept. */
-  async load(source: ModelSource, config: TrainingConfig): Promise<ModelSummary> {
+  /**
+   * Opens a model and puts its weights on the GPU; what is there already is kept.
+   * @param advised weights are stored as the model's family advises, not as the config says
+   */
+  async load(source: ModelSource, config: TrainingConfig, advised = false): Promise<ModelSummary> {
     const reference = await referToModel(source);
     if (this.current && sameModel(this.current.reference, reference)) {
       this.current = { ...this.current, reference, source };
@@ -56,7 +59,7 @@ export class SessionModel {
       const name = source.kind === 'demo' ? 'demo' : source.name;
       this.current = { name, reference, source, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };
     }
-    await this.quantized(config);
+    await this.quantized(advised ? { ...config, ...ADVISED_QUANTIZATION[this.current.files.architecture.quantizationAdvice] } : config);
     return summarize(this.current);
   }
 
@@ -105,5 +108,7 @@ function summarize({ name, files }: OpenModel): ModelSummary {
     visionLayers: config.visionDepth,
     vocabularySize: config.vocabSize,
     fileBytes: files.fileBytes,
+    boxUnit: files.architecture.boxUnit,
+    quantizationAdvice: files.architecture.quantizationAdvice,
   };
 }

@@ -1,6 +1,8 @@
 /** The trainer behind the protocol: holds device, model, dataset and at most one run, and answers the page's requests. */
 import type { LinearModule } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
+import { messageText, type Message } from '../processing/conversation.ts';
+import type { Processor } from '../processing/processor.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { RunNotice } from '../protocol/log.ts';
 import type { AdapterSource, DatasetSource, PathFile, Replies, Request, RunPlan, TrainerEvent } from '../protocol/messages.ts';
@@ -29,6 +31,8 @@ import { SessionModel } from './session-model.ts';
 
 /** Requests that end an answer of the playground that is still being written. */
 const ENDS_GENERATION: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel'];
+
+type QueuedRequest = Exclude<Request, { type: 'ping' | 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' }>;
 
 export class TrainerSession {
   private engine: Promise<Engine> | null = null;
@@ -88,13 +92,14 @@ export class TrainerSession {
     }
   }
 
-  private async answer(request: Exclude<Request, { type: 'ping' | 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' }>): Promise<Replies[keyof Replies]> {
+  private async answer(asked: QueuedRequest): Promise<Replies[keyof Replies]> {
+    const request = this.resolved(asked);
     switch (request.type) {
       case 'openDevice':
         return (await this.device()).device;
       case 'loadModel':
         this.requireIdle();
-        return this.model.load(request.source, request.config);
+        return this.model.load(request.source, request.config, request.advised);
       case 'loadDataset':
         this.requireIdle();
         return this.dataset.load(request.source, this.model.open, request.config);
@@ -115,6 +120,13 @@ export class TrainerSession {
       case 'resumeRun':
         return this.resume(request.runId);
     }
+  }
+
+  /** What the settings leave to the model becomes what its family does: nobody further down meets "auto" once a model is open. */
+  private resolved(request: QueuedRequest): QueuedRequest {
+    const { open } = this.model;
+    if (!open || !('config' in request) || request.config.box_convention !== 'auto') return request;
+    return { ...request, config: { ...request.config, box_convention: open.files.architecture.boxUnit } };
   }
 
   /** Runs and answers share the GPU and its one adapter: a run, paused or not, comes first. */
@@ -171,7 +183,8 @@ export class TrainerSession {
     const data = await this.dataset.encode(model, config);
     requireSamples(data);
     const engine = await this.device();
-    return planRun(model.files.architecture, config, sampleSizes(data.train, config), engine.flopsPerSecond, data.validation.length);
+    const plan = planRun(model.files.architecture, config, sampleSizes(data.train, config), engine.flopsPerSecond, data.validation.length);
+    return { ...plan, warnings: [...plan.warnings, ...thoughtNotices(model.processor, data, config)] };
   }
 
   private async start({ runId, name, config, adapter }: Extract<Request, { type: 'start' }>): Promise<{ runId: string }> {
@@ -206,6 +219,7 @@ export class TrainerSession {
       if (starting) await keepStart(parts, writer, starting.adapter.tensors);
       const run = await buildRun(parts, { writer, validator, emit: this.emit, progress: this.progress });
       if (starting) this.notice(writer, 0, 'info', say('startedFrom', { name: starting.name }));
+      for (const saying of thoughtNotices(parts.processor, parts.dataset, config)) this.notice(writer, 0, 'info', saying);
       for (const warning of startWarnings(config, environment.mixed_precision, parts.dataset, dataset)) this.notice(writer, 0, 'warning', warning);
       this.launch(runId, run, parts, release);
       return { runId };
@@ -289,6 +303,13 @@ function dataPaths(source: DatasetSource, config: TrainingConfig): { trainData: 
   }
   const records = (files: readonly PathFile[]) => files.map(({ path }) => path).filter((path) => /\.(jsonl?|zip)$/i.test(path));
   return { trainData: records(source.train).join(', '), validationData: records(source.validation).join(', ') };
+}
+
+/** What becomes of answers without thoughts where the model's template writes some. */
+function thoughtNotices({ thinking }: Processor, { train }: EncodedDataset, config: TrainingConfig): Saying[] {
+  if (thinking === 'none' || kindOf(config) === 'prompts') return [];
+  const thinks = (message: Message) => message.reasoning !== undefined || messageText(message).includes('</think>');
+  return train.some(({ source }) => source.conversation.some(thinks)) ? [] : [say('emptyThoughts')];
 }
 
 function startWarnings(config: TrainingConfig, inForce: 'no' | 'f16', data: EncodedDataset, dataset: DatasetReference): Saying[] {

@@ -22,6 +22,8 @@ export interface ValidationPrompt {
   truth: string;
   truthBoxes: LabelledBox[];
   image: Blob | null;
+  /** Of the first picture as the model sees it, where there is one. */
+  imageSize?: { width: number; height: number };
 }
 
 /** Turns generated ids into answers and answers into figures. */
@@ -29,7 +31,7 @@ export interface AnswerTask {
   readonly stopIds: readonly number[];
   prompt(sample: ValidationSample): Promise<ValidationPrompt>;
   decode(ids: readonly number[]): string;
-  boxes(answer: string): LabelledBox[];
+  boxes(answer: string, prompt: Pick<ValidationPrompt, 'imageSize'>): LabelledBox[];
   /** Metrics with the names they have in the log ("eval_f1", …). */
   score(pairs: readonly { truth: string; answer: string }[]): Record<string, number>;
   /** Names that `score` returns. */
@@ -126,7 +128,7 @@ export class Validator implements Evaluation {
     }
     const answers = this.chosen.map(({ index, sample }, i): AnswerPreview => {
       const { prompt, truth, truthBoxes, image } = prompts[i];
-      const answerBoxes = task.boxes(texts[i]);
+      const answerBoxes = task.boxes(texts[i], prompts[i]);
       const before = step === 0 ? { answer: texts[i], boxes: answerBoxes } : (this.before.get(index) ?? null);
       return { index, id: sample.id, prompt, truth, answer: texts[i], truthBoxes, answerBoxes, before, image };
     });

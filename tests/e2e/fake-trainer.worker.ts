@@ -98,6 +98,8 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
       visionLayers: 4,
       vocabularySize: 1024,
       fileBytes: 5_050_000,
+      boxUnit: 'thousandths',
+      quantizationAdvice: 'nf4',
     };
   },
   async loadDataset({ source, config }) {

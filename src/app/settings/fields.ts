@@ -94,6 +94,9 @@ export const FIELDS: readonly Field[] = [
   field('video_max_frames', 'data', 'expert', optional),
   field('video_max_pixels', 'data', 'expert', optional),
   field('assistant_turns', 'data', 'expert', choice('all', 'last')),
+  field('box_convention', 'data', 'expert', choice('auto', 'thousandths', 'pixels')),
+  field('enable_thinking', 'data', 'expert', toggle),
+  field('labels_with_think_prefix', 'data', 'expert', toggle),
   field('validation_split', 'data', 'basic', number()),
 
   field('eval_steps', 'validation', 'basic', number('steps')),
@@ -126,7 +129,6 @@ export const FIELDS: readonly Field[] = [
   field('custom_rewards', 'rewards', 'basic', { kind: 'rewards' }),
   field('scale_rewards', 'rewards', 'expert', choice('group', 'batch', 'none')),
   field('redraw_zero_variance', 'rewards', 'expert', number()),
-  field('box_convention', 'rewards', 'expert', choice('thousandths', 'pixels')),
 
   field('num_generations', 'generation', 'basic', number()),
   field('temperature', 'generation', 'basic', number()),

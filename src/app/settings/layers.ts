@@ -1,9 +1,11 @@
 /** Settings as layers: the schema's defaults, a preset over them, the user's own changes on top. Pure. */
 import * as v from 'valibot';
 import {
+  ADVISED_QUANTIZATION,
   parseTrainingConfig,
   trainingConfigSchema,
   type Method,
+  type QuantizationAdvice,
   type TrainingConfig,
 } from '../../protocol/config.ts';
 import { compilePattern } from '../../checkpoint/pattern.ts';
@@ -37,11 +39,13 @@ export type SettingProblem =
 export interface Base {
   preset: PresetName;
   method: Method;
+  /** How the loaded model's family wants its weights stored; a preset says nothing of it. */
+  advice?: QuantizationAdvice;
 }
 
-/** Values of a preset over the method's defaults. */
-export function presetConfig({ preset, method }: Base): TrainingConfig {
-  return parseTrainingConfig(presetSettings(preset, method));
+/** Values of a preset over the method's defaults and what the model's family advises. */
+export function presetConfig({ preset, method, advice }: Base): TrainingConfig {
+  return parseTrainingConfig({ ...presetSettings(preset, method), ...(advice && ADVISED_QUANTIZATION[advice]) });
 }
 
 /** Puts the layers on top of each other and checks each value. */
@@ -130,7 +134,7 @@ export function readNumbers(text: string): (number | string)[] | null {
 /** Settings that change how weights are stored: a new value needs the model loaded again. */
 export const MODEL_KEYS: readonly SettingKey[] = ['load_in_4bit', 'load_in_8bit', 'quantize_vision', 'mixed_precision'];
 /** Settings that change which samples are used and how long they are. */
-export const DATASET_KEYS: readonly (keyof TrainingConfig)[] = ['method', 'max_length', 'max_image_size', 'video_fps', 'video_min_frames', 'video_max_frames', 'video_max_pixels', 'assistant_turns', 'validation_split', 'box_convention'];
+export const DATASET_KEYS: readonly (keyof TrainingConfig)[] = ['method', 'max_length', 'max_image_size', 'video_fps', 'video_min_frames', 'video_max_frames', 'video_max_pixels', 'assistant_turns', 'validation_split', 'box_convention', 'enable_thinking', 'labels_with_think_prefix'];
 
 /** A string that is equal exactly when the named settings are. */
 export function settingsKey(config: TrainingConfig, keys: readonly (keyof TrainingConfig)[]): string {

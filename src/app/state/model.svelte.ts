@@ -1,9 +1,10 @@
 /** The model that is loaded in the worker. */
-import type { TrainingConfig } from '../../protocol/config.ts';
+import { ADVISED_QUANTIZATION, type TrainingConfig } from '../../protocol/config.ts';
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
 import type { ModelSource, ModelSummary } from '../../protocol/messages.ts';
 import { MODEL_KEYS, settingsKey } from '../settings/layers.ts';
 import { language } from '../texts/language.svelte.ts';
+import { settings } from './settings.svelte.ts';
 import { trainer } from './trainer.svelte.ts';
 
 class ModelState {
@@ -32,10 +33,14 @@ class ModelState {
     this.error = null;
     this.loading = true;
     try {
-      const summary = await trainer.request({ type: 'loadModel', source, config });
+      // Settings of an earlier run may be others than those on the page: they are taken as they stand.
+      const own = settings.config;
+      const advised = !settings.ownQuantization && config.load_in_4bit === own?.load_in_4bit && config.load_in_8bit === own.load_in_8bit;
+      const summary = await trainer.request({ type: 'loadModel', source, config, advised });
       if (turn !== this.#turn) return false;
       this.summary = summary;
-      this.#loadedWith = settingsKey(config, MODEL_KEYS);
+      settings.advice = summary.quantizationAdvice;
+      this.#loadedWith = settingsKey(advised ? { ...config, ...ADVISED_QUANTIZATION[summary.quantizationAdvice] } : config, MODEL_KEYS);
       return true;
     } catch (error) {
       if (turn === this.#turn) this.error = LorikeetError.from(error).toRecord();

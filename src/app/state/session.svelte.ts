@@ -39,11 +39,13 @@ class Session {
   async trainDemo(): Promise<void> {
     settings.chooseMethod('sft');
     settings.choosePreset('demo');
-    const config = settings.config;
-    if (!config) return;
+    const before = settings.config;
+    if (!before) return;
     await this.#guarded(async () => {
       await startingAdapter.choose(null);
-      if (!(await model.load({ kind: 'demo' }, config))) return;
+      if (!(await model.load({ kind: 'demo' }, before))) return;
+      // The model before may have been of a family that is stored in another way.
+      const config = settings.config ?? before;
       if (!(await dataset.load({ kind: 'demo' }, config))) return;
       await this.#begin(config);
     });

@@ -1,5 +1,5 @@
 /** The settings of the next run: a preset and the user's changes, remembered between visits. */
-import { METHODS, type Method, type TrainingConfig } from '../../protocol/config.ts';
+import { METHODS, type Method, type QuantizationAdvice, type TrainingConfig } from '../../protocol/config.ts';
 import { appliesTo, type PresetName } from '../../protocol/presets.ts';
 import type { SettingKey } from '../settings/fields.ts';
 import { FIELDS } from '../settings/fields.ts';
@@ -15,6 +15,8 @@ class Settings {
   preset = $state<PresetName>('lorikeet');
   method = $state<Method>('sft');
   overrides = $state.raw<Overrides>({});
+  /** Of the family of the model that was loaded last. */
+  advice = $state<QuantizationAdvice>('nf4');
   readonly layered: Layered = $derived(layerSettings(this.base, this.overrides));
 
   constructor() {
@@ -26,12 +28,17 @@ class Settings {
   }
 
   get base(): Base {
-    return { preset: this.preset, method: this.method };
+    return { preset: this.preset, method: this.method, advice: this.advice };
   }
 
   /** Null while a value is wrong. */
   get config(): TrainingConfig | null {
     return this.layered.config;
+  }
+
+  /** Whether the user says how weights are to be stored. */
+  get ownQuantization(): boolean {
+    return 'load_in_4bit' in this.overrides || 'load_in_8bit' in this.overrides;
   }
 
   get changes(): number {
@@ -83,7 +90,7 @@ class Settings {
 
   #remember(): void {
     try {
-      localStorage.setItem(STORAGE_KEY, JSON.stringify({ ...this.base, overrides: this.overrides }));
+      localStorage.setItem(STORAGE_KEY, JSON.stringify({ preset: this.preset, method: this.method, overrides: this.overrides }));
     } catch {
       // Blocked storage costs only the memory of these settings.
     }

@@ -18,7 +18,7 @@ export const enMethodSettings = {
   custom_rewards: { label: 'Own rewards', help: 'Functions written by you; they are added to the scheme with their weights.' },
   scale_rewards: { label: 'Advantage scaled by', help: 'Spread of the rewards in the group, in the whole batch, or not at all.' },
   redraw_zero_variance: { label: 'Redraw equal groups', help: 'How often a prompt whose answers all score the same is sampled again; such a group teaches nothing.' },
-  box_convention: { label: 'Boxes in answers', help: 'Thousandths of the image, or pixels of the resized image as Qwen2.5-VL writes them.' },
+  box_convention: { label: 'Boxes in answers', help: 'Thousandths of the image, or pixels of the resized image as Qwen2.5-VL writes them; by default as the loaded model does.' },
   num_generations: { label: 'Answers per prompt', help: 'Size of a group; more make the comparison steadier and take longer.' },
   temperature: { label: 'Temperature', help: 'Higher samples more varied answers; the loss sees the same temperature.' },
   top_p: { label: 'Top p', help: 'Samples from the most likely tokens that together reach this probability; 1 uses all.' },

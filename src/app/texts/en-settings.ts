@@ -36,6 +36,8 @@ export const enSettings = {
   video_max_frames: { label: 'Most video frames', help: 'Long videos are looked at less often; empty takes the model’s own number.' },
   video_max_pixels: { label: 'Video pixels', help: 'Of each frame for Qwen2-VL and Qwen2.5-VL, of all frames together for Qwen3-VL and Qwen3.5; empty takes the model’s own limit.' },
   assistant_turns: { label: 'Learned answers', help: 'Learn all answers of a conversation, or only the last.' },
+  enable_thinking: { label: 'Let it think', help: 'Prompts invite thoughts before the answer; for models whose template knows of them, such as Qwen3.5.' },
+  labels_with_think_prefix: { label: 'Learn the empty thought', help: 'The block of thoughts before an answer carries the loss too, though a prompt would already hold it.' },
   validation_split: { label: 'Validation share', help: 'Part of the training samples kept aside when no validation data is given; 0 keeps none.' },
   eval_steps: { label: 'Validate every', help: '0 switches validation off.' },
   eval_num_samples: { label: 'Validation samples', help: 'How many are used each time; 0 uses all.' },

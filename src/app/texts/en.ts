@@ -94,6 +94,7 @@ export const en = {
     adapterValue: (r: string, modules: string, parameters: string) => `r ${r} · ${modules} modules · ${parameters}`,
     quantization: { nf4: 'NF4, 4-bit', int8: '8-bit', none: 'bf16, not quantised' },
     weightsNf4: 'NF4',
+    fourBitAdvice: 'Published weights of this family were trained in bf16, and its linear-attention layers are sensitive to 4-bit. 8-bit is chosen unless you set it yourself; bf16 is safer still where memory allows.',
     layers: 'Decoder layers',
     visionLayers: 'Vision layers',
     hidden: 'Hidden size',
@@ -184,6 +185,7 @@ export const en = {
     reset: 'reset',
     resetAll: 'Reset all',
     presetChosen: (name: string) => `Preset ${name} replaced your changes.`,
+    boxUnitInForce: (unit: string) => `The loaded model: ${unit}.`,
     options: {
       linear: 'linear',
       cosine: 'cosine',
@@ -204,6 +206,7 @@ export const en = {
       risk_aware: 'risk-aware, six terms',
       trl_legacy: 'four terms, first TRL version',
       demo: 'strict format times quality',
+      auto: 'as the model',
       thousandths: 'thousandths',
       pixels: 'pixels',
       first: 'the first',

@@ -19,7 +19,7 @@ export const zhMethodSettings: typeof enMethodSettings = {
   custom_rewards: { label: '自己的奖励', help: '由您编写的函数，按权重加到方案上。' },
   scale_rewards: { label: '优势的缩放', help: '除以组内、整批奖励的离散程度，或不缩放。' },
   redraw_zero_variance: { label: '重抽同分组', help: '所有回答得分相同的提示重新采样几次；这样的组学不到东西。' },
-  box_convention: { label: '回答中的框', help: '图像的千分位，或像 Qwen2.5-VL 那样用缩放后图像的像素。' },
+  box_convention: { label: '回答中的框', help: '图像的千分位，或像 Qwen2.5-VL 那样用缩放后图像的像素；默认与载入的模型一致。' },
   num_generations: { label: '每个提示的回答数', help: '一组的大小；越多比较越稳，也越慢。' },
   temperature: { label: '温度', help: '越高，采样的回答越多样；损失用同样的温度。' },
   top_p: { label: 'Top p', help: '只从累计概率达到此值的最可能词元中采样；1 表示全部。' },

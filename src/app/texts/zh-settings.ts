@@ -38,6 +38,8 @@ export const zhSettings: Record<SettingKey, SettingWords> = {
   video_max_frames: { label: '视频最多帧数', help: '较长的视频会取得更稀疏；留空用模型自带的值。' },
   video_max_pixels: { label: '视频像素上限', help: 'Qwen2-VL 与 Qwen2.5-VL 按单帧计，Qwen3-VL 与 Qwen3.5 按全部帧合计；留空用模型自带的上限。' },
   assistant_turns: { label: '学习的回答', help: '学习对话中的全部回答，或只学习最后一个。' },
+  enable_thinking: { label: '允许思考', help: '提示会引出答案之前的思考；用于模板支持思考的模型，如 Qwen3.5。' },
+  labels_with_think_prefix: { label: '学习空的思考', help: '答案前的思考块也计入损失，尽管提示中本已包含它。' },
   validation_split: { label: '验证比例', help: '没有验证数据时，从训练样本中留出的比例；0 表示不留。' },
   eval_steps: { label: '验证间隔', help: '0 表示不验证。' },
   eval_num_samples: { label: '验证样本数', help: '每次验证使用的样本数；0 表示全部。' },

@@ -79,6 +79,7 @@ export const zh: Texts = {
     adapterValue: (r, modules, parameters) => `r ${r} · ${modules} 个模块 · ${parameters}`,
     quantization: { nf4: 'NF4，4 位', int8: '8 位', none: 'bf16，不量化' },
     weightsNf4: 'NF4',
+    fourBitAdvice: '此系列的公开权重以 bf16 训练，其线性注意力层对 4 位量化敏感。除非您自行设置，否则选用 8 位；显存允许时 bf16 更稳妥。',
     layers: '解码层',
     visionLayers: '视觉层',
     hidden: '隐藏维度',
@@ -166,6 +167,7 @@ export const zh: Texts = {
     reset: '还原',
     resetAll: '全部还原',
     presetChosen: (name) => `预设「${name}」已取代您的更改。`,
+    boxUnitInForce: (unit) => `当前模型：${unit}。`,
     options: {
       linear: '线性',
       cosine: '余弦',
@@ -186,6 +188,7 @@ export const zh: Texts = {
       risk_aware: '风险感知，六项',
       trl_legacy: '四项，最早的 TRL 版',
       demo: '严格格式乘以质量',
+      auto: '随模型',
       thousandths: '千分位',
       pixels: '像素',
       first: '最前面的',

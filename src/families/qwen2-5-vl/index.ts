@@ -24,6 +24,7 @@ export const qwen25VL: ModelFamily = {
         mergers: 1,
       },
       boxUnit: 'pixels',
+      quantizationAdvice: 'nf4',
       clips: 'one-run',
       ignored: () => false,
       canonicalName,

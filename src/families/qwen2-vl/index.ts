@@ -23,6 +23,7 @@ export const qwen2VL: ModelFamily = {
         mergers: 1,
       },
       boxUnit: 'thousandths',
+      quantizationAdvice: 'nf4',
       clips: 'one-run',
       ignored: () => false,
       canonicalName,

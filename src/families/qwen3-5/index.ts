@@ -22,6 +22,8 @@ export const qwen35: ModelFamily = {
       otherTensors: otherTensors(config),
       shapes: { text: config.layerTypes.map((type) => shapes[type]), ...qwen3VisionShapes(config) },
       boxUnit: 'thousandths',
+      // Trained in bf16; errors of 4-bit weights add up in the state of linear attention.
+      quantizationAdvice: 'int8',
       clips: 'time-stamped',
       // The head that guesses several tokens ahead.
       ignored: (name) => /^(?:model\.)?mtp\./.test(name),

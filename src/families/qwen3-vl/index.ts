@@ -18,6 +18,7 @@ export const qwen3VL: ModelFamily = {
       otherTensors: otherTensors(config),
       shapes: { text: new Array<LayerShape>(config.numHiddenLayers).fill(attentionShape(config)), ...qwen3VisionShapes(config) },
       boxUnit: 'thousandths',
+      quantizationAdvice: 'nf4',
       clips: 'time-stamped',
       ignored: () => false,
       canonicalName,

@@ -37,6 +37,14 @@ describe('fields', () => {
 });
 
 describe('layers', () => {
+  it('what the family of the model advises lies under the user’s own changes', () => {
+    const base = { preset: 'lorikeet', method: 'sft', advice: 'int8' } as const;
+    expect(layerSettings(base, {}).config).toMatchObject({ load_in_4bit: false, load_in_8bit: true });
+    expect(withOverride(base, {}, 'load_in_4bit', true)).toEqual({ load_in_4bit: true });
+    expect(layerSettings(base, { load_in_4bit: true }).config).toMatchObject({ load_in_4bit: true });
+    expect(layerSettings({ ...base, advice: 'nf4' }, {}).config).toMatchObject({ load_in_4bit: true, load_in_8bit: false });
+  });
+
   it('put changes over the preset over the defaults', () => {
     const { config, problems } = layerSettings({ preset: 'demo', method: 'sft' }, { r: 8 });
     expect(problems).toEqual({});

@@ -9,7 +9,7 @@ import { ImageCache } from '../../../src/session/image-cache.ts';
 import { architectureOf, type Json, readBlob, readJson, sideFiles } from '../processing/fixtures.ts';
 
 const processor = await Processor.fromFiles(sideFiles('qwen3_vl/checkpoint'), architectureOf('qwen3_vl/checkpoint'));
-const config: EncodingConfig = { max_length: 512, max_image_size: 0, assistant_turns: 'all', video_fps: null, video_min_frames: null, video_max_frames: null, video_max_pixels: null };
+const config: EncodingConfig = { max_length: 512, max_image_size: 0, assistant_turns: 'all', video_fps: null, video_min_frames: null, video_max_frames: null, video_max_pixels: null, enable_thinking: false, labels_with_think_prefix: false };
 const images = ['a_rgb.png', 'c_gray.png'].map((path) => ({ path, file: readBlob(`qwen3_vl/images/${path}`) }));
 const json = (records: unknown[]): PathFile => ({ path: 'train.json', file: new Blob([JSON.stringify(records)]) });
 

@@ -63,7 +63,8 @@ it('draws boxes in pixels of the resized image where they belong, and none befor
   const prompt = rolloutPrompt(train[0].source, 0, train[0].encoded, processor, config);
   expect(prompt.truthBoxes).toEqual(drawn);
   expect(answerReader(processor, { train, validation: [], problems: [], problemCount: 0, errorCount: 0, rejected: 0 }, config).boxes(answer, prompt)).toEqual(drawn);
-  // Supervised training knows no other unit than thousandths.
+  await dataset.encode(model, { ...withMethod('sft'), box_convention: 'pixels' });
+  expect(dataset.sample('train', 0, model).boxes).toEqual(drawn);
   await dataset.encode(model, withMethod('sft'));
   expect(dataset.sample('train', 0, model).boxes).toEqual([{ box: [24, 12, 48, 96], label: 'lamp' }]);
 });

@@ -78,6 +78,10 @@ describe('model and dataset', () => {
     await session.handle({ type: 'loadModel', source: { kind: 'demo' }, config: { ...config, quantize_vision: false } });
     await session.handle({ type: 'loadModel', source: { kind: 'demo' }, config: { ...config, load_in_4bit: false, load_in_8bit: true } });
     expect(loads.slice(1).map(({ kinds }) => kinds.sort())).toEqual([['bf16', 'nf4'], ['int8']]);
+    // Left to the model, its family's way counts, not what the settings have.
+    const advised = await session.handle({ type: 'loadModel', source: { kind: 'demo' }, config: { ...config, load_in_4bit: false, load_in_8bit: true }, advised: true });
+    expect(advised).toMatchObject({ quantizationAdvice: 'nf4', boxUnit: 'thousandths' });
+    expect(loads.at(-1)).toEqual({ kinds: ['nf4'] });
   });
 
   it('plans from shapes', async () => {
@@ -117,6 +121,7 @@ describe('runs', () => {
       train_data: 'sft_train.json', val_data: 'sft_val.json', gradient_accumulation_steps: 1, learning_rate: 0.02,
     });
     expect(log.final_metrics).toMatchObject({ best_metric: log.best_checkpoint!.value, best_checkpoint: 'best', step: 8 });
+    expect(log.config).toMatchObject({ box_convention: 'thousandths' });
     expect(log.environment).toMatchObject({ adapter: 'toy', mixed_precision: 'no', quantization: 'nf4, double quantised' });
     const files = await readRunFiles('first');
     const paths = files.map(({ path }) => path);
