@@ -1,4 +1,4 @@
-/** Checks the boxes written in an answer: four whole numbers in thousandths, with area. */
+/** Checks the boxes written in an answer: four numbers in thousandths or pixels, with area. */
 
 const MARKED = /<box>(.{0,200}?)<\/box>|<\|box_start\|>(.{0,200}?)<\|box_end\|>|"bbox_2d"\s{0,8}:\s{0,8}\[([^\]]{0,200})\]/gs;
 const CORNERS = /^\s*\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)\s*,\s*\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)\s*$/;
@@ -11,8 +11,12 @@ export interface BoxFault {
   advice: string;
 }
 
-/** Faults of all boxes that are marked as such (<box>, <|box_start|>, "bbox_2d"); [] if there are none. */
-export function checkBoxes(answer: string): BoxFault[] {
+/**
+ * Faults of all boxes that are marked as such (<box>, <|box_start|>, "bbox_2d"); [] if there are none.
+ * @param unit pixels of the resized image have no limit that is known here
+ */
+export function checkBoxes(answer: string, unit: 'thousandths' | 'pixels' = 'thousandths'): BoxFault[] {
+  const limit = unit === 'thousandths' ? 1000 : Infinity;
   const faults: BoxFault[] = [];
   let number = 0;
   for (const [whole, tagged, special, json] of answer.matchAll(MARKED)) {
@@ -25,8 +29,12 @@ export function checkBoxes(answer: string): BoxFault[] {
       continue;
     }
     const [x1, y1, x2, y2] = (corners?.slice(1) ?? special.match(/\d+/g)!).map(Number);
-    if ([x1, y1, ...(point ? [] : [x2, y2])].some((x) => x < 0 || x > 1000)) {
-      faults.push({ message: `${name} lies outside 0…1000.`, advice: 'Coordinates are thousandths of the image’s width and height, not pixels.' });
+    if ([x1, y1, ...(point ? [] : [x2, y2])].some((x) => x < 0 || x > limit)) {
+      faults.push(
+        unit === 'thousandths'
+          ? { message: `${name} lies outside 0…1000.`, advice: 'Coordinates are thousandths of the image’s width and height, not pixels.' }
+          : { message: `${name} lies outside the image.`, advice: 'Coordinates are pixels of the resized image, from 0 on.' },
+      );
     } else if (!point && (x2 <= x1 || y2 <= y1)) {
       faults.push({ message: `${name} has no area: x2 must be above x1 and y2 above y1.`, advice: 'Correct or remove the box.' });
     }

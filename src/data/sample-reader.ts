@@ -196,7 +196,7 @@ export class SampleReader {
     const answerPlace = rejected ? { ...place, field: 'chosen' } : place;
     for (const message of conversation) {
       if (message.role !== 'assistant') continue;
-      for (const { message: text, advice } of checkBoxes(messageText(message))) this.problems.error(text, advice, answerPlace);
+      for (const { message: text, advice } of checkBoxes(messageText(message), this.options.boxes)) this.problems.error(text, advice, answerPlace);
     }
     if (this.problems.count > before) return null;
     const id = read.id ?? `${baseName(file)}#${sample}`;

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
+import { checkBoxes } from '../../../src/data/boxes.ts';
 import { type Dataset, type DatasetOptions, previewSample, readDataset, splitDataset } from '../../../src/data/dataset.ts';
 import { normalizePath } from '../../../src/data/paths.ts';
 import { filesOf } from '../../../src/protocol/media.ts';
@@ -189,6 +190,14 @@ describe('samples', () => {
     const dataset = await read(json('train.json', record(undefined, answer)));
     expect(dataset.train).toHaveLength(message ? 0 : 1);
     expect(dataset.problems).toEqual(message ? [expect.objectContaining({ level: 'error', sample: 1, message: expect.stringMatching(message) })] : []);
+  });
+
+  it('boxes that count pixels have no upper limit, but an area', () => {
+    expect(checkBoxes('[{"bbox_2d": [12, 30, 1910, 1060], "label": "x"}]', 'pixels')).toEqual([]);
+    expect(checkBoxes('<box>(-1,0),(10,10)</box><box>(5,5),(5,9)</box>', 'pixels').map(({ message }) => message)).toEqual([
+      expect.stringMatching(/outside the image/),
+      expect.stringMatching(/no area/),
+    ]);
   });
 
   it('reports every bad box but rejects the sample once', async () => {
