@@ -107,6 +107,7 @@ describe('the library of runs', () => {
       await prepare(page, { method: 'grpo', per_device_train_batch_size: 4, gradient_accumulation_steps: 1, num_generations: 4, max_steps: 4, eval_steps: 2 });
       await page.getByTestId('start').click();
       await page.locator('[data-testid="run"][data-status="finished"]').waitFor();
+      await pictureShown(page, 'completions');
       const shown = await page.getByTestId('completion-group').first().innerText();
       await page.getByTestId('nav-runs').click();
       await page.getByTestId('run-details').click();
@@ -125,8 +126,8 @@ describe('the library of runs', () => {
       await page.getByTestId('import-run').setInputFiles({ name: 'run.zip', mimeType: 'application/zip', buffer: bytes });
       await page.getByTestId('run-open').click();
       await page.getByTestId('completions-step').getByText('step 4').waitFor();
-      expect(await page.getByTestId('completion-group').first().innerText()).toBe(shown);
       for (const part of ['completions', 'answers']) await pictureShown(page, part);
+      expect(await page.getByTestId('completion-group').first().innerText()).toBe(shown);
 
       await page.getByTestId('nav-runs').click();
       await page.getByTestId('logs-files').setInputFiles({ name: 'as-log.zip', mimeType: 'application/zip', buffer: bytes });

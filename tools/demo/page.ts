@@ -55,11 +55,16 @@ export class TrainPage {
     });
   }
 
+  /** Agrees to code and templates in the settings: who drives the page wrote them. */
   async importSettings(config: TrainingConfig): Promise<void> {
     const file = join(this.scratch, 'settings.json');
     writeFileSync(file, JSON.stringify(config, null, 2));
     await this.#pick('import-settings', file);
-    await this.page.getByTestId('toast').first().waitFor({ timeout: REACTION_MS });
+    const imported = this.page.getByTestId('toast').first();
+    const agree = this.page.getByTestId('consent-agree');
+    await imported.or(agree).waitFor({ timeout: REACTION_MS });
+    if (await agree.isVisible()) await agree.click();
+    await imported.waitFor({ timeout: REACTION_MS });
   }
 
   /** @param folder undefined chooses the built-in model */
