@@ -1,4 +1,4 @@
-/** Entry of the bundle: benchmarks and checks of the engine in Node on Dawn. */
+/** Entry of the bundle: benchmarks, checks and compilation of the engine in Node on Dawn. */
 import { installGpu, removeGpu } from './dawn.ts';
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -9,11 +9,12 @@ import { rowCells, type BenchRow } from '../../bench/result.ts';
 import type { DeviceProfile } from '../../src/gpu/gpu.ts';
 import { formatTable, runCommand, UsageError } from '../browser/command-line.ts';
 import { formatCheck, runChecks, type CheckRow } from './checks/run.ts';
+import { compileAll } from './compile/run.ts';
 import { fileFetch } from './file-fetch.ts';
 
-const USAGE = `node lorikeet-native.mjs bench|check [options]
+const USAGE = `node lorikeet-native.mjs bench|check|compile [options]
 
-  --only TEXT        only groups whose name contains TEXT
+  --only TEXT        only groups, of compile entries, whose name contains TEXT
   --demo FOLDER      the folder with model/ and data/ (default: demo beside this file, or public/demo)
   --profile NAME     check: kernels shaped for a "gpu" (default) or a "rasterizer"
   --adapter TEXT     only adapters whose name contains TEXT, e.g. llvmpipe
@@ -55,6 +56,19 @@ async function check(demoUrl: string, only: string, profile: DeviceProfile): Pro
   return { time: new Date().toISOString(), device, rows, failed } as { failed: number };
 }
 
+async function compile(only: string): Promise<object> {
+  const result = await compileAll(only, (name) => console.log(name));
+  if (result.entries === 0) throw new UsageError(`Nothing was compiled with --only ${only}.`);
+  console.log(`\n${result.entries} entries, ${result.dispatches} dispatches on ${result.device}`);
+  return { time: new Date().toISOString(), ...result };
+}
+
+function runProgram(program: 'bench' | 'check' | 'compile', only: string, profile: DeviceProfile, demo: string | undefined): Promise<object> {
+  if (program === 'compile') return compile(only);
+  const demoUrl = findDemo(demo);
+  return program === 'bench' ? bench(demoUrl, only) : check(demoUrl, only, profile);
+}
+
 await runCommand(async (argv) => {
   const { values, positionals } = parseArgs({
     args: argv,
@@ -70,16 +84,17 @@ await runCommand(async (argv) => {
     },
   });
   const [program] = positionals;
-  if (values.help || positionals.length !== 1 || (program !== 'bench' && program !== 'check')) {
+  if (values.help || positionals.length !== 1 || (program !== 'bench' && program !== 'check' && program !== 'compile')) {
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
   if (values.profile !== 'gpu' && values.profile !== 'rasterizer') throw new UsageError(`--profile must be gpu or rasterizer, got "${values.profile}".`);
-  const demoUrl = findDemo(values.demo);
   globalThis.fetch = fileFetch(globalThis.fetch);
   installGpu([...(values.adapter === undefined ? [] : [`adapter=${values.adapter}`]), ...values.dawn]);
-  const result = program === 'bench' ? await bench(demoUrl, values.only) : await check(demoUrl, values.only, values.profile);
+  const result = await runProgram(program, values.only, values.profile, values.demo);
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  // A driver that only compiles does not survive being taken down.
+  if (program === 'compile') process.exit(0);
   removeGpu();
   return 'failed' in result && result.failed !== 0 ? 1 : 0;
 });
