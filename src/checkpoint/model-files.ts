@@ -151,7 +151,7 @@ function findFolder(names: readonly string[]): string {
     throw new LorikeetError('file-missing', 'No config.json among the files.', 'Choose a model folder as downloaded from the Hugging Face Hub.', { file: 'config.json' });
   }
   const depth = (folder: string) => folder.split('/').length;
-  const least = Math.min(...folders.map(depth));
+  const least = folders.reduce((fewest, folder) => Math.min(fewest, depth(folder)), Infinity);
   const outermost = folders.filter((folder) => depth(folder) === least);
   if (outermost.length > 1) {
     throw new LorikeetError('file-corrupt', `Several models were chosen at once: ${outermost.join(', ')}.`, 'Choose the folder of one model.', { file: `${outermost[1]}config.json` });

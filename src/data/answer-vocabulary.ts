@@ -11,8 +11,9 @@ export class AnswerVocabulary {
 
   constructor(layouts: readonly AnswerLayout[]) {
     for (const { items, format } of layouts) {
-      this.items[format].push(...items);
-      for (const { values } of items) {
+      for (const item of items) {
+        const { values } = item;
+        this.items[format].push(item);
         const known = this.statuses.get(values.category) ?? new Set();
         this.statuses.set(values.category, known);
         if (values.status === null) continue;

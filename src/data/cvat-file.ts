@@ -2,6 +2,7 @@
 import type { Box } from '../objectives/detection-answer.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
+import { readChosen } from './chosen-file.ts';
 import type { ProblemList } from './problems.ts';
 import { type XmlHandler, XmlReader } from './xml-reader.ts';
 
@@ -49,7 +50,8 @@ export async function readCvatFile({ path, file }: PathFile, problems: ProblemLi
     }
   };
   const stream = file.stream().getReader();
-  for (let piece = await stream.read(); !piece.done; piece = await stream.read()) reader.write(decode(piece.value));
+  const next = () => readChosen(path, () => stream.read());
+  for (let piece = await next(); !piece.done; piece = await next()) reader.write(decode(piece.value));
   reader.write(decode());
   reader.end();
   return content.finish();
@@ -60,6 +62,7 @@ class CvatContent implements XmlHandler {
   private readonly images: CvatImage[] = [];
   private rejected = 0;
   private otherShapes = 0;
+  private strayBoxes = 0;
   private clipped = 0;
   private image: (CvatImage & { width: number; height: number; faulty: boolean }) | null = null;
   private box: { label: string; box: Box; attributes: Map<string, string> } | null = null;
@@ -71,19 +74,20 @@ class CvatContent implements XmlHandler {
   ) {}
 
   open(name: string, attributes: ReadonlyMap<string, string>, line: number): void {
-    const parent = this.path.at(-1);
-    if (parent === undefined && name !== 'annotations') throw this.unusable(`its root is <${name}>, not <annotations>`, line);
+    const parent = this.parent();
+    if (this.path.length === 0 && name !== 'annotations') throw this.unusable(`its root is <${name}>, not <annotations>`, line);
     if (parent === 'annotations' && name === 'track') throw this.unusable('it was exported as a video', line);
     if (parent === 'annotations' && name === 'image') this.openImage(attributes, line);
     else if (parent === 'image' && name === 'box') this.openBox(attributes, line);
     else if (parent === 'image' && OTHER_SHAPES.includes(name)) this.otherShapes++;
     else if (parent === 'box' && name === 'attribute') this.attribute = attributes.get('name') ?? null;
+    else if (name === 'box') this.strayBoxes++;
     this.path.push(name);
   }
 
   close(name: string, text: string): void {
     this.path.pop();
-    const parent = this.path.at(-1);
+    const parent = this.parent();
     if (parent === 'box' && name === 'attribute' && this.attribute !== null) {
       this.box?.attributes.set(this.attribute.trim().toLowerCase(), text.trim());
     } else if (parent === 'image' && name === 'box') {
@@ -101,8 +105,16 @@ class CvatContent implements XmlHandler {
     const place = { file: this.file };
     if (this.images.length + this.rejected === 0) this.problems.error('The file holds no images.', 'Export the task again, as "CVAT for images 1.1".', place);
     if (this.otherShapes > 0) this.problems.warning(`${this.otherShapes} shapes are no boxes and were left out.`, 'Draw boxes, or go without these objects.', place);
+    if (this.strayBoxes > 0) this.problems.warning(`${this.strayBoxes} boxes belong to no image and were left out.`, 'Export the task again, as "CVAT for images 1.1".', place);
     if (this.clipped > 0) this.problems.warning(`${this.clipped} boxes reached over the edge of their images and were cut there.`, 'Check in the preview that they are right.', place);
     return { images: this.images, rejected: this.rejected };
+  }
+
+  /** What the present element lies in, where the format has it; elements of these names may lie elsewhere too. */
+  private parent(): 'annotations' | 'image' | 'box' | null {
+    const known = ['annotations', 'image', 'box'] as const;
+    const depth = this.path.length;
+    return depth > 0 && depth <= known.length && this.path.every((name, i) => name === known[i]) ? known[depth - 1] : null;
   }
 
   private openImage(attributes: ReadonlyMap<string, string>, line: number): void {

@@ -32,7 +32,7 @@ export async function sortByKind(files: readonly PathFile[], problems: ProblemLi
     try {
       const contents = await readZip(entry);
       contents.files.forEach(take);
-      ignored.push(...contents.ignored.map((name) => `${entry.path}/${name}`));
+      for (const name of contents.ignored) ignored.push(`${entry.path}/${name}`);
     } catch (error) {
       problems.caught(error);
     }

@@ -18,7 +18,7 @@ export function checkFrameNumbers({ path, frames }: FrameFolder): void {
   const numbers = frames.map((frame) => /(\d+)$/.exec(stemOf(baseName(frame.path)))?.[1]);
   if (frames.length < 3 || numbers.some((number) => number === undefined)) return;
   const steps = numbers.slice(1).map((number, i) => Number(number) - Number(numbers[i]));
-  const usual = Math.min(...steps);
+  const usual = steps.reduce((least, step) => Math.min(least, step), Infinity);
   const gap = steps.findIndex((step) => step !== usual);
   if (gap < 0) return;
   const [before, after] = [frames[gap], frames[gap + 1]].map((frame) => baseName(frame.path));

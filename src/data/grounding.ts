@@ -8,6 +8,7 @@
 import * as v from 'valibot';
 import { type Conversation, type Message, messageText } from '../processing/conversation.ts';
 import { type ImageSize, roundHalfToEven } from '../processing/smart-resize.ts';
+import { refuseControlTokens } from './control-tokens.ts';
 import { fault, parseRecord } from './record-fault.ts';
 
 const list = <S extends v.GenericSchema>(entry: S) => v.optional(v.nullable(v.array(entry)));
@@ -50,6 +51,7 @@ export async function placeObjects(record: unknown, sample: { conversation: Conv
   }
   const { objects } = parseRecord(objectsSchema, record);
   const asJson = IN_JSON.test(texts);
+  for (const [i, ref] of (objects.ref ?? []).entries()) refuseControlTokens(ref, `objects.ref.${i}`);
   const words = (objects.ref ?? []).map((ref) => (asJson ? ref : `<|object_ref_start|>${ref}<|object_ref_end|>`));
   const boxes: string[] = [];
   for (const i of (objects.bbox ?? []).keys()) boxes.push(boxText(await inThousandths(objects, i, sizeOf), asJson));

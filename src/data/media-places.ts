@@ -4,6 +4,7 @@
  * the tokens that Qwen's chat templates write themselves.
  */
 import { imageReference, type MediaReference, videoReference } from './media-reference.ts';
+import { refuseControlTokens } from './control-tokens.ts';
 import { fault } from './record-fault.ts';
 
 export type MediaKind = 'image' | 'video';
@@ -16,8 +17,6 @@ const PLACE =
   /\n?(?:<(img|image|video)>([^<>\n]{1,1024})<\/\1>|<\|vision_start\|><\|(image|video)_pad\|><\|vision_end\|>|<(image|video)(?:-placeholder)?>|<(image|video)[ _]?(\d{1,3})>)\n?/gi;
 /** Media that no model here can hear or see. */
 const FOREIGN = /<(?:audio|speech|sound)(?:-placeholder)?>|<\|audio[\w|]{0,20}>|<audio>[^<>\n]{1,1024}<\/audio>/i;
-/** Single tokens of the chat template: between whole places they would stand for media that nobody gave. */
-const LOOSE_TOKEN = /<\|(?:vision_start|vision_end|image_pad|video_pad)\|>/;
 
 /**
  * Cuts a text at its places.
@@ -29,11 +28,9 @@ export function splitAtPlaces(text: string, keepNewlines: boolean, field: string
   const pieces: Piece[] = [];
   const addText = (from: number, to?: number) => {
     const piece = text.slice(from, to);
-    const foreign = FOREIGN.exec(piece) ?? LOOSE_TOKEN.exec(piece);
-    if (foreign) {
-      const advice = foreign[0].startsWith('<|vision') || foreign[0].includes('_pad') ? 'Write <image> or <video> where the picture or clip goes.' : 'Leave the sample out: pictures and video are what these models take.';
-      throw fault(`The text holds ${foreign[0].slice(0, 40)}, which is not understood and would be learnt as text.`, advice, field);
-    }
+    const foreign = FOREIGN.exec(piece);
+    if (foreign) throw fault(`The text holds ${foreign[0].slice(0, 40)}, which is not understood and would be learnt as text.`, 'Leave the sample out: pictures and video are what these models take.', field);
+    refuseControlTokens(piece, field);
     if (piece !== '') pieces.push({ type: 'text', text: piece });
   };
   let from = 0;

@@ -1,6 +1,7 @@
 /** JSON and JSONL files -> raw records with their places; nothing is known yet about their fields. */
 import { findRepeatedKey } from '../checkpoint/strict-json.ts';
 import type { PathFile } from '../protocol/messages.ts';
+import { readChosen } from './chosen-file.ts';
 import type { ProblemList } from './problems.ts';
 
 export interface RawRecord {
@@ -28,7 +29,13 @@ export async function readRecords({ path, file }: PathFile, problems: ProblemLis
     problems.error(`The file has ${Math.round(file.size / 2 ** 20)} MiB; at most ${MAX_FILE_BYTES / 2 ** 20} MiB are read.`, 'Split it into several files.', { file: path });
     return NOTHING;
   }
-  const text = await readText(file);
+  let text: string | null;
+  try {
+    text = await readChosen(path, () => readText(file));
+  } catch (error) {
+    problems.caught(error);
+    return NOTHING;
+  }
   if (text === null) {
     problems.error('The file is not UTF-8 text.', 'Save it with UTF-8 encoding.', { file: path });
     return NOTHING;

@@ -1,5 +1,6 @@
 /** What a turn says beside its text: whether it is to be learnt, and what cannot be read. */
 import type { Role } from '../processing/conversation.ts';
+import { refuseControlTokens } from './control-tokens.ts';
 import { isBlank } from './media-reference.ts';
 import { fault, shown } from './record-fault.ts';
 
@@ -35,6 +36,7 @@ export function thoughtsOf({ reasoning_content: thoughts }: Readonly<Record<stri
   const place = `${field}.reasoning_content`;
   if (typeof thoughts !== 'string') throw fault(`"reasoning_content" of a turn is ${shown(JSON.stringify(thoughts), 40)}.`, 'Write the thoughts as one text.', place);
   if (role !== 'assistant') throw fault(`"reasoning_content" stands in a turn of role ${role}.`, 'Only answers have thoughts: remove it there.', place);
+  refuseControlTokens(thoughts, place);
   return thoughts;
 }
 

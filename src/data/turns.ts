@@ -7,6 +7,7 @@ import { splitAtPlaces } from './media-places.ts';
 import type { MediaReference } from './media-reference.ts';
 import { MediaSlots } from './media-slots.ts';
 import { fault, shown } from './record-fault.ts';
+import { refuseControlTokens } from './control-tokens.ts';
 import { isLearnt, refuseUnreadKeys, thoughtsOf } from './turn-flags.ts';
 
 const spokenText = v.optional(v.nullable(v.union([v.string(), v.number()])));
@@ -88,6 +89,7 @@ export function bodyOf({ value, content }: RawTurn): string | v.InferOutput<type
  */
 export function placeTurns({ system, turns, field, listed }: TurnSource, { keepImageNewline = false, ending = 'answer' }: TurnOptions = {}): PlacedConversation {
   if (turns.length > MAX_TURNS) throw fault(`The sample has ${turns.length} turns, at most ${MAX_TURNS} are read.`, 'Split the conversation.', field);
+  if (system) refuseControlTokens(system, 'system');
   const slots = new MediaSlots(listed);
   const ignored = new Set<string>();
   const conversation: Conversation = system ? [{ role: 'system', content: [{ type: 'text', text: system }] }] : [];

@@ -6,6 +6,7 @@
  */
 import { Inflate } from 'fflate';
 import { LorikeetError } from '../protocol/errors.ts';
+import { readChosen } from './chosen-file.ts';
 import { crc32, crc32OfBlob } from './crc32.ts';
 import { fileKind, normalizePath } from './paths.ts';
 import type { PathFile } from '../protocol/messages.ts';
@@ -52,9 +53,13 @@ const isSampleFile = (path: string) => ['records', 'image', 'video'].includes(fi
 /**
  * Lists and unpacks an archive. Archives inside archives are not opened.
  * @param wanted which entries to unpack; records, images and videos when left out
- * @throws LorikeetError "dataset" naming the archive and the entry
+ * @throws LorikeetError "dataset" naming the archive and the entry; "file-missing" when the archive is no longer there
  */
-export async function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS, wanted: (path: string) => boolean = isSampleFile): Promise<ZipContents> {
+export function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS, wanted: (path: string) => boolean = isSampleFile): Promise<ZipContents> {
+  return readChosen(archive.path, () => unpack(archive, limits, wanted));
+}
+
+async function unpack(archive: PathFile, limits: ZipLimits, wanted: (path: string) => boolean): Promise<ZipContents> {
   const entries = await readEntries(archive, limits);
   const files: PathFile[] = [];
   const ignored: string[] = [];

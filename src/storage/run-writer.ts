@@ -172,7 +172,7 @@ export class RunWriter {
         this.head.directories = directories;
         this.head.best = best;
         if (entries.length > 0) this.sequence++;
-        this.entries.push(...entries);
+        for (const entry of entries) this.entries.push(entry);
       } catch (error) {
         await commit({ remove: [rangeOf.directory(id, token)] }).catch(() => undefined);
         throw storageError(error);

@@ -2,9 +2,9 @@
 import { LorikeetError } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
 
-const MAX_FILES = 200_000;
+export const MAX_FILES = 200_000;
 /** Deeper than any honest folder; a loop of links would never end. */
-const MAX_DEPTH = 32;
+export const MAX_DEPTH = 32;
 
 /**
  * All files below a folder, with paths inside it.
@@ -13,17 +13,26 @@ const MAX_DEPTH = 32;
 export async function walkFolder(root: FileSystemDirectoryHandle): Promise<PathFile[]> {
   const files: PathFile[] = [];
   async function walk(folder: FileSystemDirectoryHandle, prefix: string, depth: number): Promise<void> {
-    if (depth > MAX_DEPTH) throw new LorikeetError('file-too-large', `The folder "${root.name}" holds folders more than ${MAX_DEPTH} deep, at ${prefix}.`, 'Choose a folder further inside.', { file: root.name });
+    if (depth > MAX_DEPTH) throw tooDeep(root.name, prefix);
     const children = (folder as unknown as { values: () => AsyncIterable<FileSystemDirectoryHandle | FileSystemFileHandle> }).values();
     for await (const child of children) {
       if (child.kind === 'directory') {
         await walk(child, `${prefix}${child.name}/`, depth + 1);
         continue;
       }
-      if (files.length >= MAX_FILES) throw new LorikeetError('file-too-large', `The folder "${root.name}" holds more than ${MAX_FILES} files.`, 'Choose a smaller folder, or a ZIP.', { file: root.name });
+      if (files.length >= MAX_FILES) throw tooFull(root.name);
       files.push({ path: `${prefix}${child.name}`, file: await child.getFile() });
     }
   }
   await walk(root, '', 0);
   return files;
+}
+
+/** @param at where in the folder the limit was reached */
+export function tooDeep(folder: string, at: string): LorikeetError {
+  return new LorikeetError('file-too-large', `The folder "${folder}" holds folders more than ${MAX_DEPTH} deep, at ${at}.`, 'Choose a folder further inside.', { file: folder });
+}
+
+export function tooFull(folder: string): LorikeetError {
+  return new LorikeetError('file-too-large', `The folder "${folder}" holds more than ${MAX_FILES} files.`, 'Choose a smaller folder, or a ZIP.', { file: folder });
 }

@@ -1,9 +1,7 @@
 /** Files from pickers and drops, each with its path inside what was chosen. */
 import type { PathFile } from '../../protocol/messages.ts';
-import { walkFolder } from '../../storage/walk-folder.ts';
+import { MAX_DEPTH, MAX_FILES, tooDeep, tooFull, walkFolder } from '../../storage/walk-folder.ts';
 
-/** Folders deeper or fuller than this are refused rather than left to hang the page. */
-const MAX_FILES = 200_000;
 
 /** Files of an <input type="file">, with or without webkitdirectory; the chosen folder's own name is dropped from the paths. */
 export function filesOfInput(input: HTMLInputElement): { name: string; files: PathFile[] } {
@@ -37,30 +35,31 @@ export async function filesOfDrop(transfer: DataTransfer): Promise<{ name: strin
   const entries = [...transfer.items].map((item) => (item.kind === 'file' ? item.webkitGetAsEntry() : null)).filter((entry) => entry !== null);
   const files: PathFile[] = [];
   const single = entries.length === 1 && entries[0].isDirectory;
-  for (const entry of entries) await walkEntry(entry, single ? null : '', files);
-  return { name: entries[0]?.name ?? '', files };
+  const name = entries[0]?.name ?? '';
+  for (const entry of entries) await walkEntry(entry, single ? null : '', { name, files }, 0);
+  return { name, files };
 }
 
-/** @param prefix path of the parent, or null for a folder whose own name is left out of the paths */
-async function walkEntry(entry: FileSystemEntry, prefix: string | null, files: PathFile[]): Promise<void> {
+/**
+ * @param prefix path of the parent, or null for a folder whose own name is left out of the paths
+ * @throws LorikeetError "file-too-large" for folders that are deeper or fuller than is read
+ */
+async function walkEntry(entry: FileSystemEntry, prefix: string | null, dropped: { name: string; files: PathFile[] }, depth: number): Promise<void> {
   if (entry.isFile) {
     const file = await new Promise<File>((resolve, reject) => (entry as FileSystemFileEntry).file(resolve, reject));
-    add(files, `${prefix ?? ''}${entry.name}`, file);
+    if (dropped.files.length >= MAX_FILES) throw tooFull(dropped.name);
+    dropped.files.push({ path: `${prefix ?? ''}${entry.name}`, file });
     return;
   }
+  if (depth > MAX_DEPTH) throw tooDeep(dropped.name, prefix ?? '');
   const reader = (entry as FileSystemDirectoryEntry).createReader();
   const inside = prefix === null ? '' : `${prefix}${entry.name}/`;
   for (;;) {
     // Chromium hands out at most 100 entries per call.
     const some = await new Promise<FileSystemEntry[]>((resolve, reject) => reader.readEntries(resolve, reject));
     if (some.length === 0) return;
-    for (const child of some) await walkEntry(child, inside, files);
+    for (const child of some) await walkEntry(child, inside, dropped, depth + 1);
   }
-}
-
-function add(files: PathFile[], path: string, file: Blob): void {
-  if (files.length >= MAX_FILES) throw new Error(`More than ${MAX_FILES} files were chosen; choose a smaller folder or a ZIP.`);
-  files.push({ path, file });
 }
 
 function stripTop(path: string): string {

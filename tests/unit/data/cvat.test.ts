@@ -50,6 +50,19 @@ describe('conversion', () => {
   });
 });
 
+describe('boxes outside images', () => {
+  it.each([
+    ['in no image', `${box('a')}${image('a.jpg')}`],
+    ['in an image that is itself nowhere', `<group>${image('b.jpg', box('a'))}</group>${image('a.jpg')}`],
+    ['in an image inside an image', image('a.jpg', `<image name="b.jpg" width="9" height="9">${box('a')}</image>`)],
+    ['in a box', image('a.jpg').replace('></image>', `><group>${box('a')}</group></image>`)],
+  ])('%s are left out and counted', async (_where, content) => {
+    const made = await convert(annotations(content));
+    expect(made.train.map((record) => [record.image, record.conversations[1].value])).toEqual([['a.jpg', '未检测到相关设备。']]);
+    expect(made.problems.map(({ message }) => message)).toEqual(['1 boxes belong to no image and were left out.']);
+  });
+});
+
 describe('choice and shares', () => {
   const many = annotations(...Array.from({ length: 100 }, (_, i) => image(`${i}.jpg`, box('路灯', undefined, { status: i % 4 === 0 ? '不亮' : 'Normal' }))));
   const names = (records: { image: string }[]) => records.map((record) => record.image);
