@@ -12,6 +12,7 @@ import { packSamples } from './pack.ts';
 import { prepareClip } from './prepare-clip.ts';
 import { prepareImage, type PreparedMedia } from './prepare-image.ts';
 import { parsePreprocessorConfig, type PreprocessorConfig } from './preprocessor-config.ts';
+import { checkEndings, checkTokenizer } from './token-agreement.ts';
 import { parseVideoConfig, type VideoConfig, type VideoOptions, withOptions } from './video-config.ts';
 import { Tokenizer } from './tokenizer.ts';
 import type { EncodedSample, PackedBatch } from './types.ts';
@@ -82,8 +83,11 @@ export class Processor {
     if (imEnd === undefined) {
       throw new LorikeetError('tokenizer', 'tokenizer.json has no token <|im_end|>.', 'Use the tokenizer of a Qwen-VL model.', { file: 'tokenizer.json' });
     }
+    checkTokenizer(tokenizer, architecture.config);
     const ending = endOfText(tokenizer, tokenizerConfig);
     const stops = [ending ?? [], generation.eos_token_id ?? architecture.config.eosTokenIds].flat();
+    const padId = generation.pad_token_id ?? tokenizer.tokenId('<|endoftext|>') ?? imEnd;
+    checkEndings([...stops, padId], architecture.config, generation.eos_token_id ?? generation.pad_token_id ? 'generation_config.json' : 'config.json');
     return new Processor(
       tokenizer,
       new ChatTemplate(source.text, source.file),
@@ -91,7 +95,7 @@ export class Processor {
       video,
       architecture,
       [...new Set([imEnd, ...stops])],
-      generation.pad_token_id ?? tokenizer.tokenId('<|endoftext|>') ?? imEnd,
+      padId,
     );
   }
 

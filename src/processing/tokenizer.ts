@@ -46,6 +46,8 @@ export class Tokenizer {
   private constructor(
     private readonly inner: HubTokenizer,
     added: readonly { id: number; content: string }[],
+    /** The largest id that it can give. */
+    readonly lastId: number,
   ) {
     this.addedIds = new Map(added.map((token) => [token.content, token.id]));
     const longestFirst = [...this.addedIds.keys()].sort((a, b) => b.length - a.length);
@@ -69,8 +71,9 @@ export class Tokenizer {
         { file, field },
       );
     }
+    const lastId = checkIds(parsed.output.model.vocab, parsed.output.added_tokens, file);
     try {
-      return new Tokenizer(new HubTokenizer(tokenizer as object, (config ?? {}) as object), parsed.output.added_tokens);
+      return new Tokenizer(new HubTokenizer(tokenizer as object, (config ?? {}) as object), parsed.output.added_tokens, lastId);
     } catch (error) {
       throw new LorikeetError(
         'tokenizer',
@@ -158,6 +161,28 @@ export class Tokenizer {
     while (count < segment.ids.length && passed < bytes) passed += this.inner.id_to_token(segment.ids[count++])!.length;
     return count;
   }
+}
+
+/**
+ * Every token has an id of its own; an added token may stand in the vocabulary too, with the same id.
+ * @returns the largest id
+ * @throws LorikeetError "tokenizer" naming the token
+ */
+function checkIds(vocabulary: object, added: readonly { id: number; content: string }[], file: string): number {
+  const contents = new Map<number, string>();
+  let last = -1;
+  const take = (content: string, id: unknown, field: string): void => {
+    const other = typeof id === 'number' ? contents.get(id) : undefined;
+    if (!Number.isSafeInteger(id) || (id as number) < 0 || (other !== undefined && other !== content)) {
+      const what = other === undefined ? `id ${String(id).slice(0, 40)}` : `the id ${String(id)} of ${JSON.stringify(other.slice(0, 40))}`;
+      throw new LorikeetError('tokenizer', `${file}, ${field}: the token ${JSON.stringify(content.slice(0, 40))} has ${what}.`, 'Take tokenizer.json from the model’s original folder.', { file, field });
+    }
+    contents.set(id as number, content);
+    last = Math.max(last, id as number);
+  };
+  for (const [content, id] of Object.entries(vocabulary)) take(content, id, 'model.vocab');
+  for (const { content, id } of added) take(content, id, 'added_tokens');
+  return last;
 }
 
 function escapeRegExp(text: string): string {

@@ -5,6 +5,7 @@ import { checkLength, MAX_CLIP_FRAMES, type Clip } from './clip.ts';
 import type { ClipLength } from './frame-sampling.ts';
 import type { RgbImage } from './resample.ts';
 import type { ImageSize } from './smart-resize.ts';
+import { endingSource } from './video-source.ts';
 
 /** The library is large; whoever has no videos never loads it. */
 const library = () => import('mediabunny');
@@ -35,13 +36,13 @@ export async function openVideo(blob: Blob, file: string): Promise<Clip> {
 
 async function videoTrack(blob: Blob, file: string): Promise<{ track: InputVideoTrack; container: string }> {
   const { BlobSource, Input, MATROSKA, MP4, QTFF, WEBM } = await library();
-  const input = new Input({ source: new BlobSource(blob), formats: [MP4, QTFF, MATROSKA, WEBM] });
+  const input = new Input({ source: endingSource(new BlobSource(blob)), formats: [MP4, QTFF, MATROSKA, WEBM] });
   const format = await input.getFormat().catch((cause: unknown) => {
     throw unreadable(file, 'is not a video that can be read (MP4, MOV, WebM, Matroska)', cause);
   });
   const track = await guarded(file, format.name, () => input.getPrimaryVideoTrack());
   if (!track) {
-    const audio = await input.getPrimaryAudioTrack();
+    const audio = await guarded(file, format.name, () => input.getPrimaryAudioTrack());
     throw new LorikeetError('video', `${file} (${format.name}) has no video track${audio ? ', only sound' : ''}.`, 'Use a file with pictures; sound is not used.', { file });
   }
   return { track, container: format.name };

@@ -9,7 +9,7 @@ const number = v.pipe(v.number(), v.finite());
 
 /** The part we read back. Other keys are for other tools. */
 const stateSchema = v.object({
-  global_step: v.pipe(number, v.integer(), v.minValue(0)),
+  global_step: v.pipe(number, v.safeInteger(), v.minValue(0)),
   lorikeet: v.strictObject({
     format: v.literal(1),
     /** Tells the training data and its order apart from any other. */

@@ -24,6 +24,11 @@ describe('files that cannot be used', () => {
     await expect(open('sound.webm')).rejects.toMatchObject({ code: 'video', message: 'sound.webm (WebM) has no video track, only sound.' });
   });
 
+  it('whose next element is never found, instead of looking for it for ever', async () => {
+    const webm = new Uint8Array(await readBlob('video/vp8.webm').arrayBuffer());
+    await expect(openVideo(new Blob([webm.fill(0, 300)]), 'holed.webm')).rejects.toMatchObject({ code: 'video', place: { file: 'holed.webm' } });
+  });
+
   it('cut off, damaged, or something else', async () => {
     const [mp4, webm] = [readBlob('video/vp9.mp4'), new Uint8Array(await readBlob('video/vp8.webm').arrayBuffer())];
     webm.fill(0xff, webm.length - 500, webm.length - 20);

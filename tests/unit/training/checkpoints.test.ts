@@ -6,6 +6,7 @@ import { readLog } from '../../../src/storage/runs.ts';
 import type { TrainerEvent } from '../../../src/protocol/messages.ts';
 import { fillDisk } from '../storage/pretend-browser.ts';
 import { toySamples } from './toy-model.ts';
+import { readTrainerState, writeTrainerState } from '../../../src/training/trainer-state.ts';
 import { buildToyRun, timeless, toyConfig, toyRun } from './toy-run.ts';
 
 afterEach(() => vi.restoreAllMocks());
@@ -54,6 +55,14 @@ describe('checkpoints of a run', () => {
     expect(state.log_history.map(({ step }) => step)).toEqual([0, 1, 2, 3, 4, 6]);
     expect(Object.keys(state)).toEqual(Object.keys(state).sort());
     expect(log.val_history.map(({ step }) => step)).toEqual([0, 3, 6, 9]);
+  });
+
+  it.each([1.5, -1, 2 ** 60, 1e29, Number.NaN, null, '7'])('are refused at step %j', (step) => {
+    const totals = { window: { loss: 1, weight: 2, tokens: 3, steps: 4, milliseconds: 5, metrics: {} }, loss: 1, tokens: 2, samples: 3, elapsedMilliseconds: 4 };
+    const written = JSON.parse(new TextDecoder().decode(writeTrainerState({ step: 7, dataFingerprint: 'x', totals }, { config: toyConfig(), epoch: 1, totalSteps: 10, best: null, rows: [] }))) as object;
+    const bytes = (changes: object) => new TextEncoder().encode(JSON.stringify({ ...written, ...changes }));
+    expect(readTrainerState(bytes({}), 'x').step).toBe(7);
+    expect(() => readTrainerState(bytes({ global_step: step }), 'x')).toThrow(expect.objectContaining({ code: 'file-corrupt', place: { file: 'x', field: 'global_step' } }));
   });
 
   it('fall back to the one before when the newest is damaged, say so, and end in the same place', async () => {
