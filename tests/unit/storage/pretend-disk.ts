@@ -1,0 +1,107 @@
+/** Stand-ins for the parts of a browser's storage that Node lacks; they need no test runner. */
+import 'fake-indexeddb/auto';
+
+/** Web Locks of one browser; `dropAll` is what happens when the workers die. */
+export class PretendLocks {
+  private readonly held = new Map<string, () => void>();
+
+  async request(name: string, options: { ifAvailable?: boolean }, use: (lock: { name: string } | null) => unknown): Promise<unknown> {
+    if (this.held.has(name)) {
+      if (options.ifAvailable) return use(null);
+      throw new Error('waiting is not pretended');
+    }
+    const dropped = new Promise<void>((resolve) => this.held.set(name, resolve));
+    const result = await Promise.race([Promise.resolve(use({ name })), dropped]);
+    this.held.delete(name);
+    return result;
+  }
+
+  async query() {
+    return { held: [...this.held.keys()].map((name) => ({ name })) };
+  }
+
+  dropAll(): void {
+    for (const drop of this.held.values()) drop();
+    this.held.clear();
+  }
+}
+
+export interface PretendDirectory {
+  kind: 'directory';
+  name: string;
+  entries: Map<string, PretendDirectory | PretendFile>;
+  getDirectoryHandle(name: string, options?: { create?: boolean }): Promise<PretendDirectory>;
+  getFileHandle(name: string, options?: { create?: boolean }): Promise<PretendFile>;
+  removeEntry(name: string): Promise<void>;
+  values(): AsyncIterable<PretendDirectory | PretendFile>;
+}
+
+export interface PretendFile {
+  kind: 'file';
+  name: string;
+  content: Blob;
+  getFile(): Promise<Blob>;
+  createWritable(): Promise<WritableStream<Uint8Array>>;
+}
+
+export function pretendDirectory(name: string, onWrite: (bytes: number) => void = () => undefined): PretendDirectory {
+  const entries = new Map<string, PretendDirectory | PretendFile>();
+  const get = async <T extends PretendDirectory | PretendFile>(key: string, create: boolean | undefined, make: () => T): Promise<T> => {
+    if (!entries.has(key)) {
+      if (!create) throw new DOMException(`no ${key}`, 'NotFoundError');
+      entries.set(key, make());
+    }
+    return entries.get(key) as T;
+  };
+  return {
+    kind: 'directory',
+    name,
+    entries,
+    getDirectoryHandle: (key, options) => get(key, options?.create, () => pretendDirectory(key, onWrite)),
+    getFileHandle: (key, options) => get(key, options?.create, () => pretendFile(key, onWrite)),
+    removeEntry: async (key) => void entries.delete(key),
+    async *values() {
+      yield* [...entries.values()];
+    },
+  };
+}
+
+export function pretendFile(name: string, onWrite: (bytes: number) => void = () => undefined, content: Blob = new Blob([])): PretendFile {
+  const file: PretendFile = {
+    kind: 'file',
+    name,
+    content,
+    getFile: async () => file.content,
+    createWritable: async () => {
+      const parts: Uint8Array<ArrayBuffer>[] = [];
+      return new WritableStream<Uint8Array>({
+        write: (chunk) => {
+          onWrite(chunk.byteLength);
+          parts.push(chunk.slice());
+        },
+        close: () => void (file.content = new Blob(parts)),
+      });
+    },
+  };
+  return file;
+}
+
+export interface PretendBrowser {
+  locks: PretendLocks;
+  root: PretendDirectory;
+  quota: { quota: number; usage: number };
+}
+
+/** What `navigator` is to be, and what it stands on. */
+export function pretendNavigator(onWrite?: (bytes: number) => void): { navigator: object; browser: PretendBrowser } {
+  const browser = { locks: new PretendLocks(), root: pretendDirectory('', onWrite), quota: { quota: 1e12, usage: 0 } };
+  const storage = { getDirectory: async () => browser.root, estimate: async () => browser.quota };
+  return { navigator: { userAgent: 'pretend', locks: browser.locks, storage }, browser };
+}
+
+/** Installs them for the whole process. */
+export function pretendDisk(): PretendBrowser {
+  const { navigator, browser } = pretendNavigator();
+  Object.defineProperty(globalThis, 'navigator', { configurable: true, value: navigator });
+  return browser;
+}
