@@ -32,8 +32,10 @@ export default defineConfig({
         test: {
           name: 'gpu',
           include: ['tests/gpu/**/*.test.ts'],
-          testTimeout: 120_000,
+          testTimeout: 300_000,
           fileParallelism: false,
+          // One page and one device: a kernel that one file has compiled, which takes seconds without a GPU, is there for the next.
+          isolate: false,
           browser: {
             enabled: true,
             headless: true,

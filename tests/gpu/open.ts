@@ -1,7 +1,20 @@
-/** One device for all tests of a file. */
+/** One device for all test files: they share a page, and what one has compiled the next need not compile again. */
+import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll } from 'vitest';
 import { openGpu } from '../../src/gpu/device.ts';
 import type { DeviceProfile, Gpu } from '../../src/gpu/gpu.ts';
+
+let shared: { gpu: Gpu; profile: DeviceProfile; backend: unknown } | null = null;
+
+/** The page's device; a new one where another was opened in between, since tfjs knows one at a time. */
+async function sharedGpu(): Promise<{ gpu: Gpu; profile: DeviceProfile }> {
+  if (shared?.backend !== tf.findBackend('webgpu')) shared = null;
+  if (!shared) {
+    const { gpu } = await openGpu();
+    shared = { gpu, profile: gpu.profile, backend: tf.findBackend('webgpu') };
+  }
+  return shared;
+}
 
 /**
  * Opens the GPU before the tests; fails them, never skips, when there is none. Validation errors fail the file.
@@ -10,12 +23,15 @@ import type { DeviceProfile, Gpu } from '../../src/gpu/gpu.ts';
 export function useGpu(profile?: DeviceProfile): () => Gpu {
   let gpu: Gpu;
   const faults: string[] = [];
+  const listen = (event: GPUUncapturedErrorEvent) => faults.push(event.error.message);
   beforeAll(async () => {
-    gpu = (await openGpu({ profile })).gpu;
-    gpu.device.addEventListener('uncapturederror', (event) => faults.push(event.error.message));
+    const opened = await sharedGpu();
+    gpu = Object.assign(opened.gpu, { profile: profile ?? opened.profile });
+    gpu.device.addEventListener('uncapturederror', listen);
   });
   afterAll(async () => {
     await gpu.finish();
+    gpu.device.removeEventListener('uncapturederror', listen);
     if (faults.length > 0) throw new Error(`GPU validation: ${faults.join('\n')}`);
   });
   return () => gpu;

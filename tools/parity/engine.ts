@@ -27,6 +27,11 @@ export function sharedGpu(): Promise<Gpu> {
   return opened;
 }
 
+/** Makes an open device that one, before the first check. */
+export function shareGpu(gpu: Gpu): void {
+  opened = Promise.resolve(gpu);
+}
+
 /** A checkpoint folder inside the folder under test. */
 export function checkpointSource(folder: Folder, checkpoint: string): FileSource {
   const prefix = `${checkpoint}/`;
