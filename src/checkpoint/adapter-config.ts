@@ -14,11 +14,6 @@ export interface AdapterConfig extends RankConfig {
 /** More keys than any model has linear layers. */
 const MAX_PATTERN_KEYS = 4096;
 
-/** Factor before B·A·x where no pattern names the module: alpha / r, or alpha / √r with rank-stabilised LoRA. */
-export function loraScaling(config: Pick<AdapterConfig, 'r' | 'lora_alpha' | 'use_rslora'>): number {
-  return config.lora_alpha / (config.use_rslora ? Math.sqrt(config.r) : config.r);
-}
-
 /** Text of adapter_config.json: only the fields that every PEFT release since 0.10 knows. */
 export function writeAdapterConfig(config: AdapterConfig): string {
   const fields = {

@@ -108,13 +108,17 @@ export interface AnswerParts {
 
 /** What the page shows of a sample. */
 export function previewSample({ conversation, rejected }: Pick<DatasetSample, 'conversation' | 'rejected'>): {
-  turns: { role: Role; text: string }[];
+  turns: { role: Role; text: string; reasoning?: string }[];
   boxes: LabelledBox[];
   rejected?: AnswerParts;
 } {
   const answer = rejected && messageText(rejected);
   return {
-    turns: conversation.map((message) => ({ role: message.role, text: messageText(message).replace(/^\n/, '') })),
+    turns: conversation.map((message) => ({
+      role: message.role,
+      text: messageText(message).replace(/^\n/, ''),
+      ...(message.reasoning !== undefined && { reasoning: message.reasoning }),
+    })),
     boxes: extractBoxes(answerOf(conversation)),
     ...(answer !== undefined && { rejected: { text: answer, boxes: extractBoxes(answer) } }),
   };

@@ -110,7 +110,7 @@ export interface SamplePreview {
   id: string;
   /** Pictures and clips, in the order of the prompt's places. */
   media: Media<Blob>[];
-  turns: { role: 'system' | 'user' | 'assistant'; text: string }[];
+  turns: { role: 'system' | 'user' | 'assistant'; text: string; /** Thoughts kept apart from the answer. */ reasoning?: string }[];
   boxes: LabelledBox[];
   /** Preference sets only: the answer that is not preferred; the last turn is the chosen one. */
   rejected?: { text: string; boxes: LabelledBox[] };

@@ -298,6 +298,7 @@ export const en = {
     keys: 'Arrow keys page through the samples.',
     tokens: (total: string, media: string, label: string) => `${total} tokens · ${media} image · ${label} learned`,
     roles: { system: 'System', user: 'Prompt', assistant: 'Answer' },
+    thought: 'Thought:',
     imageAlt: (n: number) => (n === 0 ? 'Sample image' : n === 1 ? 'Sample image with 1 box' : `Sample image with ${n} boxes`),
     noImage: 'No image or video in this sample.',
   },

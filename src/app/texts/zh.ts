@@ -279,6 +279,7 @@ export const zh: Texts = {
     keys: '可用方向键翻看样本。',
     tokens: (total, image, label) => `${total} 词元 · 图像 ${image} · 学习 ${label}`,
     roles: { system: '系统', user: '提问', assistant: '回答' },
+    thought: '思考：',
     imageAlt: (n) => (n === 0 ? '样本图像' : `带有 ${n} 个框的样本图像`),
     noImage: '此样本没有图像或视频。',
   },

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, test } from 'vitest';
-import { loraScaling, parseAdapterConfig, writeAdapterConfig, type AdapterConfig } from '../../../src/checkpoint/adapter-config.ts';
+import { parseAdapterConfig, writeAdapterConfig, type AdapterConfig } from '../../../src/checkpoint/adapter-config.ts';
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, writeAdapter } from '../../../src/checkpoint/adapter.ts';
 import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
 import { SafetensorsFile, writeSafetensors, type NamedTensor } from '../../../src/checkpoint/safetensors.ts';
@@ -124,9 +124,4 @@ describe('writing', () => {
     const tensor = { name: 'm.lora_A.weight', shape: [3, 5] as [number, number], data: new Float32Array(15) };
     expect(() => writeAdapter(settings, [tensor])).toThrow(/does not fit rank 4/);
   });
-});
-
-test('scaling is alpha over rank, or over its root with rsLoRA', () => {
-  expect(loraScaling({ r: 16, lora_alpha: 32, use_rslora: false })).toBe(2);
-  expect(loraScaling({ r: 16, lora_alpha: 32, use_rslora: true })).toBe(8);
 });

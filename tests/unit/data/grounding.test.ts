@@ -1,7 +1,7 @@
 /** ms-swift's <ref-object> and <bbox>, as its documentation shows them. */
 import { describe, expect, it } from 'vitest';
 import { answerOf, messageText } from '../../../src/processing/conversation.ts';
-import { type DatasetKind, readDataset } from '../../../src/data/dataset.ts';
+import { type DatasetKind, previewSample, readDataset } from '../../../src/data/dataset.ts';
 import { extractBoxes } from '../../../src/objectives/detection.ts';
 import { chunk } from '../processing/png.ts';
 
@@ -148,6 +148,7 @@ describe('thoughts', () => {
   it('stay with their answer, also where places of objects are filled', async () => {
     const { train } = await read('conversations', { messages: turns('I see it.') }, { messages: turns('I see it.', { content: 'Where is <ref-object>?' }), objects: { ref: ['a lamp'] } }, { messages: turns(null) });
     expect(train.map(({ conversation }) => conversation[1].reasoning)).toEqual(['I see it.', 'I see it.', undefined]);
+    expect(train.map((sample) => previewSample(sample).turns[1].reasoning), 'what the page shows').toEqual(['I see it.', 'I see it.', undefined]);
     expect(train[1].conversation[0].content).toEqual([{ type: 'text', text: `Where is ${REF('a lamp')}?` }]);
   });
 
