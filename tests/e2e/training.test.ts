@@ -1,13 +1,16 @@
 /** The whole way on the real engine: a run that is killed anywhere goes on in a new tab as if nothing had been, and its files are what PEFT expects. */
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { unzipSync } from 'fflate';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { LANGUAGE_MODEL_TARGETS, parseTrainingConfig } from '../../src/protocol/config.ts';
 import type { TrainingLog } from '../../src/protocol/log.ts';
 import { CLOCK_KEYS } from '../../src/training/log.ts';
+import { SafetensorsFile } from '../../src/checkpoint/safetensors.ts';
+import { toFloat32 } from '../../src/checkpoint/tensor-values.ts';
 import { ROOT } from '../../tools/browser/ensure-build.ts';
-import { openReal, type RealBrowser } from '../../tools/demo/real-page.ts';
+import { openReal, type RealBrowser, type RealPage } from '../../tools/demo/real-page.ts';
 import { kill, prepareDataset } from './small-dataset.ts';
 
 const STEPS = 6;
@@ -27,6 +30,7 @@ let browser: RealBrowser;
 let whole: Record<string, Uint8Array>;
 let resumed: Record<string, Uint8Array>;
 let methodCard: string;
+let last: RealPage;
 
 const logOf = (files: Record<string, Uint8Array>) => JSON.parse(new TextDecoder().decode(files['training_log.json'])) as TrainingLog;
 const without = (row: object, keys: readonly string[]) => Object.fromEntries(Object.entries(row).filter(([key]) => !keys.includes(key)));
@@ -62,6 +66,7 @@ beforeAll(async () => {
   await finished;
   methodCard = await again.page.getByTestId('method-card').innerText();
   resumed = unzipSync(await again.train.downloadRun());
+  last = again;
 }, 400_000);
 
 afterAll(() => browser?.close());
@@ -133,4 +138,83 @@ describe('the adapter', () => {
     const found = Object.fromEntries(Object.entries(header).filter(([name]) => name !== '__metadata__').map(([name, { dtype, shape }]) => [name, { dtype, shape }]));
     expect(found).toEqual(expected);
   });
+});
+
+describe('the merged model', () => {
+  /** What the page wrote into the folder that was picked: SHA-256 by name. */
+  const pickedFiles = () =>
+    last.page.evaluate(async () => {
+      const entriesOf = (folder: FileSystemDirectoryHandle) => (folder as unknown as { values(): AsyncIterable<FileSystemHandle> }).values();
+      const root = await (await navigator.storage.getDirectory()).getDirectoryHandle('picked');
+      const found: Record<string, Record<string, string>> = {};
+      for await (const folder of entriesOf(root)) {
+        found[folder.name] = {};
+        for await (const entry of entriesOf(folder as FileSystemDirectoryHandle)) {
+          const digest = await crypto.subtle.digest('SHA-256', await (await (entry as FileSystemFileHandle).getFile()).arrayBuffer());
+          found[folder.name][entry.name] = Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('');
+        }
+      }
+      return found;
+    });
+  const tensorsOf = async (bytes: Uint8Array) => {
+    const file = await SafetensorsFile.open(new Blob([bytes as Uint8Array<ArrayBuffer>]), 'model.safetensors');
+    return { file, floats: async (name: string) => toFloat32(await file.readTensor(name), { file: 'model.safetensors', field: name }) };
+  };
+
+  it('is written into a picked folder and as a ZIP, the same files; base plus adapter in bf16; and opens on the page', async () => {
+    const { page, train } = last;
+    await page.evaluate(() => {
+      Object.defineProperty(window, 'showDirectoryPicker', { configurable: true, value: async () => (await navigator.storage.getDirectory()).getDirectoryHandle('picked', { create: true }) });
+    });
+    await page.getByTestId('download-merged').click();
+    await page.getByTestId('merged').waitFor({ timeout: 60_000 });
+    const picked = await pickedFiles();
+    const [name] = Object.keys(picked);
+
+    await page.evaluate(() => Object.defineProperty(window, 'showDirectoryPicker', { value: undefined }));
+    const [download] = await Promise.all([page.waitForEvent('download', { timeout: 60_000 }), page.getByTestId('download-merged').click()]);
+    const zipped = unzipSync(readFileSync(await download.path()));
+    const byName = Object.fromEntries(Object.entries(zipped).map(([path, bytes]) => [basename(path), bytes]));
+    expect(Object.keys(zipped).every((path) => dirname(path) === name)).toBe(true);
+    expect(Object.fromEntries(Object.entries(byName).map(([file, bytes]) => [file, createHash('sha256').update(bytes).digest('hex')]))).toEqual(picked[name]);
+    expect(Object.keys(byName)).toEqual(expect.arrayContaining(['config.json', 'model.safetensors', 'tokenizer.json', 'README.md']));
+
+    const [base, merged, adapter] = await Promise.all([
+      tensorsOf(readFileSync(join(ROOT, 'public/demo/model/model.safetensors'))),
+      tensorsOf(byName['model.safetensors']),
+      tensorsOf(resumed['best/adapter_model.safetensors']),
+    ]);
+    expect([...merged.file.tensors.keys()].sort()).toEqual([...base.file.tensors.keys()].sort());
+    const layer = 'model.language_model.layers.1.mlp.down_proj';
+    const [rows, columns] = base.file.info(`${layer}.weight`).shape;
+    expect(merged.file.info(`${layer}.weight`)).toMatchObject({ dtype: 'BF16', shape: [rows, columns] });
+    const [before, after, a, b] = await Promise.all([
+      base.floats(`${layer}.weight`),
+      merged.floats(`${layer}.weight`),
+      adapter.floats(`base_model.model.${layer}.lora_A.weight`),
+      adapter.floats(`base_model.model.${layer}.lora_B.weight`),
+    ]);
+    const scale = 8 / RANK;
+    let [moved, wrong] = [0, 0];
+    for (let row = 0; row < rows; row++) {
+      for (let column = 0; column < columns; column++) {
+        let product = 0;
+        for (let k = 0; k < RANK; k++) product += b[row * RANK + k] * a[k * columns + column];
+        const at = row * columns + column;
+        const expected = before[at] + scale * product;
+        if (Math.abs(after[at] - expected) > Math.abs(expected) * 2 ** -8) wrong++;
+        if (after[at] !== before[at]) moved++;
+      }
+    }
+    expect(wrong).toBe(0);
+    expect(moved).toBeGreaterThan(rows * columns * 0.05);
+
+    const folder = join(browser.scratch, name);
+    mkdirSync(folder, { recursive: true });
+    for (const [file, bytes] of Object.entries(byName)) writeFileSync(join(folder, file), bytes);
+    await page.getByTestId('new-run').click();
+    await page.getByTestId('model-change').click();
+    await train.chooseModel(folder);
+    await page.getByTestId('model-card').getByText(name).first().waitFor();
+  }, 200_000);
 });
