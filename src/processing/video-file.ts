@@ -3,6 +3,7 @@ import type { InputVideoTrack, VideoSample } from 'mediabunny';
 import { LorikeetError } from '../protocol/errors.ts';
 import { checkLength, MAX_CLIP_FRAMES, type Clip } from './clip.ts';
 import type { ClipLength } from './frame-sampling.ts';
+import { checkFrameTables } from './mp4-tables.ts';
 import type { RgbImage } from './resample.ts';
 import type { ImageSize } from './smart-resize.ts';
 import { endingSource } from './video-source.ts';
@@ -40,6 +41,7 @@ async function videoTrack(blob: Blob, file: string): Promise<{ track: InputVideo
   const format = await input.getFormat().catch((cause: unknown) => {
     throw unreadable(file, 'is not a video that can be read (MP4, MOV, WebM, Matroska)', cause);
   });
+  await checkFrameTables(blob, file);
   const track = await guarded(file, format.name, () => input.getPrimaryVideoTrack());
   if (!track) {
     const audio = await guarded(file, format.name, () => input.getPrimaryAudioTrack());

@@ -6,23 +6,24 @@ interface Readable {
   _read(start: number, end: number, ...bounds: number[]): unknown;
 }
 
-/** Honest files ask for the same bytes again a few times at most. */
-const MAX_REPEATS = 1000;
+/** Reads one after the other of ranges that were read before; whoever gets on reads something new in between. */
+const MOST_OLD_READS = 3000;
 
 /**
  * Makes a source fail that is asked for the same bytes over and over. Looking for the next element of damaged Matroska,
- * mediabunny 1.61 stops moving at the last eight bytes of what it searches, without ever giving the thread back.
+ * mediabunny 1.61 may stop moving, without ever giving the thread back: at the last eight bytes of what it searches, or
+ * at an element that it takes for the next one and cannot read.
  */
 export function endingSource(source: BlobSource): BlobSource {
   const readable = source as unknown as Readable;
   const read = readable._read.bind(source);
-  let last = '';
-  let repeats = 0;
+  const seen = new Set<string>();
+  let old = 0;
   readable._read = (start, end, ...bounds) => {
-    const asked = `${start}-${end}`;
-    repeats = asked === last ? repeats + 1 : 0;
-    last = asked;
-    if (repeats > MAX_REPEATS) throw new Error(`nothing that can be read follows byte ${start}`);
+    const range = `${start}-${end}`;
+    old = seen.has(range) ? old + 1 : 0;
+    seen.add(range);
+    if (old > MOST_OLD_READS) throw new Error(`nothing that can be read follows byte ${start}`);
     return read(start, end, ...bounds);
   };
   return source;

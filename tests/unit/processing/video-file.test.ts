@@ -29,6 +29,14 @@ describe('files that cannot be used', () => {
     await expect(openVideo(new Blob([webm.fill(0, 300)]), 'holed.webm')).rejects.toMatchObject({ code: 'video', place: { file: 'holed.webm' } });
   });
 
+  it.each(['stts', 'stsc', 'ctts'])('whose table %s counts thousands of millions of frames', async (table) => {
+    const mp4 = new Uint8Array(await readBlob('video/h264.mp4').arrayBuffer());
+    const at = mp4.findIndex((_, i) => [...table].every((letter, k) => mp4[i + k] === letter.charCodeAt(0)));
+    // Version, flags and the number of rows, then the count; of stsc the second number of a row.
+    mp4.set([0x7f, 0xff, 0xff, 0xf0], at + 12 + (table === 'stsc' ? 4 : 0));
+    await expect(openVideo(new Blob([mp4]), 'many.mp4')).rejects.toMatchObject({ code: 'video', message: 'many.mp4 is damaged: its tables speak of 2147483632 frames in one place.' });
+  });
+
   it('cut off, damaged, or something else', async () => {
     const [mp4, webm] = [readBlob('video/vp9.mp4'), new Uint8Array(await readBlob('video/vp8.webm').arrayBuffer())];
     webm.fill(0xff, webm.length - 500, webm.length - 20);
