@@ -1,5 +1,5 @@
 /** What the fuzz asks of a reader of files from outside. */
-import type { Random } from './random.ts';
+import type { Random } from '../../tools/random.ts';
 
 /**
  * How one input ended when nothing was thrown. "read": taken whole; "told": taken in part or with a remark. Anything

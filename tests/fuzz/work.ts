@@ -1,6 +1,6 @@
 /** Which cases of which reader make up a number of inputs, and how one of them is judged. */
 import { LorikeetError } from '../../src/protocol/errors.ts';
-import { Random } from './random.ts';
+import { Random } from '../../tools/random.ts';
 import type { FuzzCase, FuzzReader } from './reader.ts';
 
 /** A reader's cases from `first` up to but not including `end`. */

@@ -1,5 +1,5 @@
 /** Changes bytes: single bits, numbers, pieces lost, doubled, moved or cut off. */
-import type { Random } from '../random.ts';
+import type { Random } from '../../../tools/random.ts';
 
 const EDGES = [0, 1, 2, 7, 8, 127, 128, 255, 256, 0x7fff, 0x8000, 0xffff, 0x10000, 0x7fffffff, 0x80000000, 0xfffffffe, 0xffffffff];
 

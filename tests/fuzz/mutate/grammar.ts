@@ -1,5 +1,5 @@
 /** Makes text from rules instead of from an example: shapes that no example has. */
-import type { Random } from '../random.ts';
+import type { Random } from '../../../tools/random.ts';
 
 /** Alternatives by name; "{name}" in one is written out by its own rule, every other text stands for itself. */
 export type Rules = Readonly<Record<string, readonly string[]>>;

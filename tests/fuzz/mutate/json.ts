@@ -1,5 +1,5 @@
 /** Changes JSON values, and the text they become: keys given twice and numbers that JavaScript cannot hold are text only. */
-import type { Random } from '../random.ts';
+import type { Random } from '../../../tools/random.ts';
 import { nastyValue, NASTY_STRINGS } from './nasty.ts';
 import { mutateText } from './text.ts';
 

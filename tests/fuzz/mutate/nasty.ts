@@ -1,5 +1,5 @@
 /** Values that have broken readers before, of this program and of others. */
-import type { Random } from '../random.ts';
+import type { Random } from '../../../tools/random.ts';
 
 export const NASTY_STRINGS: readonly string[] = [
   '', ' ', '\n'.repeat(500), '\u0000', '\ud800', '\udc00\ud800', '\u202e\u2066', '\ufeff', '\u2028', 'e\u0301'.repeat(60), '🦜'.repeat(50), 'x'.repeat(4000),

@@ -1,5 +1,5 @@
 /** Changes text: characters, words out of a dictionary, pieces and whole lines. */
-import type { Random } from '../random.ts';
+import type { Random } from '../../../tools/random.ts';
 import { NASTY_STRINGS } from './nasty.ts';
 
 /** One to four changes. */

@@ -11,7 +11,7 @@ import { mutateBytes } from '../mutate/bytes.ts';
 import { sentence, type Rules } from '../mutate/grammar.ts';
 import { mutateJson } from '../mutate/json.ts';
 import { mutateText } from '../mutate/text.ts';
-import type { Random } from '../random.ts';
+import type { Random } from '../../../tools/random.ts';
 import type { FuzzCase, FuzzReader, Outcome } from '../reader.ts';
 
 type Columns = Record<string, unknown>;

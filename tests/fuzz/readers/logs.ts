@@ -9,7 +9,7 @@ import { sentence, type Rules } from '../mutate/grammar.ts';
 import { mutateJson } from '../mutate/json.ts';
 import { NASTY_STRINGS } from '../mutate/nasty.ts';
 import { mutateText } from '../mutate/text.ts';
-import type { Random } from '../random.ts';
+import type { Random } from '../../../tools/random.ts';
 import type { FuzzReader, Outcome } from '../reader.ts';
 import { markupFault } from './markup.ts';
 

@@ -10,7 +10,7 @@ import { mutateBytes } from '../mutate/bytes.ts';
 import { mutateJson } from '../mutate/json.ts';
 import { NASTY_STRINGS } from '../mutate/nasty.ts';
 import { mutateText } from '../mutate/text.ts';
-import type { Random } from '../random.ts';
+import type { Random } from '../../../tools/random.ts';
 import type { FuzzReader, Outcome } from '../reader.ts';
 import { dissect, mutateSafetensors } from './safetensors.ts';
 

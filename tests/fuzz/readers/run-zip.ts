@@ -10,7 +10,7 @@ import { pack, storeGrpo, storeSft, withFile, type Files } from '../../unit/stor
 import { blobOf, decode, encode } from '../examples.ts';
 import { mutateBytes } from '../mutate/bytes.ts';
 import { mutateJson } from '../mutate/json.ts';
-import type { Random } from '../random.ts';
+import type { Random } from '../../../tools/random.ts';
 import type { FuzzReader, Outcome } from '../reader.ts';
 
 const MANIFEST = 'lorikeet_run.json';

@@ -4,7 +4,7 @@ import { SafetensorsFile } from '../../../src/checkpoint/safetensors.ts';
 import { blobOf, bytesOf, decode, encode } from '../examples.ts';
 import { joined, mutateBytes } from '../mutate/bytes.ts';
 import { mutateJson } from '../mutate/json.ts';
-import type { Random } from '../random.ts';
+import type { Random } from '../../../tools/random.ts';
 import type { FuzzReader } from '../reader.ts';
 
 /** A file and its header, taken apart. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Random } from '../../fuzz/random.ts';
+import { Random } from '../../../tools/random.ts';
 import type { FuzzReader } from '../../fuzz/reader.ts';
 import { READERS } from '../../fuzz/readers/index.ts';
 import { watch } from '../../fuzz/watch.ts';
