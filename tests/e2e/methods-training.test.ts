@@ -6,7 +6,7 @@ import { parseTrainingConfig, type TrainingConfigInput } from '../../src/protoco
 import type { TrainingLog } from '../../src/protocol/log.ts';
 import { CLOCK_KEYS } from '../../src/training/log.ts';
 import { openReal, type RealBrowser, type RealPage } from '../../tools/demo/real-page.ts';
-import { kill, prepareDataset } from './small-dataset.ts';
+import { kill, prepareDataset } from '../../tools/demo/small-dataset.ts';
 
 const shared: TrainingConfigInput = { r: 4, lora_alpha: 8, lora_dropout: 0, learning_rate: 2e-3, logging_steps: 1, max_steps: 3, save_steps: 2, max_length: 512, max_image_size: 0 };
 const dpo = parseTrainingConfig({ ...shared, method: 'dpo', per_device_train_batch_size: 2, gradient_accumulation_steps: 1, eval_steps: 3, eval_num_samples: 2 });

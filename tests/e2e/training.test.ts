@@ -11,7 +11,7 @@ import { SafetensorsFile } from '../../src/checkpoint/safetensors.ts';
 import { toFloat32 } from '../../src/checkpoint/tensor-values.ts';
 import { ROOT } from '../../tools/browser/ensure-build.ts';
 import { openReal, type RealBrowser, type RealPage } from '../../tools/demo/real-page.ts';
-import { kill, prepareDataset } from './small-dataset.ts';
+import { kill, prepareDataset } from '../../tools/demo/small-dataset.ts';
 
 const STEPS = 6;
 const RANK = 4;

@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseTrainingConfig } from '../../src/protocol/config.ts';
 import { openReal, type RealBrowser } from '../../tools/demo/real-page.ts';
 import { axeFaults, overflow } from './manners.ts';
-import { prepareDataset } from './small-dataset.ts';
+import { prepareDataset } from '../../tools/demo/small-dataset.ts';
 
 const STEPS = 4;
 const settings = {
