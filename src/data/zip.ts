@@ -106,6 +106,7 @@ async function readEntries(archive: PathFile, limits: ZipLimits): Promise<Entry[
     throw fault(archive, 'ZIP64 archives (over 4 GiB or 65,534 files) are not read', 'Unpack it and drop the folder instead.');
   }
   if (count > limits.entries) throw fault(archive, `it lists ${count} files, at most ${limits.entries} are read`, 'Unpack it and drop the folder instead.');
+  if (count === 0 && tailStart + end > 0) throw fault(archive, 'its table of contents is empty, though it holds data');
   if (offset + size > tailStart + end) throw fault(archive, 'its table of contents is damaged');
   return parseEntries(archive, await view(file, offset, offset + size), count);
 }

@@ -1,8 +1,8 @@
 /** Conversations -> the prompt text of the checkpoint's own Jinja chat template. */
-import { Template } from '@huggingface/jinja';
 import * as v from 'valibot';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { Conversation } from './conversation.ts';
+import { type JinjaProgram, parseJinja, renderJinja } from './jinja-limits.ts';
 
 const MAX_TEMPLATE_CHARACTERS = 262_144;
 
@@ -56,7 +56,7 @@ export interface RenderOptions {
 }
 
 export class ChatTemplate {
-  private readonly template: Template;
+  private readonly program: JinjaProgram;
 
   /** @throws LorikeetError "chat-template" when the text is no valid template */
   constructor(
@@ -67,7 +67,7 @@ export class ChatTemplate {
       throw new LorikeetError('chat-template', `${file}: the template has ${text.length} characters, at most ${MAX_TEMPLATE_CHARACTERS} are read.`, 'Take the file from the model’s original folder.', { file });
     }
     try {
-      this.template = new Template(text);
+      this.program = parseJinja(text);
     } catch (error) {
       throw this.failure('is not a valid Jinja template', error);
     }
@@ -84,7 +84,7 @@ export class ChatTemplate {
       content: content.map((part) => (part.type === 'text' ? { type: 'text', text: part.text } : { type: part.type })),
     }));
     try {
-      return this.template.render({ messages, add_generation_prompt: addGenerationPrompt, enable_thinking: enableThinking });
+      return renderJinja(this.program, { messages, add_generation_prompt: addGenerationPrompt, enable_thinking: enableThinking });
     } catch (error) {
       throw this.failure('cannot render the conversation', error);
     }

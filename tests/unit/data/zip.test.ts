@@ -16,6 +16,13 @@ describe('readZip', () => {
     expect(ignored).toEqual(['a/notes.txt', 'inner.zip']);
   });
 
+  it('tells an archive that says it is empty, and is not, from an empty one', async () => {
+    expect((await readZip(archive(zipSync({})))).files).toEqual([]);
+    const zip = zipSync({ 'train.json': long });
+    zip.fill(0, zip.length - 14, zip.length - 6);
+    await expect(readZip(archive(zip))).rejects.toMatchObject({ code: 'dataset', message: 'd.zip: its table of contents is empty, though it holds data.' });
+  });
+
   it('reads an archive with a comment at its end, and names in GB 18030', async () => {
     const zip = zipSync({ 'xx.png': [bytes('raw'), { level: 0 }] });
     const named = zip.slice();
