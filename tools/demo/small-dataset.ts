@@ -2,7 +2,7 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Page } from 'playwright';
-import { ROOT } from '../../tools/browser/ensure-build.ts';
+import { ROOT } from '../browser/ensure-build.ts';
 
 /**
  * @param files how many samples of which of the demo's record files

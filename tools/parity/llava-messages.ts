@@ -3,10 +3,11 @@ import type { Json } from './folder.ts';
 
 const ROLES: Readonly<Record<string, string>> = { human: 'user', user: 'user', gpt: 'assistant', assistant: 'assistant', system: 'system' };
 
-/** @param record `image` (a name or a list) and `conversations` */
+/** @param record `image` (a name or a list), `system` where there is one, and `conversations` */
 export function llavaMessages(record: Json): Json[] {
   const images = [record.image ?? []].flat() as string[];
-  return (record.conversations as Json[]).map(({ from, value }) => {
+  const system = record.system ? [{ role: 'system', content: [{ type: 'text', text: record.system }] }] : [];
+  const turns = (record.conversations as Json[]).map(({ from, value }) => {
     const texts = (value as string).split('<image>');
     const content = texts.flatMap((text, i) => {
       const trimmed = (i > 0 ? text.replace(/^\n/, '') : text).replace(i < texts.length - 1 ? /\n$/ : /$^/, '');
@@ -14,4 +15,5 @@ export function llavaMessages(record: Json): Json[] {
     });
     return { role: ROLES[from], content };
   });
+  return [...system, ...turns];
 }

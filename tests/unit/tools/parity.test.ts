@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { compare, compareText, EXACT, failed, formatCheck, formatVerdict } from '../../../tools/parity/check.ts';
+import { llavaMessages } from '../../../tools/parity/llava-messages.ts';
 
 describe('compare', () => {
   it('measures the error that the limit names', () => {
@@ -45,5 +46,17 @@ describe('lines', () => {
 
   it('counts', () => {
     expect(formatVerdict([failed('a', ''), compare('b', [1], [1], EXACT)])).toBe('2 checks: 1 ok, 1 FAIL');
+  });
+});
+
+describe('LLaVA records as messages', () => {
+  it('keep system, all turns, and images in their places', () => {
+    const record = { system: 'Be terse.', image: ['a.png', 'b.png'], conversations: [{ from: 'human', value: '<image>\nOne <image> two' }, { from: 'gpt', value: 'Yes.' }, { from: 'human', value: 'And?' }] };
+    expect(llavaMessages(record)).toEqual([
+      { role: 'system', content: [{ type: 'text', text: 'Be terse.' }] },
+      { role: 'user', content: [{ type: 'image', image: 'a.png' }, { type: 'text', text: 'One ' }, { type: 'image', image: 'b.png' }, { type: 'text', text: ' two' }] },
+      { role: 'assistant', content: [{ type: 'text', text: 'Yes.' }] },
+      { role: 'user', content: [{ type: 'text', text: 'And?' }] },
+    ]);
   });
 });
