@@ -1,6 +1,7 @@
 /** Records of files -> samples: fields read, pictures and clips found, boxes checked; whatever is wrong is named and counted. */
 import { readImageSize } from '../processing/decode-image.ts';
-import { type Message, messageText } from '../processing/conversation.ts';
+import { answerOf, type Conversation, type Message, messageText } from '../processing/conversation.ts';
+import { extractBoxes } from '../objectives/detection-answer.ts';
 import type { ImageSize } from '../processing/smart-resize.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
 import type { Media } from '../protocol/media.ts';
@@ -14,6 +15,7 @@ import { MediaFinder } from './media-finder.ts';
 import type { MediaIndex } from './media-index.ts';
 import { isPlainObject } from './media-reference.ts';
 import { baseName } from './paths.ts';
+import { PixelBoxes } from './pixel-boxes.ts';
 import { isPreferenceRecord, PREFERENCE_COLUMNS, readPreferenceRecord } from './preference.ts';
 import type { ProblemList } from './problems.ts';
 import { hasPrompt, readPromptRecord } from './prompt-record.ts';
@@ -54,6 +56,7 @@ interface FileState {
   repeatedIds: { id: string; place: ErrorPlace; first: ErrorPlace; count: number } | null;
   /** Keys of content parts that were left alone. */
   ignoredKeys: Set<string>;
+  pixelBoxes: PixelBoxes;
 }
 
 export class SampleReader {
@@ -82,7 +85,7 @@ export class SampleReader {
       if (records.length === 0 && this.problems.count === before) {
         this.problems.error('The file holds no samples.', 'Export the dataset again.', { file: file.path });
       }
-      const state: FileState = { withoutTruth: 0, unplaced: 0, repeatedIds: null, ignoredKeys: new Set() };
+      const state: FileState = { withoutTruth: 0, unplaced: 0, repeatedIds: null, ignoredKeys: new Set(), pixelBoxes: new PixelBoxes() };
       const finder = new MediaFinder(this.problems, indexes, file.path, (named) => this.named.add(named));
       for (const record of records) {
         const sample = await this.readSample(record, file.path, finder, state);
@@ -124,13 +127,21 @@ export class SampleReader {
     return true;
   }
 
-  private report({ withoutTruth, unplaced, repeatedIds, ignoredKeys }: FileState, { byNameOnly, ownSpeed }: MediaFinder, file: string): void {
+  private report({ withoutTruth, unplaced, repeatedIds, ignoredKeys, pixelBoxes: { suspicion } }: FileState, { byNameOnly, ownSpeed }: MediaFinder, file: string): void {
     if (repeatedIds) {
       const { id, place, first, count } = repeatedIds;
       this.problems.warning(
         `The id ${JSON.stringify(id.slice(0, 80))} was used before, by sample ${first.sample} of ${first.file}${count > 1 ? `; ${count} samples of this file have ids used before` : ''}.`,
         'Check whether samples were copied twice; all are kept.',
         { ...place, field: 'id' },
+      );
+    }
+    if (suspicion) {
+      const { boxes, largest } = suspicion;
+      this.problems.warning(
+        `All boxes looked at, ${boxes}, lie inside the pixel sizes of their images (at most ${largest.width} × ${largest.height}); thousandths of the image would hardly do so. They seem to count pixels.`,
+        'Compare them with the image in the preview; if they count pixels, set box_convention to "pixels".',
+        { file },
       );
     }
     if (ignoredKeys.size > 0) {
@@ -202,11 +213,22 @@ export class SampleReader {
     const id = read.id ?? `${baseName(file)}#${sample}`;
     this.checkId(id, place, state);
     media.forEach((medium) => this.countMedium(medium));
+    await this.lookAtBoxes(state.pixelBoxes, conversation, media);
     read.ignoredKeys.forEach((key) => state.ignoredKeys.add(key));
     if (read.hasTruth === false) state.withoutTruth++;
     if (objects === 'unused') state.unplaced++;
     const extra = otherColumns(value as object, objects === 'placed' ? [...read.columns, 'objects'] : read.columns);
     return { id, conversation, ...(rejected && { rejected }), ...(extra && { extra }), media, place };
+  }
+
+  /** Answers about one image only: which image a box is of is not said. */
+  private async lookAtBoxes(pixelBoxes: PixelBoxes, conversation: Conversation, media: readonly Media<PathFile>[]): Promise<void> {
+    if (this.options.boxes === 'pixels' || !pixelBoxes.wanted || media.length !== 1 || media[0].kind !== 'image') return;
+    const boxes = extractBoxes(answerOf(conversation));
+    if (boxes.length === 0) return;
+    // An image that cannot be read is named when it is decoded.
+    const size = await this.sizeOf(media[0].file).catch(() => null);
+    if (size) pixelBoxes.add(boxes, size);
   }
 
   private sizeOf(image: PathFile): Promise<ImageSize> {

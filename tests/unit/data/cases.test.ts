@@ -146,3 +146,14 @@ describe('files', () => {
     expect(dataset.train.map(({ place }) => [place.line, place.sample])).toEqual([[1, 1], [13, 2], [25, 3]]);
   });
 });
+
+describe('boxes in pixels', () => {
+  it('of small images are questioned once for the file, and not once they are read as pixels', async () => {
+    const dataset = await read('07-pixel-boxes-small-image');
+    expect(dataset.train.length).toBe(2);
+    expect(faults(dataset)).toEqual([['warning', undefined, undefined, expect.stringMatching(/inside the pixel sizes of their images \(at most 640 × 480\)/)]]);
+    expect(dataset.problems[0]).toMatchObject({ file: 'train.json', advice: expect.stringContaining('box_convention') as string });
+    const pixels = await readDataset({ train: filesIn('07-pixel-boxes-small-image'), validation: [] }, { kind: 'conversations', boxes: 'pixels', validationSplit: 0, seed: 1 });
+    expect(pixels.problems).toEqual([]);
+  });
+});
