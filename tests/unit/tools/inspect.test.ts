@@ -1,0 +1,87 @@
+/** npm run inspect: what is recognised, what is said, and the exit code's reason. */
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { inspect } from '../../../tools/inspect/inspect.ts';
+import { parseInspectArguments } from '../../../tools/inspect/options.ts';
+import { recognise } from '../../../tools/inspect/recognise.ts';
+import { formatInspected } from '../../../tools/inspect/report-text.ts';
+import { ROOT } from '../../../tools/browser/ensure-build.ts';
+
+const CASES = join(ROOT, 'tests/fixtures/cases');
+const look = (...argv: string[]) => inspect(parseInspectArguments(argv)!);
+
+describe('what an input is', () => {
+  it.each([
+    [['m/config.json', 'm/model-00001-of-00002.safetensors', 'm/tokenizer.json'], 'model'],
+    [['a/adapter_config.json', 'a/adapter_model.safetensors', 'a/trainer_state.json'], 'adapter'],
+    [['run/training_log.json', 'run/sft_config.json'], 'log'],
+    [['loss.csv'], 'log'],
+    [['d/train.json', 'd/a.png'], 'dataset'],
+    [['d/config.json', 'd/train.jsonl'], 'dataset'],
+  ] as const)('%j', (paths, kind) => {
+    expect(recognise(paths).kind).toBe(kind);
+  });
+});
+
+describe('a dataset', () => {
+  it('is read for what most of its samples fit, with layout, counts, notices and the first conversations', async () => {
+    const [pairs] = await look(join(CASES, '14-dpo-forms'));
+    expect(pairs).toMatchObject({ usable: true, report: { kind: 'dataset', purpose: 'preference', train: 9, leftOut: 2, errors: 2 } });
+    const text = formatInspected(pairs);
+    expect(text).toContain('preference pairs (dpo)');
+    expect(text).toMatch(/error: The chosen and the rejected side show different images or videos\. \(file 14-dpo-forms\/train\.json, sample 10, field rejected_images\)/);
+    expect(text).toContain('rejected: None.');
+    const [flags] = await look(join(CASES, '12-loss-flags'), '--samples', '0');
+    expect(flags.report).toMatchObject({ purpose: 'conversations', train: 2, leftOut: 3, first: [] });
+  });
+
+  it('of files named one by one is one, with its model’s tokens and template', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lorikeet-inspect-'));
+    const turns = (answer: string) => [{ role: 'user', content: 'Where?' }, { role: 'assistant', content: answer }];
+    writeFileSync(join(folder, 'a.json'), JSON.stringify([{ messages: turns('<box>(1,2),(3,4)</box>') }]));
+    writeFileSync(join(folder, 'val.jsonl'), `${JSON.stringify({ messages: turns('There.') })}\n{broken`);
+    const all = await look(join(folder, 'a.json'), join(folder, 'val.jsonl'), '--model', join(ROOT, 'public/demo/model'));
+    expect(all.length).toBe(1);
+    const [{ usable, report }] = all;
+    expect(usable).toBe(true);
+    expect(report).toMatchObject({ train: 1, validation: 1, leftOut: 1, errors: 1, boxes: { count: 1, answers: 1, smallest: 1, largest: 4, unit: 'thousandths' }, tokens: { media: 0, shortest: expect.any(Number) as number } });
+    expect(report?.kind === 'dataset' && report.first[0].text).toMatch(/<\|im_start\|>user\nWhere\?<\|im_end\|>/);
+  });
+
+  it('without a usable sample cannot be used', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lorikeet-inspect-'));
+    writeFileSync(join(folder, 'rows.json'), JSON.stringify([{ colour: 'red' }]));
+    const [{ usable, report }] = await look(folder);
+    expect(usable).toBe(false);
+    expect(report).toMatchObject({ train: 0, errors: 1, problems: [{ message: expect.stringContaining('"colour"') as string }] });
+  });
+});
+
+describe('models, adapters and logs', () => {
+  it('are opened as the page opens them', async () => {
+    const [model] = await look(join(ROOT, 'public/demo/model'));
+    expect(model).toMatchObject({ usable: true, report: { kind: 'model', modelType: 'qwen3_vl', boxUnit: 'thousandths', quantization: null } });
+    const [adapter] = await look(join(ROOT, 'public/demo/adapter'), '--model', join(ROOT, 'public/demo/model'));
+    expect(adapter).toMatchObject({ usable: true, report: { kind: 'adapter', r: expect.any(Number) as number, modules: expect.any(Number) as number } });
+    const [log] = await look(join(ROOT, 'tests/fixtures/logs/hf'));
+    expect(log).toMatchObject({ usable: true, report: { kind: 'log', runs: [{ steps: expect.any(Number) as number }] } });
+  });
+
+  it('that cannot be opened say why', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lorikeet-inspect-'));
+    mkdirSync(join(folder, 'half'));
+    writeFileSync(join(folder, 'half/adapter_config.json'), '{}');
+    const [half] = await look(join(folder, 'half'));
+    expect(half).toMatchObject({ usable: false, report: null, faults: [{ code: 'file-missing' }] });
+    expect(formatInspected(half)).toContain('cannot be used');
+  });
+});
+
+it('a wrong command line is refused', () => {
+  expect(() => parseInspectArguments([])).toThrow(/Name a file/);
+  expect(() => parseInspectArguments(['/nowhere/at/all'])).toThrow(/There is no/);
+  expect(() => parseInspectArguments([CASES, '--method', 'ppo'])).toThrow(/sft, dpo/);
+  expect(parseInspectArguments(['--help'])).toBeUndefined();
+});

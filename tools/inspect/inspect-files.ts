@@ -1,0 +1,82 @@
+/** Model folders, adapters and training logs as the page opens them. */
+import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter } from '../../src/checkpoint/adapter.ts';
+import { parseAdapterConfig } from '../../src/checkpoint/adapter-config.ts';
+import { ModelFiles } from '../../src/checkpoint/model-files.ts';
+import { SafetensorsFile } from '../../src/checkpoint/safetensors.ts';
+import { baseName, folderOf } from '../../src/data/paths.ts';
+import { type Architecture, parameterCount } from '../../src/families/architecture.ts';
+import { openLogs } from '../../src/imports/open-logs.ts';
+import { Processor } from '../../src/processing/processor.ts';
+import { LorikeetError, type ErrorRecord } from '../../src/protocol/errors.ts';
+import type { PathFile } from '../../src/protocol/messages.ts';
+import { metricNames } from '../../src/reports/metrics.ts';
+import { unpackRun } from '../../src/reports/packed-run.ts';
+import type { AdapterReport, LogReport, ModelReport } from './report.ts';
+
+export interface InspectedModel {
+  files: ModelFiles;
+  processor: Processor;
+}
+
+/** @throws LorikeetError as ModelFiles.open and Processor.fromFiles */
+export async function openModel(files: readonly PathFile[]): Promise<InspectedModel> {
+  const model = await ModelFiles.open(files);
+  return { files: model, processor: await Processor.fromFiles(model.readText, model.architecture) };
+}
+
+export function reportModel({ files }: InspectedModel, because: string): ModelReport {
+  const { config, architecture } = files;
+  return {
+    kind: 'model',
+    because,
+    modelType: config.modelType,
+    parameters: parameterCount(architecture),
+    layers: config.numHiddenLayers,
+    visionLayers: config.visionDepth,
+    vocabularySize: config.vocabSize,
+    bytes: files.fileBytes,
+    quantization: files.quantization ? `bitsandbytes ${files.quantization.bits}-bit` : null,
+    boxUnit: architecture.boxUnit,
+    linearModules: architecture.linearModules.length,
+    notes: [...files.notes],
+  };
+}
+
+/**
+ * The outermost adapter of a folder.
+ * @throws LorikeetError as readAdapter; "file-missing" where a half of it is not there
+ */
+export async function inspectAdapter(files: readonly PathFile[], because: string, model: Architecture | null): Promise<AdapterReport> {
+  const depth = ({ path }: PathFile) => path.split('/').length;
+  const [config] = files.filter(({ path }) => baseName(path) === ADAPTER_CONFIG_FILE).sort((a, b) => depth(a) - depth(b));
+  const folder = folderOf(config.path);
+  const weights = files.find(({ path }) => folderOf(path) === folder && baseName(path) === ADAPTER_WEIGHTS_FILE);
+  if (!weights) throw new LorikeetError('file-missing', `${folder || 'The folder'} has no ${ADAPTER_WEIGHTS_FILE}.`, 'Choose the folder that PEFT saved.', { file: ADAPTER_WEIGHTS_FILE });
+  const text = await config.file.text();
+  const settings = parseAdapterConfig(text);
+  const header = await SafetensorsFile.open(weights.file, ADAPTER_WEIGHTS_FILE);
+  const adapter = model && (await readAdapter(text, weights.file, model));
+  return {
+    kind: 'adapter',
+    because,
+    baseModel: settings.base_model_name_or_path,
+    r: settings.r,
+    loraAlpha: settings.lora_alpha,
+    tensors: header.tensors.size,
+    parameters: [...header.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0),
+    modules: adapter ? adapter.modules.length : null,
+  };
+}
+
+export async function inspectLogs(files: readonly PathFile[], because: string, chosen: string): Promise<{ report: LogReport; faults: ErrorRecord[] }> {
+  const runs: LogReport['runs'] = [];
+  const faults: ErrorRecord[] = [];
+  await openLogs(files, chosen, {
+    run: ({ run: packed, lastStep, lastLoss }) => {
+      const run = unpackRun(packed);
+      runs.push({ name: run.name, steps: run.train.length, lastStep, lastLoss, metrics: [...new Set([...metricNames(run.train), ...metricNames(run.validation)])] });
+    },
+    fault: (error) => void faults.push(error.toRecord()),
+  });
+  return { report: { kind: 'log', because, runs }, faults };
+}

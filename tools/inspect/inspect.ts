@@ -1,0 +1,61 @@
+/** Inputs one after the other; files of one dataset that are named one by one belong together. */
+import { basename } from 'node:path';
+import type { DatasetKind } from '../../src/data/dataset.ts';
+import { LorikeetError } from '../../src/protocol/errors.ts';
+import type { PathFile } from '../../src/protocol/messages.ts';
+import { kindOf } from '../../src/session/session-dataset.ts';
+import { droppedFiles } from './disk-files.ts';
+import { inspectDataset } from './inspect-dataset.ts';
+import { inspectAdapter, inspectLogs, type InspectedModel, openModel, reportModel } from './inspect-files.ts';
+import type { InspectArguments } from './options.ts';
+import { type Recognised, recognise } from './recognise.ts';
+import type { Inspected } from './report.ts';
+
+interface Input extends Recognised {
+  path: string;
+  files: PathFile[];
+}
+
+export async function inspect({ paths, model: modelPath, method, samples }: InspectArguments): Promise<Inspected[]> {
+  const model = modelPath === undefined ? null : await openModel(await droppedFiles(modelPath));
+  const purpose = method && kindOf({ method });
+  const inputs: Input[] = [];
+  for (const path of paths) {
+    const files = await droppedFiles(path);
+    inputs.push({ path, files, ...recognise(files.map((file) => file.path)) });
+  }
+  const results: Inspected[] = [];
+  for (const input of together(inputs)) results.push(await inspectOne(input, model, purpose, samples));
+  return results;
+}
+
+/** Datasets are dropped together: records in one place may name pictures in another. */
+function together(inputs: readonly Input[]): Input[] {
+  const datasets = inputs.filter(({ kind }) => kind === 'dataset');
+  const others = inputs.filter(({ kind }) => kind !== 'dataset');
+  if (datasets.length === 0) return others;
+  return [...others, { ...datasets[0], path: datasets.map(({ path }) => path).join(', '), files: datasets.flatMap(({ files }) => files) }];
+}
+
+async function inspectOne({ path, kind, because, files }: Input, model: InspectedModel | null, purpose: DatasetKind | undefined, samples: number): Promise<Inspected> {
+  try {
+    switch (kind) {
+      case 'model':
+        return { path, usable: true, report: reportModel(await openModel(files), because), faults: [] };
+      case 'adapter':
+        return { path, usable: true, report: await inspectAdapter(files, because, model?.files.architecture ?? null), faults: [] };
+      case 'log': {
+        const { report, faults } = await inspectLogs(files, because, basename(path));
+        return { path, usable: report.runs.length > 0 && faults.length === 0, report, faults };
+      }
+      case 'dataset': {
+        const boxes = model?.files.architecture.boxUnit ?? 'thousandths';
+        const report = await inspectDataset(files, { because, ...(purpose && { purpose }), ...(model && { processor: model.processor }), boxes, samples });
+        return { path, usable: report.train > 0, report, faults: [] };
+      }
+    }
+  } catch (error) {
+    if (!(error instanceof LorikeetError)) throw error;
+    return { path, usable: false, report: null, faults: [error.toRecord()] };
+  }
+}
