@@ -112,6 +112,8 @@ export const trainingConfigSchema = v.strictObject({
 
   /** Validations in a row without a new best before the run ends; 0 = never. */
   early_stopping_patience: v.optional(count(0), 0),
+  /** Ends the run once no gradient reaches the adapter, or its loss is that of guessing after it was below. */
+  stop_on_explosion: v.optional(v.boolean(), false),
 
   /** DPO: strength of the pull to the reference. GRPO: weight of the KL term (kl_coef of the original); 0 = no reference pass. */
   beta: v.optional(real(0, 100), 0.1),

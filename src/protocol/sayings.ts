@@ -22,6 +22,9 @@ export const englishSayings = {
     `save_steps is ${every}, but the run has only ${steps} steps: no numbered checkpoint is kept.`,
   earlyStopped: ({ step, count }: { step: number; count: number }) =>
     `Ended early after step ${step}: ${count} validations in a row brought no better adapter.`,
+  stoppedDead: ({ step }: { step: number }) => `Stopped after step ${step}: no gradient reaches the adapter any more. Go on from an earlier checkpoint with a lower learning_rate.`,
+  stoppedUniform: ({ step, loss }: { step: number; loss: string }) =>
+    `Stopped after step ${step}: the loss, ${loss}, is that of guessing any token. Go on from an earlier checkpoint with a lower learning_rate.`,
   rewardFaults: ({ name, count, reason }: { name: string; count: number; reason: string }) => `Reward ${name} gave nothing usable for ${count} answers: ${reason}`,
   pairsIdentical: ({ count }: { count: number }) => `${count} pairs were left out because both answers are the same tokens.`,
   startedFrom: ({ name }: { name: string }) => `Started from the adapter ${name}.`,

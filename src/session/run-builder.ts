@@ -91,6 +91,7 @@ export async function buildRun(parts: RunIngredients, work: RunWork): Promise<Tr
     writer,
     checkpoints: new Checkpoints(writer, model, adapterFormat(parts), config.save_total_limit),
     emit,
+    vocabularySize: parts.processor.architecture.config.vocabSize,
     clock: () => performance.now(),
   });
   return run;

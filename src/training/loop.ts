@@ -1,13 +1,14 @@
 /** The training loop of every method. Every number is a function of settings, data, seed and step: pausing, saving, validating and resuming leave no trace in it. */
 import type { TrainingConfig } from '../protocol/config.ts';
 import { invariant, LorikeetError } from '../protocol/errors.ts';
-import type { RunNotice, TrainingLog } from '../protocol/log.ts';
+import type { RunNotice, TrainingLog, TrainRow } from '../protocol/log.ts';
 import type { RunStatus, TrainerEvent } from '../protocol/messages.ts';
 import { say, type Saying } from '../protocol/sayings.ts';
 import type { RunWriter } from '../storage/run-writer.ts';
 import { RunAgenda } from './agenda.ts';
 import type { Checkpoints } from './checkpoints.ts';
 import { RunControl } from './control.ts';
+import { ExplosionGuard } from './explosion-guard.ts';
 import { RunClock } from './run-clock.ts';
 import { addStep, emptyTotals, emptyWindow, finalMetrics, trainRow } from './log.ts';
 import type { StepResult } from './log.ts';
@@ -27,6 +28,8 @@ export interface TrainingRunParts {
   writer: RunWriter;
   checkpoints: Checkpoints;
   emit: (event: TrainerEvent) => void;
+  /** Of the model, for stop_on_explosion; left out where it is not known. */
+  vocabularySize?: number;
   /** Milliseconds; never goes back. */
   clock: () => number;
 }
@@ -51,10 +54,13 @@ export class TrainingRun {
   private status: RunStatus = 'preparing';
   private readonly time: RunClock;
   private validatedStep: number | null = null;
+  private readonly explosions: ExplosionGuard | null;
+  private exploded = false;
 
   constructor(private readonly parts: TrainingRunParts) {
     this.agenda = new RunAgenda(parts.config, parts.method, parts.writer, parts.validator !== null);
     this.time = new RunClock(parts.clock);
+    this.explosions = parts.config.stop_on_explosion ? new ExplosionGuard(parts.config.method, parts.vocabularySize ?? null) : null;
   }
 
   /** Steps done so far. */
@@ -114,7 +120,8 @@ export class TrainingRun {
     if (!this.agenda.patienceLost()) await this.trainUntil(method.totalSteps);
     const finished = this.step === method.totalSteps || this.agenda.patienceLost();
     if (finished && this.step < method.totalSteps) this.notice('info', say('earlyStopped', { step: this.step, count: config.early_stopping_patience }));
-    if (!finished) await this.saveResumeState();
+    // After an explosion the state stored before it is worth more.
+    if (!finished && !this.exploded) await this.saveResumeState();
     if (validator && this.step > 0 && this.validatedStep !== this.step) await this.validate();
     await this.persist(() => checkpoints.saveAdapter('final', this.step));
     if (finished) await this.persist(() => checkpoints.dropResumeState());
@@ -180,12 +187,22 @@ export class TrainingRun {
     if (config.method === 'grpo') row.lr = row.learning_rate;
     writer.append([{ kind: 'train', row }], { step: row.step, lastLoss: row.loss });
     emit({ type: 'train', runId: this.runId, row });
+    this.watch(row);
     const sampled = work.completions?.();
     if (!sampled) return;
     const { groups, images } = sampled;
     for (const [sample, image] of images) await this.persist(() => writer.keepSampleImage(sample, image));
     await this.persist(() => writer.writeCompletions(row.step, groups));
     emit({ type: 'completions', runId: this.runId, step: row.step, groups });
+  }
+
+  /** Ends a run that has exploded, where its settings say so. */
+  private watch(row: TrainRow): void {
+    const reason = this.explosions?.take({ ...row });
+    if (!reason || this.exploded) return;
+    this.exploded = true;
+    this.notice('error', reason);
+    this.control.stop();
   }
 
   private async settle(): Promise<void> {

@@ -112,6 +112,7 @@ export const FIELDS: readonly Field[] = [
 
   field('eval_temperature', 'validation', 'expert', number()),
   field('early_stopping_patience', 'validation', 'expert', number()),
+  field('stop_on_explosion', 'optimizer', 'expert', toggle),
 
   field('beta', 'preference', 'basic', number()),
   field('loss_type', 'preference', 'basic', { kind: 'loss' }),

@@ -2,6 +2,7 @@
 
 export const enMethodSettings = {
   early_stopping_patience: { label: 'Early stopping', help: 'Ends the run after so many validations without a new best; 0 never does.' },
+  stop_on_explosion: { label: 'Stop on explosion', help: 'Ends the run once the gradient stays zero, or the loss is that of guessing; the state stored last is kept.' },
   eval_temperature: { label: 'Validation temperature', help: '0 answers validation prompts with the most likely tokens; above it samples, with fixed random numbers.' },
   beta: { label: 'Beta', help: 'Pull to the reference model: higher changes the model less. In GRPO the weight of the KL term; 0 leaves it out.' },
   loss_type: { label: 'Loss', help: 'Which loss compares good and bad answers; the first is the usual one.' },

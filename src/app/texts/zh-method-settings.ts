@@ -3,6 +3,7 @@ import type { enMethodSettings } from './en-method-settings.ts';
 
 export const zhMethodSettings: typeof enMethodSettings = {
   early_stopping_patience: { label: '提前停止', help: '连续多少次验证没有更好的结果就结束；0 表示从不。' },
+  stop_on_explosion: { label: '发散时停止', help: '梯度一直为零或损失等于随机猜测时结束训练；保留最后一次保存的状态。' },
   eval_temperature: { label: '验证温度', help: '0 表示用最可能的词元回答验证提示；大于 0 则用固定的随机数采样。' },
   beta: { label: 'Beta', help: '向参考模型的拉力：越大，模型变化越小。在 GRPO 中是 KL 项的权重，0 表示不用。' },
   loss_type: { label: '损失', help: '用哪种损失比较好答案与坏答案；第一个是常用的。' },
