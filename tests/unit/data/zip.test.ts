@@ -23,6 +23,14 @@ describe('readZip', () => {
     await expect(readZip(archive(zip))).rejects.toMatchObject({ code: 'dataset', message: 'd.zip: its table of contents is empty, though it holds data.' });
   });
 
+  it.each(['.', '/'])('notices a name that a spoilt "%s" would have passed over without a word', async (letter) => {
+    const zip = zipSync({ 'd/train.json': long, '.DS_Store': bytes('x') });
+    expect((await readZip(archive(zip))).files).toHaveLength(1);
+    const name = Buffer.from(zip).lastIndexOf('d/train.json');
+    zip[name + (letter === '.' ? 2 : 11)] = letter.charCodeAt(0);
+    await expect(readZip(archive(zip))).rejects.toMatchObject({ code: 'dataset', message: expect.stringContaining('is not that of the entry itself') });
+  });
+
   it('reads an archive with a comment at its end, and names in GB 18030', async () => {
     const zip = zipSync({ 'xx.png': [bytes('raw'), { level: 0 }] });
     const named = zip.slice();
