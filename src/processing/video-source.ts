@@ -6,7 +6,7 @@ interface Readable {
   _read(start: number, end: number, ...bounds: number[]): unknown;
 }
 
-/** Reads one after the other of ranges that were read before; whoever gets on reads something new in between. */
+/** Reads one after the other, the thread not given back in between, of ranges that were read before; whoever gets on reads something new. */
 const MOST_OLD_READS = 3000;
 
 /**
@@ -19,7 +19,16 @@ export function endingSource(source: BlobSource): BlobSource {
   const read = readable._read.bind(source);
   const seen = new Set<string>();
   let old = 0;
+  let counting = false;
+  const forget = () => {
+    seen.clear();
+    old = 0;
+    counting = false;
+  };
   readable._read = (start, end, ...bounds) => {
+    // A clip is read again and again, epoch after epoch: only a search that never ends keeps this from being called.
+    if (!counting) setTimeout(forget, 0);
+    counting = true;
     const range = `${start}-${end}`;
     old = seen.has(range) ? old + 1 : 0;
     seen.add(range);
