@@ -7,6 +7,7 @@ import { benchLinear } from './linear.ts';
 import { benchLogging } from './logging.ts';
 import { benchMethods } from './methods.ts';
 import { benchPeak } from './peak.ts';
+import { benchProducts } from './products.ts';
 import { benchProfile } from './profile.ts';
 import type { BenchDevice, BenchRow } from './result.ts';
 import { benchStep } from './step.ts';
@@ -37,7 +38,7 @@ export interface BenchGroup {
   run: (context: BenchContext) => Promise<void>;
 }
 
-const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchLogging, benchStep, benchDecoding, benchMethods, benchLayer, benchValidation, benchProfile, benchTiles];
+const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchLogging, benchStep, benchDecoding, benchMethods, benchLayer, benchValidation, benchProfile, benchProducts, benchTiles];
 
 /** Runs the groups; rows are reported as they come. */
 export async function runBench(options: BenchOptions, report: (row: BenchRow) => void): Promise<BenchDevice> {

@@ -1,11 +1,17 @@
 /** Candidate tile shapes of the matrix kernel, timed on this device in the shape of a demo layer. */
 import { matmulForward, matmulTransposed, uploadWeight, viewOf } from '../src/kernels/matmul.ts';
-import { tileName, type Tile } from '../src/kernels/tiles.ts';
+import type { TileVariant } from '../src/kernels/product-variants.ts';
+import { tileBytes, tileName, type Tile } from '../src/kernels/tiles.ts';
 import { packNf4 } from '../src/quantization/packed-weight.ts';
 import type { BenchContext, BenchGroup } from './page.ts';
 import { timeMedian } from './result.ts';
 
-const tile = (rows: number, columns: number, threadRows: number, threadColumns: number, depth: number): Tile => ({ rows, columns, threadRows, threadColumns, depth });
+const tile = (rows: number, columns: number, threadRows: number, threadColumns: number, depth: number): Tile => {
+  const many = rows * columns >= 64;
+  return { rows, columns, threadRows, threadColumns, depth, padding: many ? 1 : 0, chained: many, unrolled: many, segment: many ? 8 : 32 };
+};
+
+const variantOf = (tile: Tile): TileVariant => ({ name: tileName(tile), family: 'tile', tile, splits: false, threads: tile.rows * tile.columns, workgroupBytes: tileBytes(tile) });
 
 const CANDIDATES: readonly Tile[] = [
   tile(2, 2, 16, 8, 32),
@@ -18,6 +24,7 @@ const CANDIDATES: readonly Tile[] = [
   tile(4, 1, 32, 16, 32),
   tile(8, 8, 4, 4, 16),
   tile(16, 16, 4, 4, 16),
+  tile(16, 16, 8, 4, 16),
 ];
 
 export const benchTiles: BenchGroup = {
@@ -33,8 +40,8 @@ export const benchTiles: BenchGroup = {
       for (const transposed of [false, true]) {
         const ms = await timeMedian(
           async () => {
-            if (transposed) matmulTransposed(gpu, viewOf(y), m, weight, viewOf(x), { tile: candidate });
-            else matmulForward(gpu, viewOf(x), m, weight, viewOf(y), { tile: candidate });
+            if (transposed) matmulTransposed(gpu, viewOf(y), m, weight, viewOf(x), { variant: variantOf(candidate) });
+            else matmulForward(gpu, viewOf(x), m, weight, viewOf(y), { variant: variantOf(candidate) });
             await gpu.finish();
           },
           { minMs: 400, minRuns: 3 },

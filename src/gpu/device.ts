@@ -1,6 +1,7 @@
 /** Opens the GPU: adapter, device with everything it offers, tfjs on top. */
 import { LorikeetError } from '../protocol/errors.ts';
-import { Gpu, type DeviceProfile } from './gpu.ts';
+import type { DeviceProfile } from './device-shape.ts';
+import { Gpu } from './gpu.ts';
 import { TfjsBackend } from './tfjs-backend.ts';
 
 // Typed as strings: the feature list of the installed typings is older than the browsers'.
@@ -50,13 +51,12 @@ export async function openGpu(options: OpenOptions = {}): Promise<OpenedGpu> {
   const description = [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(' ') || 'unnamed GPU';
   const isFallback = RASTERIZER_NAMES.test(description) || info.isFallbackAdapter;
   const profile = options.profile ?? (isFallback ? 'rasterizer' : 'gpu');
-  const submitEvery = options.submitEvery ?? (profile === 'gpu' ? 48 : 96);
   const backend = await TfjsBackend.register(device, info);
   const lost = device.lost.then(
     (reason) =>
       new LorikeetError('device-lost', `The GPU went away (${reason.reason}): ${reason.message || 'no reason given'}`, 'Nothing saved is lost: continue the run from its last saved step.'),
   );
-  return { gpu: new Gpu(device, backend, profile, submitEvery), description, isFallback, lost };
+  return { gpu: new Gpu(device, backend, profile, options.submitEvery), description, isFallback, lost };
 }
 
 /**

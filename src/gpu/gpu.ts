@@ -1,14 +1,12 @@
 /** An open device: dispatches, tensors and buffers on the tfjs command stream. */
 import * as tf from '@tensorflow/tfjs';
 import { invariant, LorikeetError } from '../protocol/errors.ts';
+import { DEVICE_SHAPES, type DeviceProfile, type DeviceShape } from './device-shape.ts';
 import type { Binding, BindingTypes, Kernel, Launch } from './kernel.ts';
 import { writeParams, type ParamTypes } from './kernel-params.ts';
 import { Pipelines } from './pipelines.ts';
 import type { TfjsBackend } from './tfjs-backend.ts';
 import { UniformRing } from './uniform-ring.ts';
-
-/** How matmul tiles and reductions are shaped: a GPU, or a CPU that plays one. */
-export type DeviceProfile = 'gpu' | 'rasterizer';
 
 const STORAGE_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
@@ -18,6 +16,9 @@ export class Gpu {
   dispatches = 0;
   /** Forward products compute their tiles in f16; only where the device has shader-f16. */
   halfTiles = false;
+  /** Names of kernel variants that are taken wherever they can run; see variants.ts. */
+  readonly forced = new Set<string>();
+  readonly shape: DeviceShape;
   private readonly pipelines: Pipelines;
   private readonly uniforms: UniformRing;
   private dispatchesSinceSubmit = 0;
@@ -30,8 +31,9 @@ export class Gpu {
     readonly backend: TfjsBackend,
     readonly profile: DeviceProfile,
     /** Dispatches per queue submit. */
-    private readonly submitEvery: number,
+    private readonly submitEvery = DEVICE_SHAPES[profile].submitEvery,
   ) {
+    this.shape = DEVICE_SHAPES[profile];
     this.uniforms = new UniformRing(device);
     this.pipelines = new Pipelines(device, this.uniforms.layout);
     device.addEventListener('uncapturederror', ({ error }) => (this.fault ??= error));

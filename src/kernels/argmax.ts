@@ -16,7 +16,7 @@ const ARGMAX = defineKernel({
 /** Id of the highest logit of each row of hidden [rows, hidden] -> int32 [rows]; ties go to the lowest id. */
 export function argmaxToken(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, branch?: HeadBranch): tf.Tensor {
   const rows = hidden.shape[0];
-  const constants = { THREADS: gpu.profile === 'rasterizer' ? 8 : 256 };
+  const constants = { THREADS: gpu.shape.vocabularyThreads };
   const best = gpu.empty([rows]);
   const ids = gpu.empty([rows], 'int32');
   for (const piece of headPieces(head, rows)) {

@@ -12,7 +12,8 @@ interface Constants {
   KEY_HEADS: number;
   VALUE_HEADS: number;
   GROUP: number;
-  THREADS: number;
+  COLUMNS: number;
+  LANES: number;
 }
 
 const STEP = defineKernel({
@@ -34,13 +35,12 @@ export function gatedDeltaStep(gpu: Gpu, { qkv, g, beta }: DeltaInputs, states: 
   const width = 2 * keyHeads * keyDim + valueHeads * valueDim;
   invariant(states.size === sequences * deltaStateSize(shape), `delta rule: states of shape [${states.shape}] are not [${sequences}, ${deltaStateSize(shape)}]`);
   invariant(qkv.size === sequences * width, `delta rule: qkv of shape [${qkv.shape}] is not [${sequences}, ${width}]`);
-  const threads = gpu.profile === 'rasterizer' ? 8 : 64;
   const output = gpu.empty([sequences, valueHeads * valueDim]);
   gpu.run(STEP, {
-    constants: { DK: keyDim, DV: valueDim, KEY_HEADS: keyHeads, VALUE_HEADS: valueHeads, GROUP: valueHeads / keyHeads, THREADS: threads },
+    constants: { DK: keyDim, DV: valueDim, KEY_HEADS: keyHeads, VALUE_HEADS: valueHeads, GROUP: valueHeads / keyHeads, ...gpu.shape.state },
     bindings: { qkv, g, beta, states, output },
     params: {},
-    groups: [Math.ceil(valueDim / threads), valueHeads, sequences],
+    groups: [Math.ceil(valueDim / gpu.shape.state.COLUMNS), valueHeads, sequences],
   });
   return output;
 }

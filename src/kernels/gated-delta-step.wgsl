@@ -1,8 +1,11 @@
-// One token of the gated delta rule per sequence; a thread owns a column of the state. With q̂ the output needs no second pass over the state:
-// out = e^g Sᵀ q̂ + (k̂·q̂) β error.
+// One token of the gated delta rule per sequence; LANES threads share a column of the state. With q̂ the output needs no second pass over the
+// state: out = e^g Sᵀ q̂ + (k̂·q̂) β error.
 const EPS = 1e-6;
+const THREADS = COLUMNS * LANES;
 var<workgroup> query: array<f32, DK>;
 var<workgroup> key: array<f32, DK>;
+// per lane and column: Sᵀ q and Sᵀ k
+var<workgroup> reads: array<vec2<f32>, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
@@ -15,27 +18,24 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
     key[d] = qkv[base + (KEY_HEADS + head / GROUP) * DK + d];
   }
   workgroupBarrier();
-  let column = group.x * THREADS + lid;
+  let lane = lid / COLUMNS;
+  let column = group.x * COLUMNS + lid % COLUMNS;
+  let from_ = (sequence * VALUE_HEADS + head) * DK * DV + min(column, DV - 1u);
+  var own = vec2<f32>();
+  for (var d = lane; d < DK; d += LANES) { own += states[from_ + d * DV] * vec2<f32>(query[d], key[d]); }
+  reads[lid] = own;
+  workgroupBarrier();
   if (column >= DV) { return; }
-  let from_ = (sequence * VALUE_HEADS + head) * DK * DV + column;
-  var queryLength = 0.0;
-  var keyLength = 0.0;
-  var product = 0.0;
-  var readQuery = 0.0;
-  var readKey = 0.0;
-  for (var d = 0u; d < DK; d++) {
-    let value = states[from_ + d * DV];
-    queryLength += query[d] * query[d];
-    keyLength += key[d] * key[d];
-    product += query[d] * key[d];
-    readQuery += value * query[d];
-    readKey += value * key[d];
-  }
-  let queryScale = 1.0 / sqrt((queryLength + EPS) * f32(DK));
-  let keyScale = 1.0 / sqrt(keyLength + EPS);
+  var read = vec2<f32>();
+  for (var i = 0u; i < LANES; i++) { read += reads[i * COLUMNS + lid % COLUMNS]; }
+  // |q|², |k|², q·k
+  var lengths = vec3<f32>();
+  for (var d = 0u; d < DK; d++) { lengths += vec3<f32>(query[d], key[d], query[d]) * vec3<f32>(query[d], key[d], key[d]); }
+  let queryScale = 1.0 / sqrt((lengths.x + EPS) * f32(DK));
+  let keyScale = 1.0 / sqrt(lengths.y + EPS);
   let gate = sequence * VALUE_HEADS + head;
   let decay = exp(g[gate]);
-  let update = beta[gate] * (qkv[base + 2u * KEY_HEADS * DK + head * DV + column] - decay * keyScale * readKey);
-  for (var d = 0u; d < DK; d++) { states[from_ + d * DV] = decay * states[from_ + d * DV] + key[d] * keyScale * update; }
-  output[gate * DV + column] = queryScale * (decay * readQuery + product * keyScale * update);
+  let update = beta[gate] * (qkv[base + 2u * KEY_HEADS * DK + head * DV + column] - decay * keyScale * read.y);
+  for (var d = lane; d < DK; d += LANES) { states[from_ + d * DV] = decay * states[from_ + d * DV] + key[d] * keyScale * update; }
+  if (lane == 0u) { output[gate * DV + column] = queryScale * (decay * read.x + lengths.z * keyScale * update); }
 }

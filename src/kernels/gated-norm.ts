@@ -34,7 +34,7 @@ const BACKWARD = defineKernel({
   wgsl: (constants: Constants) => withConstants(constants, commonWgsl + backwardWgsl),
 });
 
-const constantsOf = (gpu: Gpu, { size }: GatedNormWeights): Constants => ({ SIZE: size, THREADS: gpu.profile === 'rasterizer' ? 4 : 32 });
+const constantsOf = (gpu: Gpu, { size }: GatedNormWeights): Constants => ({ SIZE: size, THREADS: gpu.shape.headThreads });
 
 function paramsOf(x: tf.Tensor, z: MatrixView, { size, eps }: GatedNormWeights) {
   const heads = x.size / size;

@@ -49,9 +49,6 @@ const WEIGHTED_SUM = defineKernel({
   wgsl: (constants: { THREADS: number }) => withConstants(constants, weightedSumWgsl),
 });
 
-/** Of a workgroup, which owns a row. */
-const threadsOf = (gpu: Gpu): number => (gpu.profile === 'rasterizer' ? 8 : 256);
-
 export interface LogProbOptions {
   /** Logits are divided by it before the softmax. */
   temperature?: number;
@@ -96,7 +93,7 @@ export function tokenLogProbs(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, targe
   const state = gpu.empty([rows, 4]);
   const nll = gpu.empty([rows]);
   const scores = statistics ? gpu.empty([rows, 4]) : null;
-  const THREADS = threadsOf(gpu);
+  const THREADS = gpu.shape.vocabularyThreads;
   const params = (piece: HeadPiece) => ({ columns: piece.rowCount, firstColumn: piece.first, inverseTemperature: 1 / temperature });
   // With one piece the logits of the forward pass serve the gradient too.
   let kept: tf.Tensor | null = null;
@@ -149,6 +146,6 @@ export function tokenLogProbs(gpu: Gpu, hidden: tf.Tensor, head: GpuTable, targe
 /** Σ weights · values as a tensor of one number, in a fixed order. */
 export function weightedSum(gpu: Gpu, values: tf.Tensor, weights: tf.Tensor): tf.Tensor {
   const sum = gpu.empty([1]);
-  gpu.run(WEIGHTED_SUM, { constants: { THREADS: threadsOf(gpu) }, bindings: { values, weights, sum }, params: { count: values.size }, groups: [1] });
+  gpu.run(WEIGHTED_SUM, { constants: { THREADS: gpu.shape.vocabularyThreads }, bindings: { values, weights, sum }, params: { count: values.size }, groups: [1] });
   return sum;
 }

@@ -1,170 +1,49 @@
 /**
- * Text of the matrix kernel. Two forms over a packed weight W [N, K]:
- *   nt  Y[M,N] = X[M,K] · Wᵀ   (forward)
- *   nn  Y[M,K] = X[M,N] · W    (gradient of the input)
- * plus, in the same pass over the output, bias, a low-rank product scale · H[M,r] · L and the addition of what Y or another tensor holds.
- * X and unpacked W tiles sit in workgroup memory; every thread keeps a block of outputs in registers.
+ * Text of the matrix kernel: a product with a packed weight and, in the same pass over the output, bias, a low-rank product
+ * scale · H[M,r] · L and the addition of what Y or another tensor holds.
+ * X and unpacked W tiles sit in workgroup memory; every thread keeps a block of outputs in registers. Its rows and fours of columns
+ * are spread over the tile, so that neighbouring threads read and store side by side.
  */
-import { defineKernel } from '../gpu/kernel.ts';
-import type { WeightKind } from '../quantization/packed-weight.ts';
-import { tileColumns, tileRows, type Tile } from './tiles.ts';
-import { WEIGHT_PARAMS, weightFunctions, weightPrologue } from './weight-wgsl.ts';
+import { stageLowRank, stageW, stageX } from './matmul-stage-wgsl.ts';
+import { storeFunction } from './matmul-store-wgsl.ts';
+import type { MatmulVariant } from './matmul-variant.ts';
+import { tileColumns, tileRows } from './tiles.ts';
+import { weightFunctions, weightPrologue } from './weight-wgsl.ts';
 
-export type MatmulForm = 'nt' | 'nn';
-
-export interface MatmulVariant {
-  form: MatmulForm;
-  kind: WeightKind;
-  tile: Tile;
-  /** All strides, offsets and inner sizes are multiples of 4. */
-  aligned: boolean;
-  /** Weight elements one thread unpacks at a time; they share a scale and a row. */
-  segment: number;
-  /** Whether the low-rank product is compiled in; bias and addition always are, since every further variant costs compile time. */
-  lowRank: boolean;
-  /** Tiles and products in f16, sums in f32. */
-  half: boolean;
+/** The fours b0 … b3 of columns, one for each of four steps of the depth, for the thread's j-th four. */
+function loadColumns({ form, tile }: MatmulVariant, j: number): string[] {
+  const column4 = `threadColumn + ${j * tile.columns}u`;
+  if (form === 'nn') return [0, 1, 2, 3].map((d) => `let b${d}_${j} = wTile[(q * 4u + ${d}u) * TILE_COLUMNS4 + ${column4}];`);
+  return [
+    ...[0, 1, 2, 3].map((c) => `let w${c}_${j} = wTile[(${c}u * TILE_COLUMNS4 + ${column4}) * PITCH + q];`),
+    ...['x', 'y', 'z', 'w'].map((d, i) => `let b${i}_${j} = vec4<TileValue>(w0_${j}.${d}, w1_${j}.${d}, w2_${j}.${d}, w3_${j}.${d});`),
+  ];
 }
 
-/** Fills xTile[row][depth/4] from X, zero outside. */
-function loadX(v: MatmulVariant): string {
-  const fetch = v.aligned
-    ? 'value = x[(row * params.xStride + params.xOffset + k) >> 2u];'
-    : `let at = row * params.xStride + params.xOffset + k;
-        for (var c = 0u; c < min(4u, params.depth - k); c++) { value[c] = x[at + c]; }`;
-  return `
-    for (var i = lid; i < TILE_ROWS * DEPTH4; i += THREADS) {
-      let row = row0 + i / DEPTH4;
-      let k = k0 + (i % DEPTH4) * 4u;
-      var value = vec4<f32>();
-      if (row < params.rows && k < params.depth) {
-        ${fetch}
-      }
-      xTile[i] = toXTile(value);
-    }`;
+/** acc += a · b over four steps of the depth. In f16 the four products are added in f16, everything else in f32. */
+function multiplyAdd({ tile, half }: MatmulVariant, i: number, j: number): string {
+  const [acc, a] = [`acc${i}_${j}`, `a${i}`];
+  if (!half && tile.chained) return ['x', 'y', 'z', 'w'].map((d, k) => `${acc} = fma(vec4<f32>(${a}.${d}), b${k}_${j}, ${acc});`).join(' ');
+  return `${acc} += vec4<f32>(${a}.x * b0_${j} + ${a}.y * b1_${j} + ${a}.z * b2_${j} + ${a}.w * b3_${j});`;
 }
 
-/** Fills wTile[depth][column/4] from the packed weight, zero outside. */
-function loadW(v: MatmulVariant): string {
-  const perRow = v.form === 'nt' ? 'DEPTH' : 'TILE_COLUMNS';
-  const units = v.form === 'nt' ? 'TILE_COLUMNS * DEPTH' : 'DEPTH * TILE_COLUMNS';
-  const place =
-    v.form === 'nt'
-      ? `let column = i / PER_ROW;
-      let inner = (i % PER_ROW) * SEGMENT;
-      let weightRow = column0 + column;
-      let weightColumn = k0 + inner;
-      let inside = weightRow < params.columns && weightColumn < params.depth;`
-      : `let inner = i / PER_ROW;
-      let column = (i % PER_ROW) * SEGMENT;
-      let weightRow = k0 + inner;
-      let weightColumn = column0 + column;
-      let inside = weightRow < params.depth && weightColumn < params.columns;`;
-  const store4 =
-    v.form === 'nt'
-      ? `for (var c = 0u; c < 4u; c++) { wTile[(inner + s + c) * TILE_COLUMNS4 + (column >> 2u)][column & 3u] = TileValue(value[c]); }`
-      : `wTile[inner * TILE_COLUMNS4 + ((column + s) >> 2u)] = toTile(value);`;
-  const body =
-    v.segment >= 4
-      ? `for (var s = 0u; s < SEGMENT; s += 4u) {
-        var value = vec4<f32>();
-        if (inside) { value = weight4(index + s) * scale; }
-        ${store4}
-      }`
-      : `var value = 0.0;
-      if (inside) { value = weight1(index) * scale; }
-      wTile[inner * TILE_COLUMNS4 + (column >> 2u)][column & 3u] = TileValue(value);`;
-  return `
-    const PER_ROW = ${perRow} / SEGMENT;
-    for (var i = lid; i < (${units}) / SEGMENT; i += THREADS) {
-      ${place}
-      let index = (params.weightRow + weightRow) * params.weightColumns + weightColumn;
-      var scale = 0.0;
-      if (inside) { scale = weightScale(params.weightRow + weightRow, index); }
-      ${body}
-    }`;
-}
-
-/** xTile and wTile for the low-rank product: H scaled, and B as L[N,r] (nt) or A as L[r,K] (nn). Only `quads` of the depth are used. */
-function loadLowRank(v: MatmulVariant): string {
-  const element = v.form === 'nt' ? 'column * params.rank + k' : 'k * params.columns + column';
-  return `
-    let quads = min(DEPTH4, (params.rank - k0 + 3u) / 4u);
-    for (var i = lid; i < TILE_ROWS * quads; i += THREADS) {
-      let row = row0 + i / quads;
-      let k = k0 + (i % quads) * 4u;
-      var value = vec4<f32>();
-      if (row < params.rows) {
-        for (var c = 0u; c < min(4u, params.rank - k); c++) { value[c] = h[row * params.hStride + params.hOffset + k + c] * params.lowRankScale; }
-      }
-      xTile[(i / quads) * DEPTH4 + i % quads] = toXTile(value);
-    }
-    for (var i = lid; i < quads * 4u * TILE_COLUMNS4; i += THREADS) {
-      let k = k0 + i / TILE_COLUMNS4;
-      var value = vec4<f32>();
-      for (var c = 0u; c < 4u; c++) {
-        let column = column0 + (i % TILE_COLUMNS4) * 4u + c;
-        if (k < params.rank && column < params.columns) { value[c] = lowRank[params.lowRankOffset + ${element}]; }
-      }
-      wTile[i] = toTile(value);
-    }`;
-}
-
-/** @param quads how many fours of the depth to multiply */
-function multiplyTiles(tile: Tile, quads: string): string {
-  const lines: string[] = [];
-  const columns = tile.threadColumns / 4;
-  for (let c = 0; c < 4; c++) {
-    for (let j = 0; j < columns; j++) lines.push(`let b${c}_${j} = wTile[(q * 4u + ${c}u) * TILE_COLUMNS4 + threadColumn * ${columns}u + ${j}u];`);
-  }
-  for (let i = 0; i < tile.threadRows; i++) {
-    lines.push(`let a${i} = xTile[(threadRow * ${tile.threadRows}u + ${i}u) * DEPTH4 + q];`);
-    for (let j = 0; j < columns; j++) lines.push(`acc${i}_${j} += vec4<f32>(a${i}.x * b0_${j} + a${i}.y * b1_${j} + a${i}.z * b2_${j} + a${i}.w * b3_${j});`);
-  }
-  return `
-    workgroupBarrier();
-    for (var q = 0u; q < ${quads}; q++) {
-      ${lines.join('\n      ')}
-    }
-    workgroupBarrier();`;
-}
-
-function storeY(v: MatmulVariant): string {
+function multiplyTiles(v: MatmulVariant): string {
   const { tile } = v;
   const lines: string[] = [];
+  const fours = Array.from({ length: tile.threadColumns / 4 }, (_, j) => j);
+  for (const j of fours) lines.push(...loadColumns(v, j));
   for (let i = 0; i < tile.threadRows; i++) {
-    for (let j = 0; j < tile.threadColumns / 4; j++) {
-      lines.push(`store(row0 + threadRow * ${tile.threadRows}u + ${i}u, column0 + threadColumn * ${tile.threadColumns}u + ${j * 4}u, acc${i}_${j}${v.half ? ' * 4.0' : ''});`);
-    }
+    lines.push(`let a${i} = xTile[(threadRow + ${i * tile.rows}u) * PITCH + q];`);
+    for (const j of fours) lines.push(multiplyAdd(v, i, j));
   }
-  return lines.join('\n  ');
+  return lines.join('\n      ');
 }
 
-function storeFunction(v: MatmulVariant): string {
-  if (v.aligned) {
-    return `
-fn store(row: u32, column: u32, total: vec4<f32>) {
-  if (row >= params.rows || column >= params.columns) { return; }
-  let at = (row * params.yStride + params.yOffset + column) >> 2u;
-  var value = total;
-  if (params.hasBias != 0u) { value += vec4<f32>(bias[column], bias[column + 1u], bias[column + 2u], bias[column + 3u]); }
-  if (params.addSelf != 0u) { value += y[at]; }
-  if (params.addOther != 0u) { value += addend[at]; }
-  y[at] = value;
-}`;
-  }
-  return `
-fn store(row: u32, column: u32, total: vec4<f32>) {
-  if (row >= params.rows || column >= params.columns) { return; }
-  let at = row * params.yStride + params.yOffset + column;
-  for (var c = 0u; c < min(4u, params.columns - column); c++) {
-    var element = total[c];
-    if (params.hasBias != 0u) { element += bias[column + c]; }
-    if (params.addSelf != 0u) { element += y[at + c]; }
-    if (params.addOther != 0u) { element += addend[at + c]; }
-    y[at + c] = element;
-  }
-}`;
+/** Statements for each four of outputs. */
+function eachFour({ tile }: MatmulVariant, statement: (i: number, j: number) => string): string {
+  const lines: string[] = [];
+  for (let i = 0; i < tile.threadRows; i++) for (let j = 0; j < tile.threadColumns / 4; j++) lines.push(statement(i, j));
+  return lines.join('\n  ');
 }
 
 /**
@@ -185,11 +64,9 @@ fn toXTile(value: vec4<f32>) -> vec4<f16> {
 } as const;
 
 /** The module without its bindings and parameters. */
-function matmulWgsl(v: MatmulVariant): string {
-  const { tile } = v;
+export function matmulWgsl(v: MatmulVariant): string {
+  const { tile, form } = v;
   const threads = tile.rows * tile.columns;
-  const accumulators: string[] = [];
-  for (let i = 0; i < tile.threadRows; i++) for (let j = 0; j < tile.threadColumns / 4; j++) accumulators.push(`var acc${i}_${j} = vec4<f32>();`);
   return `${v.half ? 'enable f16;' : ''}
 const THREADS = ${threads}u;
 const TILE_ROWS = ${tileRows(tile)}u;
@@ -197,57 +74,43 @@ const TILE_COLUMNS = ${tileColumns(tile)}u;
 const TILE_COLUMNS4 = ${tileColumns(tile) / 4}u;
 const DEPTH = ${tile.depth}u;
 const DEPTH4 = ${tile.depth / 4}u;
+const PITCH = ${tile.depth / 4 + tile.padding}u;
 const SEGMENT = ${v.segment}u;
 alias Element = ${v.aligned ? 'vec4<f32>' : 'f32'};
 ${TILE_TYPES[v.half ? 'f16' : 'f32']}
-var<workgroup> xTile: array<vec4<TileValue>, ${(tileRows(tile) * tile.depth) / 4}>;
-var<workgroup> wTile: array<vec4<TileValue>, ${(tileColumns(tile) * tile.depth) / 4}>;
+var<workgroup> xTile: array<vec4<TileValue>, TILE_ROWS * PITCH>;
+var<workgroup> wTile: array<vec4<TileValue>, ${form === 'nt' ? 'TILE_COLUMNS * PITCH' : 'DEPTH * TILE_COLUMNS4'}>;
 ${weightFunctions(v.kind)}
-${storeFunction(v)}
+${storeFunction(v.aligned)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
   let row0 = group.y * TILE_ROWS;
   let column0 = group.x * TILE_COLUMNS;
   let threadRow = lid / ${tile.columns}u;
   let threadColumn = lid % ${tile.columns}u;
-  ${accumulators.join('\n  ')}
+  ${eachFour(v, (i, j) => `var acc${i}_${j} = vec4<f32>();`)}
   ${weightPrologue(v.kind, threads)}
-  for (var k0 = 0u; k0 < params.depth; k0 += DEPTH) {
-    ${loadX(v)}
-    ${loadW(v)}
-    ${multiplyTiles(tile, 'DEPTH4')}
+  let rounds = (params.depth + DEPTH - 1u) / DEPTH;
+  let first = group.z * params.splitRounds;
+  let last = min(first + params.splitRounds, rounds + (params.rank + DEPTH - 1u) / DEPTH);
+  for (var round = first; round < last; round++) {
+    ${tile.unrolled ? '' : 'var extent: u32;'}
+    if (round < rounds) {
+      let k0 = round * DEPTH;
+      ${tile.unrolled ? '' : 'extent = params.depth - k0;'}
+      ${stageX(v)}
+      ${stageW(v)}
+    } else {
+      let k0 = (round - rounds) * DEPTH;
+      ${tile.unrolled ? '' : 'extent = params.rank - k0;'}
+      ${stageLowRank(v)}
+    }
+    workgroupBarrier();
+    for (var q = 0u; q < ${tile.unrolled ? 'DEPTH4' : 'min(DEPTH4, (extent + 3u) / 4u)'}; q++) {
+      ${multiplyTiles(v)}
+    }
+    workgroupBarrier();
   }
-  ${
-    v.lowRank
-      ? `for (var k0 = 0u; k0 < params.rank; k0 += DEPTH) {
-    ${loadLowRank(v)}
-    ${multiplyTiles(tile, 'quads')}
-  }`
-      : ''
-  }
-  ${storeY(v)}
+  ${eachFour(v, (i, j) => `store(group.z, row0 + threadRow + ${i * tile.rows}u, column0 + (threadColumn + ${j * tile.columns}u) * 4u, acc${i}_${j}${v.half ? ' * 4.0' : ''});`)}
 }`;
 }
-
-/** Element is a float, or four of them when all is aligned. */
-export const MATMUL = defineKernel({
-  name: 'matmul',
-  bindings: {
-    x: 'read array<Element>', weights: 'read array<u32>', y: 'write array<Element>',
-    bias: 'read? array<f32>', addend: 'read? array<Element>',
-    // of the low-rank product
-    h: 'read? array<f32>', lowRank: 'read? array<f32>',
-  },
-  params: {
-    // M, columns of Y, depth of the reduction
-    rows: 'u32', columns: 'u32', depth: 'u32',
-    weightColumns: 'u32',
-    // first row of W used
-    weightRow: 'u32',
-    xStride: 'u32', xOffset: 'u32', yStride: 'u32', yOffset: 'u32',
-    ...WEIGHT_PARAMS,
-    rank: 'u32', hStride: 'u32', hOffset: 'u32', lowRankOffset: 'u32', lowRankScale: 'f32',
-    hasBias: 'flag', addSelf: 'flag', addOther: 'flag',
-  },
-  wgsl: matmulWgsl,
-});

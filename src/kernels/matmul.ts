@@ -1,12 +1,18 @@
 /** Products with packed weights, forward and transposed, with bias, LoRA and residual in the same kernel. */
 import type * as tf from '@tensorflow/tfjs';
 import type { Gpu } from '../gpu/gpu.ts';
-import type { Binding } from '../gpu/kernel.ts';
+import { foldGroups } from '../gpu/grid.ts';
+import { defineKernel, type Binding } from '../gpu/kernel.ts';
+import { chooseVariant } from '../gpu/variants.ts';
 import { invariant } from '../protocol/errors.ts';
 import type { PackedWeight, WeightKind } from '../quantization/packed-weight.ts';
-import { MATMUL, type MatmulForm, type MatmulVariant } from './matmul-wgsl.ts';
-import { tileColumns, tileFor, tileRows, type Tile } from './tiles.ts';
-import { weightValues } from './weight-wgsl.ts';
+import type { MatmulForm, MatmulVariant } from './matmul-variant.ts';
+import { matmulWgsl } from './matmul-wgsl.ts';
+import { matvecWgsl } from './matvec-wgsl.ts';
+import { PRODUCT_VARIANTS, splitsFor, type ProductRequest, type ProductVariant, type TileVariant, type VectorVariant } from './product-variants.ts';
+import splitSumWgsl from './split-sum.wgsl?raw';
+import { tileColumns, tileRows } from './tiles.ts';
+import { WEIGHT_PARAMS, weightValues } from './weight-wgsl.ts';
 
 /** A frozen matrix [rows N, cols K] on the GPU. */
 export interface GpuWeight {
@@ -43,8 +49,40 @@ export interface MatmulOptions {
   /** First row of the weight used, and how many; for tables taken piece by piece. */
   rowStart?: number;
   rowCount?: number;
-  tile?: Tile;
+  /** Instead of the one that suits best; for benchmarks. */
+  variant?: ProductVariant;
 }
+
+/** Element is a float, or four of them when all is aligned. */
+const BINDINGS = {
+  x: 'read array<Element>', weights: 'read array<u32>', y: 'write array<Element>',
+  bias: 'read? array<f32>', addend: 'read? array<Element>',
+  // of the low-rank product
+  h: 'read? array<f32>', lowRank: 'read? array<f32>',
+} as const;
+const PARAMS = {
+  // M, columns of Y, depth of the reduction
+  rows: 'u32', columns: 'u32', depth: 'u32',
+  weightColumns: 'u32',
+  // first row of W used
+  weightRow: 'u32',
+  xStride: 'u32', xOffset: 'u32', yStride: 'u32', yOffset: 'u32',
+  ...WEIGHT_PARAMS,
+  rank: 'u32', hStride: 'u32', hOffset: 'u32', lowRankOffset: 'u32', lowRankScale: 'f32',
+  hasBias: 'flag', addSelf: 'flag', addOther: 'flag',
+  // rounds of depth in one piece of a sum
+  splitRounds: 'u32',
+} as const;
+
+const MATMUL = defineKernel({ name: 'matmul', bindings: BINDINGS, params: PARAMS, wgsl: matmulWgsl });
+const MATVEC = defineKernel({ name: 'matvec', bindings: BINDINGS, params: PARAMS, wgsl: matvecWgsl });
+
+const SPLIT_SUM = defineKernel({
+  name: 'sum of split products',
+  bindings: { partial: 'read array<f32>', y: 'write array<f32>', bias: 'read? array<f32>', addend: 'read? array<f32>' },
+  params: { rows: 'u32', columns: 'u32', splits: 'u32', yStride: 'u32', yOffset: 'u32', hasBias: 'flag', addSelf: 'flag', addOther: 'flag' },
+  wgsl: () => splitSumWgsl,
+});
 
 /** Packs the section offsets in the order the shaders read them. */
 export function weightSections(packed: PackedWeight): GpuWeight['sections'] {
@@ -85,39 +123,90 @@ export function matmulTransposed(gpu: Gpu, x: MatrixView, rows: number, weight: 
   launch(gpu, 'nn', x, rows, weight.cols, depth, weight, y, options);
 }
 
+/** A product as asked for, before a variant is chosen. */
+interface Product extends ProductRequest {
+  x: MatrixView;
+  weight: GpuWeight;
+  y: MatrixView;
+  options: MatmulOptions;
+  aligned: boolean;
+}
+
 function launch(gpu: Gpu, form: MatmulForm, x: MatrixView, rows: number, columns: number, depth: number, weight: GpuWeight, y: MatrixView, options: MatmulOptions): void {
-  const { lowRank, bias, add } = options;
   invariant(rows > 0, 'matmul without rows');
-  const tile = options.tile ?? tileFor(gpu.profile, rows);
-  const variant: MatmulVariant = {
-    form,
-    kind: weight.kind,
-    tile,
-    aligned: [weight.cols, columns, depth, x.stride, x.offset, y.stride, y.offset].every((n) => n % 4 === 0),
-    segment: segmentFor(form, weight.cols, tile, gpu.profile === 'gpu' ? 8 : 32),
-    lowRank: lowRank !== undefined || weight.kind === 'nf4' || weight.kind === 'int8',
-    // Gradients span too many orders of magnitude for f16 without loss scaling.
-    half: gpu.halfTiles && form === 'nt',
-  };
-  gpu.run(MATMUL, {
-    constants: variant,
-    bindings: { x: x.data, weights: weight.buffer, y: y.data, bias, addend: add === 'self' ? undefined : add, h: lowRank?.h.data, lowRank: lowRank?.factor },
+  const aligned = [weight.cols, columns, depth, x.stride, x.offset, y.stride, y.offset].every((n) => n % 4 === 0);
+  const product: Product = { form, rows, columns, depth, x, weight, y, options, aligned };
+  const possible = (variant: ProductVariant) => variant.family === 'tile' || (form === 'nt' && aligned && rows <= variant.rows);
+  const variant = options.variant ?? chooseVariant(gpu, PRODUCT_VARIANTS, product, possible);
+  if (variant.family === 'vector') launchVector(gpu, product, variant);
+  else launchTiles(gpu, product, variant);
+}
+
+/** What is added to the product itself. */
+const additionsOf = ({ bias, add }: MatmulOptions) => ({
+  buffers: { bias, addend: add === 'self' ? undefined : add },
+  flags: { hasBias: bias !== undefined, addSelf: add === 'self', addOther: add !== undefined && add !== 'self' },
+});
+
+function launchOf({ rows, columns, depth, x, weight, y, options }: Product) {
+  const { lowRank, rowStart } = options;
+  const { buffers, flags } = additionsOf(options);
+  return {
+    bindings: { x: x.data, weights: weight.buffer, y: y.data, ...buffers, h: lowRank?.h.data, lowRank: lowRank?.factor },
     params: {
-      rows, columns, depth, weightColumns: weight.cols, weightRow: options.rowStart ?? 0,
+      rows, columns, depth, weightColumns: weight.cols, weightRow: rowStart ?? 0,
       xStride: x.stride, xOffset: x.offset, yStride: y.stride, yOffset: y.offset,
       ...weightValues(weight.sections),
       rank: lowRank?.rank ?? 0, hStride: lowRank?.h.stride ?? 0, hOffset: lowRank?.h.offset ?? 0,
       lowRankOffset: lowRank?.factorOffset ?? 0, lowRankScale: lowRank?.scale ?? 0,
-      hasBias: bias !== undefined, addSelf: add === 'self', addOther: add !== undefined && add !== 'self',
+      ...flags,
     },
-    groups: [Math.ceil(columns / tileColumns(tile)), Math.ceil(rows / tileRows(tile))],
-  });
+  };
 }
 
-/** Longest run of weights, a power of two up to `limit`, that never leaves its row, scale block or tile. */
-function segmentFor(form: MatmulForm, cols: number, tile: Tile, limit: number): number {
-  const extent = form === 'nt' ? tile.depth : tileColumns(tile);
+function launchVector(gpu: Gpu, product: Product, { rows }: VectorVariant): void {
+  const { kind, cols } = product.weight;
+  const { bindings, params } = launchOf(product);
+  const constants = { kind, rows, segment: segmentFor(VECTOR_SEGMENT[kind], cols) };
+  gpu.run(MATVEC, { constants, bindings, params: { ...params, splitRounds: 0 }, groups: foldGroups(Math.ceil(product.columns / 4)) });
+}
+
+function launchTiles(gpu: Gpu, product: Product, variant: TileVariant): void {
+  const { form, rows, columns, depth, weight, y, options, aligned } = product;
+  const { tile } = variant;
+  const splits = splitsFor(variant, product);
+  const constants: MatmulVariant = {
+    form, kind: weight.kind, tile, aligned,
+    segment: segmentFor(tile.segment, weight.cols, form === 'nt' ? tile.depth : tileColumns(tile)),
+    // Gradients span too many orders of magnitude for f16 without loss scaling.
+    half: gpu.halfTiles && form === 'nt',
+  };
+  const rounds = Math.ceil(depth / tile.depth) + Math.ceil((options.lowRank?.rank ?? 0) / tile.depth);
+  const splitRounds = Math.ceil(rounds / splits);
+  const groups = [Math.ceil(columns / tileColumns(tile)), Math.ceil(rows / tileRows(tile)), splits] as const;
+  if (splits === 1) {
+    const { bindings, params } = launchOf(product);
+    gpu.run(MATMUL, { constants, bindings, params: { ...params, splitRounds }, groups });
+    return;
+  }
+  const partial = gpu.empty([splits, rows, columns]);
+  const { bindings, params } = launchOf({ ...product, y: { data: partial, stride: columns, offset: 0 }, options: { ...options, bias: undefined, add: undefined } });
+  gpu.run(MATMUL, { constants, bindings, params: { ...params, splitRounds }, groups });
+  const { buffers, flags } = additionsOf(options);
+  gpu.run(SPLIT_SUM, {
+    bindings: { partial, y: y.data, ...buffers },
+    params: { rows, columns, splits, yStride: y.stride, yOffset: y.offset, ...flags },
+    groups: foldGroups(Math.ceil((rows * columns) / 64)),
+  });
+  partial.dispose();
+}
+
+/** Runs of at most 16 bytes. */
+const VECTOR_SEGMENT: Readonly<Record<WeightKind, number>> = { nf4: 32, int8: 16, bf16: 8, f32: 4 };
+
+/** Longest run of weights, a power of two up to `limit`, that divides all of `extents`: it never leaves its row, scale block or tile. 1 below 4. */
+function segmentFor(limit: number, ...extents: number[]): number {
   let segment = 1;
-  while (segment < limit && cols % (segment * 2) === 0 && extent % (segment * 2) === 0) segment *= 2;
+  while (segment < limit && extents.every((extent) => extent % (segment * 2) === 0)) segment *= 2;
   return segment >= 4 ? segment : 1;
 }

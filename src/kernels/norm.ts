@@ -37,7 +37,7 @@ const BACKWARD = defineKernel({
 });
 
 function constantsOf(gpu: Gpu, norm: NormWeights): Constants {
-  return { THREADS: gpu.profile === 'rasterizer' ? 4 : norm.size >= 1024 ? 128 : 64, CENTERED: norm.bias !== undefined };
+  return { THREADS: norm.size >= 1024 ? gpu.shape.rowThreads.long : gpu.shape.rowThreads.short, CENTERED: norm.bias !== undefined };
 }
 
 /** y = (x − mean) / √(var + eps) · w + b over rows of `norm.size`; without bias the mean is left in (RMSNorm). */

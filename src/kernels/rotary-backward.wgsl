@@ -1,24 +1,25 @@
 // Needs rotary.wgsl.
 @compute @workgroup_size(THREADS)
-fn main(@builtin(global_invocation_id) id: vec3<u32>) {
-  let place = placeOf(id);
-  if (!place.inside) { return; }
+fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
+  let place = placeOf(group, lid);
+  let lane = lid % LANES;
   let base = place.x;
   let out = place.rotated;
-  let scale = inverseRms(base);
+  let scale = inverseRms(base, lid);
   var dot = 0.0;
   if (NORM) {
-    for (var i = 0u; i < HALF; i++) {
+    for (var i = lane; i < HALF; i += LANES) {
       let c = cosines[place.row * HALF + i];
       let s = sines[place.row * HALF + i];
       let da = (dy[out + i] * c + dy[out + i + HALF] * s) * gain(i);
       let db = (dy[out + i + HALF] * c - dy[out + i] * s) * gain(i + HALF);
       dot += da * x[base + i] + db * x[base + i + HALF];
     }
-    for (var i = ROTARY; i < D; i++) { dot += dy[out + i] * gain(i) * x[base + i]; }
-    dot *= scale * scale / f32(D);
+    for (var i = ROTARY + lane; i < D; i += LANES) { dot += dy[out + i] * gain(i) * x[base + i]; }
+    dot = overHead(dot, lid) * scale * scale / f32(D);
   }
-  for (var i = 0u; i < HALF; i++) {
+  if (!place.inside) { return; }
+  for (var i = lane; i < HALF; i += LANES) {
     let c = cosines[place.row * HALF + i];
     let s = sines[place.row * HALF + i];
     let da = (dy[out + i] * c + dy[out + i + HALF] * s) * gain(i);
@@ -31,7 +32,7 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
       dx[base + i + HALF] = db;
     }
   }
-  for (var i = ROTARY; i < D; i++) {
+  for (var i = ROTARY + lane; i < D; i += LANES) {
     let da = dy[out + i] * gain(i);
     if (NORM) { dx[base + i] = scale * (da - dot * x[base + i]); } else { dx[base + i] = da; }
   }

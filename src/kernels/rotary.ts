@@ -30,27 +30,45 @@ interface Constants {
   ROTARY: number;
   NORM: boolean;
   THREADS: number;
+  LANES: number;
 }
+
+/** Sum of a value over the threads of a head. A thread that has a head for itself meets no barrier. */
+function overHead({ THREADS, LANES }: Constants): string {
+  if (LANES === 1) return 'fn overHead(own: f32, lid: u32) -> f32 { return own; }\n';
+  return `var<workgroup> shares: array<f32, ${THREADS}>;
+fn overHead(own: f32, lid: u32) -> f32 {
+  workgroupBarrier();
+  shares[lid] = own;
+  workgroupBarrier();
+  var sum = 0.0;
+  for (var i = 0u; i < ${LANES}u; i++) { sum += shares[lid / ${LANES}u * ${LANES}u + i]; }
+  return sum;
+}
+`;
+}
+
+const moduleOf = (main: string) => (constants: Constants) => withConstants(constants, overHead(constants) + wgsl + main);
 
 const FORWARD = defineKernel({
   name: 'rotary forward',
   bindings: { ...INPUTS, y: 'write array<f32>' },
   params: PARAMS,
-  wgsl: (constants: Constants) => withConstants(constants, wgsl + forwardWgsl),
+  wgsl: moduleOf(forwardWgsl),
 });
 
 const BACKWARD = defineKernel({
   name: 'rotary backward',
   bindings: { ...INPUTS, dy: 'read array<f32>', dx: 'write array<f32>' },
   params: PARAMS,
-  wgsl: (constants: Constants) => withConstants(constants, wgsl + backwardWgsl),
+  wgsl: moduleOf(backwardWgsl),
 });
 
 /** What both directions share. */
 function launchOf(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: number, tables: RotaryTables, norm: HeadNorm | null, rotated: MatrixView) {
   const rotaryDim = 2 * tables.cos.shape[1]!;
   invariant(headDim % 2 === 0 && rotaryDim > 0 && rotaryDim <= headDim, `rotary: ${rotaryDim} dimensions of a head of ${headDim}`);
-  const constants: Constants = { D: headDim, ROTARY: rotaryDim, NORM: norm !== null, THREADS: gpu.profile === 'rasterizer' ? 16 : 64 };
+  const constants: Constants = { D: headDim, ROTARY: rotaryDim, NORM: norm !== null, ...gpu.shape.rotary };
   return {
     constants,
     bindings: { x: x.data, weight: norm?.weight, cosines: tables.cos, sines: tables.sin },
@@ -60,7 +78,7 @@ function launchOf(gpu: Gpu, x: HeadView, rows: number, heads: number, headDim: n
       rotatedStride: rotated.stride, rotatedOffset: rotated.offset,
       eps: norm?.eps ?? 0,
     },
-    groups: foldGroups(Math.ceil((rows * heads) / constants.THREADS)),
+    groups: foldGroups(Math.ceil((rows * heads * constants.LANES) / constants.THREADS)),
   };
 }
 

@@ -66,7 +66,7 @@ export function chooseTokens(gpu: Gpu, logits: tf.Tensor, sequences: tf.Tensor, 
   const ids = gpu.empty([rows], 'int32');
   const { temperature, topK, topP, seed, suppressId } = draw ?? { temperature: 1, topK: 0, topP: 1, seed: 0 };
   gpu.run(SAMPLE, {
-    constants: { THREADS: gpu.profile === 'rasterizer' ? 8 : 256, GREEDY: draw === null, PENALIZED: seen !== null },
+    constants: { THREADS: gpu.shape.vocabularyThreads, GREEDY: draw === null, PENALIZED: seen !== null },
     bindings: { logits, sequences, seen: seen ?? undefined, ids },
     params: { vocabulary, seed: seed >>> 0, step, topK, topP, inverseTemperature: 1 / temperature, penalty: repetitionPenalty, suppressed: suppressId ?? NONE },
     groups: [rows],

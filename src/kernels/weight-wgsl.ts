@@ -1,6 +1,7 @@
 /**
  * WGSL that reads packed weights: `weightScale(row, index)` is constant over a run of `segment` elements,
- * `weight4(index)` and `weight1(index)` give unscaled values; index counts elements of the flattened row-major matrix.
+ * `weight8(index)`, `weight4(index)` and `weight1(index)` give unscaled values from an index that is a multiple of 8, 4 or 1 on;
+ * index counts elements of the flattened row-major matrix.
  * Layouts: quantization/packed-weight.ts.
  */
 import { NF4_CODE } from '../quantization/nf4.ts';
@@ -21,10 +22,14 @@ fn weightScale(row: u32, index: u32) -> f32 {
   let code = (weights[params.weight0 + (block >> 2u)] >> ((block & 3u) * 8u)) & 255u;
   return bitcast<f32>(weights[params.weight3 + code]) * bitcast<f32>(weights[params.weight1 + (block >> 8u)]) + bitcast<f32>(weights[params.weight2]);
 }
-fn weight4(index: u32) -> vec4<f32> {
-  let half = weights[index >> 3u] >> ((index & 4u) * 4u);
+fn unpack4(half: u32) -> vec4<f32> {
   return vec4<f32>(codebook[(half >> 4u) & 15u], codebook[half & 15u], codebook[(half >> 12u) & 15u], codebook[(half >> 8u) & 15u]);
 }
+fn weight8(index: u32) -> mat2x4<f32> {
+  let word = weights[index >> 3u];
+  return mat2x4<f32>(unpack4(word), unpack4(word >> 16u));
+}
+fn weight4(index: u32) -> vec4<f32> { return unpack4(weights[index >> 3u] >> ((index & 4u) * 4u)); }
 fn weight1(index: u32) -> f32 {
   let byte = weights[index >> 3u] >> ((index & 6u) * 4u);
   return codebook[select((byte >> 4u) & 15u, byte & 15u, (index & 1u) == 1u)];
@@ -57,9 +62,12 @@ fn weight4(index: u32) -> vec4<f32> {
 fn weight1(index: u32) -> f32 { return bitcast<f32>(weights[params.weight0 + index]); }`,
 };
 
+const TWO_FOURS = `
+fn weight8(index: u32) -> mat2x4<f32> { return mat2x4<f32>(weight4(index), weight4(index + 4u)); }`;
+
 /** Functions to read a weight of this kind from `weights: array<u32>`. */
 export function weightFunctions(kind: WeightKind): string {
-  return FUNCTIONS[kind];
+  return kind === 'nf4' ? FUNCTIONS.nf4 : `${FUNCTIONS[kind]}${TWO_FOURS}`;
 }
 
 /** Statements at the start of an entry point with `lid: u32` of `threads` threads; ends in a barrier where needed. */

@@ -69,7 +69,7 @@ export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
 
 /** Floating-point operations per second of an NF4 product in the shape of a small training step. */
 async function measureSpeed(gpu: Gpu): Promise<number> {
-  const [rows, size] = gpu.profile === 'gpu' ? [512, 2048] : [256, 256];
+  const { rows, size } = gpu.shape.probe;
   const weight = uploadWeight(gpu, packNf4(Float32Array.from({ length: size * size }, (_, i) => Math.sin(i)), size, size));
   const x = gpu.zeros([rows, size]);
   const y = gpu.empty([rows, size]);

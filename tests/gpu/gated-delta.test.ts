@@ -1,4 +1,5 @@
 import { beforeAll, describe, expect, it } from 'vitest';
+import type { Gpu } from '../../src/gpu/gpu.ts';
 import { planDeltaBatch } from '../../src/kernels/delta-batch.ts';
 import { gatedDeltaStep } from '../../src/kernels/gated-delta-step.ts';
 import { gatedDeltaForward, deltaStateSize, type DeltaShape } from '../../src/kernels/gated-delta.ts';
@@ -24,8 +25,7 @@ async function forward({ shape, lengths, rows, qkv, g, beta, initialStates }: De
 }
 
 /** Token by token through the kernel for generation, all samples of equal length side by side. */
-async function stepped({ shape, lengths, qkv, g, beta, initialStates }: DeltaCase): Promise<{ output: Float32Array; finalStates: Float32Array }> {
-  const gpu = gpuOf();
+async function stepped(gpu: Gpu, { shape, lengths, qkv, g, beta, initialStates }: DeltaCase): Promise<{ output: Float32Array; finalStates: Float32Array }> {
   const [samples, length] = [lengths.length, lengths[0]];
   const width = deltaWidth(shape);
   const size = deltaStateSize(shape);
@@ -56,7 +56,7 @@ describe('the fixtures', () => {
 
   it.each(['t1', 't5', 't64', 't65', 't130', 't33_plain', 't70_state', 't65_wide', 't9_small'])('%s: chunked and token by token, outputs and states', async (name) => {
     const golden = cases.get(name)!;
-    for (const [form, result] of [['chunked', await forward(golden)], ['stepped', await stepped(golden)]] as const) {
+    for (const [form, result] of [['chunked', await forward(golden)], ['stepped', await stepped(gpuOf(), golden)]] as const) {
       const error = maxAbsError(result.output, golden.output);
       const stateError = maxAbsError(result.finalStates, golden.finalStates);
       expect(error, `${form} output`).toBeLessThan(TOLERANCE);
@@ -150,5 +150,16 @@ describe('inputs that do not fit', () => {
     expect(() => gatedDeltaForward(gpu, { qkv: gpu.empty([3, 190]), g: gate, beta: gate }, batch, shape)).toThrow(/Invariant violation.*qkv of shape \[3,190\] is not \[3, 192\]/);
     const qkv = gpu.empty([3, 192]);
     expect(() => gatedDeltaForward(gpu, { qkv, g: gate, beta: gate }, batch, shape, { initialStates: gpu.empty([2, 2240]) })).toThrow(/Invariant violation.*states of shape/);
+  });
+});
+
+describe('tokens on a GPU, where threads share a column', () => {
+  const gpuOf = useGpu('gpu');
+
+  it.each(['t5', 't70_state', 't9_small'])('%s: outputs and states', async (name) => {
+    const golden = (await goldenDeltaCases()).get(name)!;
+    const result = await stepped(gpuOf(), golden);
+    expect(maxAbsError(result.output, golden.output)).toBeLessThan(TOLERANCE);
+    expect(maxAbsError(result.finalStates, golden.finalStates)).toBeLessThan(TOLERANCE);
   });
 });

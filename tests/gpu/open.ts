@@ -2,7 +2,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll } from 'vitest';
 import { openGpu } from '../../src/gpu/device.ts';
-import type { DeviceProfile, Gpu } from '../../src/gpu/gpu.ts';
+import type { DeviceProfile } from '../../src/gpu/device-shape.ts';
+import type { Gpu } from '../../src/gpu/gpu.ts';
 
 let shared: { gpu: Gpu; profile: DeviceProfile; backend: unknown } | null = null;
 

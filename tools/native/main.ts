@@ -6,7 +6,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { runBench } from '../../bench/page.ts';
 import { rowCells, type BenchRow } from '../../bench/result.ts';
-import type { DeviceProfile } from '../../src/gpu/gpu.ts';
+import type { DeviceProfile } from '../../src/gpu/device-shape.ts';
 import { formatTable, runCommand, UsageError } from '../browser/command-line.ts';
 import { formatCheck, runChecks, type CheckRow } from './checks/run.ts';
 import { compileAll } from './compile/run.ts';

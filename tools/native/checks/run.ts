@@ -1,6 +1,7 @@
 /** Checks of the engine that need a real device or much time: each gives numbers with a limit. */
 import { openGpu } from '../../../src/gpu/device.ts';
-import type { DeviceProfile, Gpu } from '../../../src/gpu/gpu.ts';
+import type { DeviceProfile } from '../../../src/gpu/device-shape.ts';
+import type { Gpu } from '../../../src/gpu/gpu.ts';
 import { formatFigure } from '../../../bench/result.ts';
 import { checkOutliers } from './outliers.ts';
 import { checkProducts } from './products.ts';

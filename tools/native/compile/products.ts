@@ -5,8 +5,8 @@ import type { WeightKind } from '../../../src/quantization/packed-weight.ts';
 import type { CompileContext, CompileEntry } from './run.ts';
 import { LAYERS, RANKS } from './shapes.ts';
 
-/** A class of rows each: a training step, a small vision window, decoding. */
-const ROWS: readonly number[] = [160, 40, 4];
+/** A class of rows each: a training step, a small vision window, decoding of several sequences and of one. */
+const ROWS: readonly number[] = [160, 40, 8, 4, 1];
 const RANK = 16;
 
 interface Product {
@@ -52,7 +52,8 @@ export const PRODUCTS: readonly CompileEntry[] = [
   ),
   ...ROWS.map((rows) => ({ name: `product f16 nf4 ${rows} × 2048 × 2048`, run: (context: CompileContext) => context.gpu.hasF16 && product(context, MATRICES[0], rows, true) })),
   ...RANKS.flatMap((rank) => ROWS.map((rows) => ({ name: `adapter rank ${rank}, ${rows} rows`, run: (context: CompileContext) => factors(context, rank, rows) }))),
-  ...RANKS.map((rank) => ({
+  // An odd rank takes the unaligned kernel.
+  ...[...RANKS, 5].map((rank) => ({
     name: `adapter gradient rank ${rank}`,
     run: ({ gpu, floats, buffer }: CompileContext) => {
       const [rows, width] = [1024, LAYERS[0].hidden];

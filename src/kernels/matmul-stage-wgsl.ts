@@ -1,0 +1,122 @@
+/**
+ * Text that fills the tiles of the matrix kernel. Both lie along what their matrix has side by side, so that all stores are whole fours:
+ *   xTile[row · PITCH + k/4]                               four of the depth
+ *   wTile[slot · PITCH + k/4]              (form nt)       four of the depth; slot = column % 4 · TILE_COLUMNS4 + column / 4
+ *   wTile[k · TILE_COLUMNS4 + column/4]    (form nn)       four columns
+ * Rows and columns beyond the matrix repeat its last ones, whose results nobody stores; X is zero beyond the depth, whatever W holds there.
+ */
+import type { MatmulVariant } from './matmul-variant.ts';
+
+/** Runs statements for every unit `i` below `count`, a constant expression. */
+function eachUnit(count: string, statements: string): string {
+  return `
+    for (var i = lid; i < ${count}; i += THREADS) {
+      ${statements}
+    }`;
+}
+
+/** @param element the WGSL of element c, read only where `inside` of c holds */
+function guardedFour(element: (c: number) => string, inside: (c: number) => string): string {
+  const lines = ['var value = vec4<f32>();'];
+  for (let c = 0; c < 4; c++) lines.push(`if (${inside(c)}) { value.${'xyzw'[c]} = ${element(c)}; }`);
+  return lines.join('\n      ');
+}
+
+/** xTile from X at depth k0. */
+export function stageX({ aligned }: MatmulVariant): string {
+  const fetch = aligned
+    ? `var value = vec4<f32>();
+      if (k < params.depth) { value = x[(row * params.xStride + params.xOffset + k) >> 2u]; }`
+    : `let at = row * params.xStride + params.xOffset + k;
+      ${guardedFour((c) => `x[at + ${c}u]`, (c) => `k + ${c}u < params.depth`)}`;
+  return eachUnit(
+    'TILE_ROWS * DEPTH4',
+    `let row = min(row0 + i / DEPTH4, params.rows - 1u);
+      let k = k0 + i % DEPTH4 * 4u;
+      ${fetch}
+      xTile[i / DEPTH4 * PITCH + i % DEPTH4] = toXTile(value);`,
+  );
+}
+
+/** Where the four from `column` (nt) or row `inner` (nn) of the tile on is stored. */
+const placeW = ({ form }: MatmulVariant): string =>
+  form === 'nt' ? '((column & 3u) * TILE_COLUMNS4 + (column >> 2u)) * PITCH + (inner >> 2u)' : 'inner * TILE_COLUMNS4 + (column >> 2u)';
+
+/** wTile from the packed weight at depth k0, a run of SEGMENT weights with one scale at a time. */
+function stageRuns(v: MatmulVariant): string {
+  const { form, segment } = v;
+  const unit =
+    form === 'nt'
+      ? `let column = i / (DEPTH / SEGMENT);
+      let inner = i % (DEPTH / SEGMENT) * SEGMENT;
+      let weightRow = params.weightRow + min(column0 + column, params.columns - 1u);
+      let index = weightRow * params.weightColumns + min(k0 + inner, params.depth - SEGMENT);`
+      : `let inner = i / (TILE_COLUMNS / SEGMENT);
+      let column = i % (TILE_COLUMNS / SEGMENT) * SEGMENT;
+      let weightRow = params.weightRow + min(k0 + inner, params.depth - 1u);
+      let index = weightRow * params.weightColumns + min(column0 + column, params.columns - SEGMENT);`;
+  const store =
+    segment >= 8
+      ? `for (var s = 0u; s < SEGMENT / 4u; s += 2u) {
+        let values = weight8(index + s * 4u) * scale;
+        wTile[to + s] = toTile(values[0]);
+        wTile[to + s + 1u] = toTile(values[1]);
+      }`
+      : 'wTile[to] = toTile(weight4(index) * scale);';
+  return eachUnit(
+    'TILE_COLUMNS * DEPTH / SEGMENT',
+    `${unit}
+      let scale = weightScale(weightRow, index);
+      let to = ${placeW(v)};
+      ${store}`,
+  );
+}
+
+/** wTile a weight at a time, for rows that do not divide into runs. */
+function stageSingles(v: MatmulVariant): string {
+  const place =
+    v.form === 'nt'
+      ? `let column = i / DEPTH4;
+      let inner = i % DEPTH4 * 4u;
+      let weightRow = params.weightRow + min(column0 + column, params.columns - 1u);
+      let index = weightRow * params.weightColumns + k0 + inner;`
+      : `let inner = i / TILE_COLUMNS4;
+      let column = i % TILE_COLUMNS4 * 4u;
+      let weightRow = params.weightRow + min(k0 + inner, params.depth - 1u);
+      let index = weightRow * params.weightColumns + column0 + column;`;
+  const inside = v.form === 'nt' ? (c: number) => `k0 + inner + ${c}u < params.depth` : (c: number) => `column0 + column + ${c}u < params.columns`;
+  return eachUnit(
+    'TILE_COLUMNS * DEPTH4',
+    `${place}
+      ${guardedFour((c) => `weight1(index + ${c}u) * weightScale(weightRow, index + ${c}u)`, inside)}
+      wTile[${placeW(v)}] = toTile(value);`,
+  );
+}
+
+export const stageW = (v: MatmulVariant): string => (v.segment >= 4 ? stageRuns(v) : stageSingles(v));
+
+/** Both tiles for the low-rank product at rank k0: H scaled, and B as L [N, r] (nt) or A as L [r, K] (nn). */
+export function stageLowRank(v: MatmulVariant): string {
+  const h = guardedFour((c) => `h[at + ${c}u] * params.lowRankScale`, (c) => `k + ${c}u < params.rank`);
+  const factor =
+    v.form === 'nt'
+      ? `let column = i / DEPTH4;
+      let inner = i % DEPTH4 * 4u;
+      let at = params.lowRankOffset + min(column0 + column, params.columns - 1u) * params.rank + k0 + inner;
+      ${guardedFour((c) => `lowRank[at + ${c}u]`, (c) => `k0 + inner + ${c}u < params.rank`)}`
+      : `let inner = i / TILE_COLUMNS4;
+      let column = i % TILE_COLUMNS4 * 4u;
+      let at = params.lowRankOffset + (k0 + inner) * params.columns + column0 + column;
+      ${guardedFour((c) => `lowRank[at + ${c}u]`, (c) => `k0 + inner < params.rank && column0 + column + ${c}u < params.columns`)}`;
+  return `${eachUnit(
+    'TILE_ROWS * DEPTH4',
+    `let k = k0 + i % DEPTH4 * 4u;
+      let at = min(row0 + i / DEPTH4, params.rows - 1u) * params.hStride + params.hOffset + k;
+      ${h}
+      xTile[i / DEPTH4 * PITCH + i % DEPTH4] = toXTile(value);`,
+  )}${eachUnit(
+    'TILE_COLUMNS * DEPTH4',
+    `${factor}
+      wTile[${placeW(v)}] = toTile(value);`,
+  )}`;
+}

@@ -1,0 +1,64 @@
+/** The ways to multiply with a packed weight, the most special first. See bench/RESULTS.md for what each was measured against. */
+import type { Variant } from '../gpu/variants.ts';
+import type { MatmulForm } from './matmul-variant.ts';
+import { tileBytes, tileColumns, tileRows, type Tile } from './tiles.ts';
+
+/** Y [rows, columns], summed over `depth`. */
+export interface ProductRequest {
+  form: MatmulForm;
+  rows: number;
+  columns: number;
+  depth: number;
+}
+
+export interface TileVariant extends Variant<ProductRequest> {
+  readonly family: 'tile';
+  readonly tile: Tile;
+  /** Long sums over few tiles are cut into pieces that are added afterwards. */
+  readonly splits: boolean;
+}
+
+/** A workgroup sums four columns of up to `rows` rows, its threads side by side along the depth. */
+export interface VectorVariant extends Variant<ProductRequest> {
+  readonly family: 'vector';
+  readonly rows: number;
+}
+
+export type ProductVariant = TileVariant | VectorVariant;
+
+const GPU_TILE = { padding: 1, chained: true, unrolled: true, segment: 8 } as const;
+const RASTERIZER_TILE = { padding: 0, chained: false, unrolled: false, segment: 32 } as const;
+export const VECTOR_THREADS = 64;
+
+function tiled(name: string, tile: Tile, rest: Omit<TileVariant, 'name' | 'tile' | 'family' | 'threads' | 'workgroupBytes'>): TileVariant {
+  return { name, family: 'tile', tile, threads: tile.rows * tile.columns, workgroupBytes: tileBytes(tile), ...rest };
+}
+
+function vector(rows: number): VectorVariant {
+  return {
+    name: `vector ${rows}`, family: 'vector', profile: 'gpu', rows, threads: VECTOR_THREADS, workgroupBytes: 16 * rows * VECTOR_THREADS + 64,
+    suits: (request) => request.rows <= rows,
+  };
+}
+
+export const PRODUCT_VARIANTS: readonly ProductVariant[] = [
+  // A CPU rasteriser runs four threads as one vector: few threads, much work each.
+  tiled('rasterizer flat', { rows: 1, columns: 4, threadRows: 8, threadColumns: 4, depth: 32, ...RASTERIZER_TILE }, { profile: 'rasterizer', splits: false, suits: ({ rows }) => rows <= 8 }),
+  tiled('rasterizer tall', { rows: 2, columns: 2, threadRows: 16, threadColumns: 16, depth: 32, ...RASTERIZER_TILE }, { profile: 'rasterizer', splits: false }),
+  vector(1),
+  vector(4),
+  vector(8),
+  tiled('tile 128 × 64', { rows: 16, columns: 16, threadRows: 8, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true, suits: ({ rows, columns }) => rows > 128 && columns > 48 }),
+  tiled('tile 32 × 32', { rows: 8, columns: 8, threadRows: 4, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true }),
+];
+
+/** Rounds of depth that a piece of a sum has at least, workgroups that are enough without cutting, and most pieces. */
+const [SPLIT_ROUNDS, ENOUGH_GROUPS, MOST_SPLITS] = [8, 128, 8];
+
+/** Into how many pieces the sums of a product are cut; the same for every product of these sizes. */
+export function splitsFor({ tile, splits }: TileVariant, { rows, columns, depth }: ProductRequest): number {
+  if (!splits) return 1;
+  const groups = Math.ceil(rows / tileRows(tile)) * Math.ceil(columns / tileColumns(tile));
+  const rounds = Math.ceil(depth / tile.depth);
+  return Math.max(1, Math.min(MOST_SPLITS, Math.floor(ENOUGH_GROUPS / groups), Math.floor(rounds / SPLIT_ROUNDS)));
+}
