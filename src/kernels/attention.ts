@@ -1,12 +1,9 @@
 /** Grouped-query attention over packed segments, causal or bidirectional, without a score matrix in memory. */
 import type * as tf from '@tensorflow/tfjs';
 import type { Gpu } from '../gpu/gpu.ts';
-import { defineKernel, withConstants } from '../gpu/kernel.ts';
 import { invariant } from '../protocol/errors.ts';
-import commonWgsl from './attention.wgsl?raw';
-import backwardKvWgsl from './attention-backward-kv.wgsl?raw';
-import backwardQWgsl from './attention-backward-q.wgsl?raw';
-import forwardWgsl from './attention-forward.wgsl?raw';
+import type { AttentionConstants } from './attention-kernel.ts';
+import { attentionVariant } from './attention-variants.ts';
 import type { MatrixView } from './matmul.ts';
 
 export interface AttentionShape {
@@ -25,6 +22,12 @@ export interface AttentionInputs {
   v: MatrixView;
   /** int32 [rows, 2]: first and one-past-last row of each row's segment */
   bounds: tf.Tensor;
+  /**
+   * int32 [rows, 2]: first and one-past-last row of a prefix that each row sees besides its own segment, only when causal.
+   * The segments that continue a prefix follow it at once, and in `bounds` the prefix's rows end where the last of them does.
+   * Rows without prefix have the first row of their segment twice.
+   */
+  prefixes?: tf.Tensor;
 }
 
 /** Output and what backward needs besides the inputs. */
@@ -35,49 +38,11 @@ export interface AttentionResult {
   stats: tf.Tensor;
 }
 
-const INPUTS = {
-  q: 'read array<vec4<f32>>', k: 'read array<vec4<f32>>', v: 'read array<vec4<f32>>',
-  // first and one-past-last row of each row's segment
-  bounds: 'read array<vec2<u32>>',
-} as const;
-const PARAMS = {
-  rows: 'u32', scale: 'f32', causal: 'flag',
-  qStride: 'u32', qOffset: 'u32', kStride: 'u32', kOffset: 'u32', vStride: 'u32', vOffset: 'u32',
-} as const;
-
-interface Constants {
-  D: number;
-  HEADS: number;
-  KV_HEADS: number;
-  GROUP: number;
-  THREADS: number;
-}
-
-const FORWARD = defineKernel({
-  name: 'attention forward',
-  bindings: { ...INPUTS, o: 'write array<vec4<f32>>', stats: 'write array<vec2<f32>>' },
-  params: PARAMS,
-  wgsl: (constants: Constants) => withConstants(constants, commonWgsl + forwardWgsl),
-});
-
-const BACKWARD_Q = defineKernel({
-  name: 'attention backward q',
-  bindings: { ...INPUTS, o: 'read array<vec4<f32>>', stats: 'write array<vec2<f32>>', dO: 'read array<vec4<f32>>', dq: 'write array<vec4<f32>>' },
-  params: PARAMS,
-  wgsl: (constants: Constants) => withConstants(constants, commonWgsl + backwardQWgsl),
-});
-
-const BACKWARD_KV = defineKernel({
-  name: 'attention backward kv',
-  bindings: { ...INPUTS, stats: 'read array<vec2<f32>>', dO: 'read array<vec4<f32>>', dk: 'write array<vec4<f32>>', dv: 'write array<vec4<f32>>' },
-  params: { ...PARAMS, dvStride: 'u32', dvOffset: 'u32' },
-  wgsl: (constants: Constants) => withConstants(constants, commonWgsl + backwardKvWgsl),
-});
-
-function constantsOf(gpu: Gpu, { heads, kvHeads, headDim }: AttentionShape): Constants {
+function constantsOf({ prefixes }: AttentionInputs, { heads, kvHeads, headDim, causal }: AttentionShape): AttentionConstants {
   invariant(headDim % 4 === 0, `attention: head dimension ${headDim} is not a multiple of 4`);
   invariant(heads % kvHeads === 0, `attention: ${heads} heads share ${kvHeads} key/value heads`);
-  return { D: headDim, HEADS: heads, KV_HEADS: kvHeads, GROUP: heads / kvHeads, THREADS: gpu.profile === 'rasterizer' ? 8 : 64 };
+  invariant(!prefixes || causal, 'attention: only causal rows can have a prefix');
+  return { D: headDim, HEADS: heads, KV_HEADS: kvHeads, GROUP: heads / kvHeads, PREFIXED: prefixes !== undefined };
 }
 
 /** The kernels read and write four values at a time. */
@@ -93,18 +58,18 @@ function paramsOf({ q, k, v }: AttentionInputs, { rows, headDim, causal }: Atten
   };
 }
 
-/** softmax(q kᵀ / √headDim) v within each segment; row t sees rows up to t when causal. */
-export function attentionForward(gpu: Gpu, inputs: AttentionInputs, shape: AttentionShape): AttentionResult {
-  const { q, k, v, bounds } = inputs;
+/** softmax(q kᵀ / √headDim) v within each segment, segments one after the other; row t sees rows up to t when causal. */
+export function attentionForward(gpu: Gpu, inputs: AttentionInputs, shape: AttentionShape, variant = attentionVariant(gpu, shape.headDim)): AttentionResult {
+  const { q, k, v, bounds, prefixes } = inputs;
   const { rows, heads, headDim } = shape;
-  const constants = constantsOf(gpu, shape);
+  const constants = constantsOf(inputs, shape);
   const params = paramsOf(inputs, shape);
   const output = gpu.empty([rows, heads * headDim]);
   const stats = gpu.empty([rows, heads, 2]);
-  gpu.run(FORWARD, {
+  gpu.run(variant.forward, {
     constants, params,
-    bindings: { q: q.data, k: k.data, v: v.data, bounds, o: output, stats },
-    groups: [Math.ceil(rows / constants.THREADS), heads],
+    bindings: { q: q.data, k: k.data, v: v.data, bounds, prefixes, o: output, stats },
+    groups: [Math.ceil(rows / variant.rowsPerGroup), heads],
   });
   return { output, stats };
 }
@@ -113,18 +78,18 @@ export function attentionForward(gpu: Gpu, inputs: AttentionInputs, shape: Atten
  * Gradients of q [rows, heads · headDim] and k [rows, kvHeads · headDim]; that of v is written to `dv`,
  * which may be a column range of a wider matrix.
  */
-export function attentionBackward(gpu: Gpu, inputs: AttentionInputs, shape: AttentionShape, result: AttentionResult, dOutput: tf.Tensor, dv: MatrixView): { dq: tf.Tensor; dk: tf.Tensor } {
-  const { q, k, v, bounds } = inputs;
+export function attentionBackward(gpu: Gpu, inputs: AttentionInputs, shape: AttentionShape, result: AttentionResult, dOutput: tf.Tensor, dv: MatrixView, variant = attentionVariant(gpu, shape.headDim)): { dq: tf.Tensor; dk: tf.Tensor } {
+  const { q, k, v, bounds, prefixes } = inputs;
   const { rows, heads, kvHeads, headDim } = shape;
   checkAligned(dv);
-  const constants = constantsOf(gpu, shape);
+  const constants = constantsOf(inputs, shape);
   const params = paramsOf(inputs, shape);
-  const shared = { q: q.data, k: k.data, v: v.data, bounds, stats: result.stats, dO: dOutput };
-  const groups = Math.ceil(rows / constants.THREADS);
+  const shared = { q: q.data, k: k.data, v: v.data, bounds, prefixes, stats: result.stats, dO: dOutput };
+  const groups = Math.ceil(rows / variant.rowsPerGroup);
   const dq = gpu.empty([rows, heads * headDim]);
-  gpu.run(BACKWARD_Q, { constants, params, bindings: { o: result.output, dq, ...shared }, groups: [groups, heads] });
+  gpu.run(variant.backwardQ, { constants, params, bindings: { o: result.output, dq, ...shared }, groups: [groups, heads] });
   const dk = gpu.empty([rows, kvHeads * headDim]);
-  gpu.run(BACKWARD_KV, {
+  gpu.run(variant.backwardKv, {
     constants,
     params: { dvStride: dv.stride, dvOffset: dv.offset, ...params },
     bindings: { dk, dv: dv.data, ...shared },

@@ -1,121 +1,81 @@
 import { describe, expect, it } from 'vitest';
-import { attentionBackward, attentionForward, type AttentionShape } from '../../src/kernels/attention.ts';
-import { plainAttention, plainAttentionGradient } from '../reference/attention.ts';
-import { noise, relativeError, useGpu } from './open.ts';
-
-/** Scores, exponentials and weighted sums in float32; a score near 10 with an error of 1e-6 moves its probability by as much. */
-const TOLERANCE = 5e-6;
+import { attentionForward } from '../../src/kernels/attention.ts';
+import { ATTENTION_VARIANTS, attentionVariant } from '../../src/kernels/attention-variants.ts';
+import { checkAttention, variantOf } from './attention-case.ts';
+import { useGpu } from './open.ts';
 
 /** Three samples, one of a single row, then padding rows that see themselves only. */
 const SEGMENTS = [7, 1, 12, 1, 1, 1];
-const ROWS = SEGMENTS.reduce((a, b) => a + b);
 
-function boundsOf(segments: readonly number[]): { start: number[]; end: number[]; interleaved: Int32Array } {
-  const start: number[] = [];
-  const end: number[] = [];
-  for (const length of segments) {
-    const first = start.length;
-    for (let i = 0; i < length; i++) {
-      start.push(first);
-      end.push(first + length);
-    }
-  }
-  return { start, end, interleaved: Int32Array.from(start.flatMap((first, t) => [first, end[t]])) };
-}
+/** One shape for each size of heads, so that each kernel is compiled once. Groups of 1, 2, 4 and 8. */
+const HEADS = {
+  12: { heads: 3, kvHeads: 3, headDim: 12 },
+  32: { heads: 1, kvHeads: 1, headDim: 32 },
+  64: { heads: 4, kvHeads: 2, headDim: 64 },
+  72: { heads: 2, kvHeads: 2, headDim: 72 },
+  80: { heads: 2, kvHeads: 2, headDim: 80 },
+  96: { heads: 8, kvHeads: 1, headDim: 96 },
+  128: { heads: 4, kvHeads: 1, headDim: 128 },
+  256: { heads: 2, kvHeads: 1, headDim: 256 },
+};
 
-/** Puts a dense [rows, size] matrix into columns `offset`… of a wider one. */
-function widened(dense: Float32Array, rows: number, stride: number, offset: number, into: Float32Array): Float32Array {
-  const size = dense.length / rows;
-  for (let row = 0; row < rows; row++) into.set(dense.subarray(row * size, (row + 1) * size), row * stride + offset);
-  return into;
-}
+describe('attention in the form for a rasterizer', () => {
+  const gpuOf = useGpu();
+  const variant = variantOf('8 rows');
 
-interface Heads {
-  heads: number;
-  kvHeads: number;
-  headDim: number;
-}
-
-const HEADS: Heads[] = [
-  { heads: 3, kvHeads: 3, headDim: 12 },
-  { heads: 2, kvHeads: 2, headDim: 32 },
-  { heads: 4, kvHeads: 2, headDim: 64 },
-  { heads: 2, kvHeads: 1, headDim: 80 },
-  { heads: 4, kvHeads: 1, headDim: 128 },
-  { heads: 4, kvHeads: 2, headDim: 256 },
-];
-
-function useChecks(profile: 'rasterizer' | 'gpu') {
-  const gpuOf = useGpu(profile);
-  /** Forward and backward of one shape against the plain implementation. `sharpness` scales the scores. */
-  return async (shape: AttentionShape, segments: readonly number[], sharpness: number) => {
-    const gpu = gpuOf();
-    const { rows, heads, kvHeads, headDim } = shape;
-    const bounds = boundsOf(segments);
-    const q = noise(rows * heads * headDim, 1).map((value) => value * sharpness);
-    const k = noise(rows * kvHeads * headDim, 2);
-    const v = noise(rows * kvHeads * headDim, 3);
-    const dO = noise(rows * heads * headDim, 4);
-    // q, k and v side by side in one matrix, as a joint projection leaves them, with a gap before and between.
-    const kOffset = 8 + heads * headDim;
-    const vOffset = kOffset + kvHeads * headDim + 4;
-    const stride = vOffset + kvHeads * headDim;
-    const joint = new Float32Array(rows * stride);
-    widened(q, rows, stride, 8, joint);
-    widened(k, rows, stride, kOffset, joint);
-    widened(v, rows, stride, vOffset, joint);
-    const data = gpu.upload(joint, [rows, stride]);
-    const inputs = {
-      q: { data, stride, offset: 8 },
-      k: { data, stride, offset: kOffset },
-      v: { data, stride, offset: vOffset },
-      bounds: gpu.upload(bounds.interleaved, [rows, 2]),
-    };
-    const result = attentionForward(gpu, inputs, shape);
-    const untouched = noise(rows * stride, 5);
-    const dv = { data: gpu.upload(untouched, [rows, stride]), stride, offset: vOffset };
-    const { dq, dk } = attentionBackward(gpu, inputs, shape, result, gpu.upload(dO, [rows, heads * headDim]), dv);
-    const plain = { q, k, v, ...bounds };
-    expect(relativeError(await gpu.readFloats(result.output), plainAttention(plain, shape)), 'output').toBeLessThan(TOLERANCE);
-    const expected = plainAttentionGradient(plain, shape, dO);
-    expect(relativeError(await gpu.readFloats(dq), expected.dq), 'dq').toBeLessThan(TOLERANCE);
-    expect(relativeError(await gpu.readFloats(dk), expected.dk), 'dk').toBeLessThan(TOLERANCE);
-    // Columns beside those of v keep what they held.
-    const wide = widened(Float32Array.from(expected.dv), rows, stride, vOffset, untouched);
-    expect(relativeError(await gpu.readFloats(dv.data), wide), 'dv').toBeLessThan(TOLERANCE);
-  };
-}
-
-describe('attention shaped for a rasterizer', () => {
-  const check = useChecks('rasterizer');
-
-  it.each(HEADS)('$heads heads over $kvHeads of $headDim, causal and bidirectional, over packed segments', async (heads) => {
-    for (const causal of [true, false]) await check({ ...heads, rows: ROWS, causal }, SEGMENTS, 2);
+  it.each([HEADS[12], HEADS[32], HEADS[64], HEADS[80], HEADS[128], HEADS[256]])('$heads heads over $kvHeads of $headDim, causal and bidirectional, over packed segments', async (heads) => {
+    for (const causal of [true, false]) await checkAttention(gpuOf(), variant, { ...heads, causal, segments: SEGMENTS, sharpness: 2 });
   });
+});
+
+describe.each(ATTENTION_VARIANTS)('attention in the form "$name"', (variant) => {
+  const gpuOf = useGpu();
 
   it('one row, one segment over all rows, and sharp scores', async () => {
     for (const causal of [true, false]) {
-      await check({ ...HEADS[1], rows: 1, causal }, [1], 1);
-      await check({ ...HEADS[1], rows: 41, causal }, [41], 1);
-      await check({ ...HEADS[1], rows: 19, causal }, [3, 16], 40);
+      for (const [segments, sharpness] of [[[1], 1], [[41], 1], [[3, 16], 40]] as const) await checkAttention(gpuOf(), variant, { ...HEADS[32], causal, segments, sharpness });
     }
   });
 
   it('many windows of odd small lengths, as a vision tower cuts a picture', async () => {
-    const windows = Array.from({ length: 24 }, (_, i) => 1 + ((i * 5) % 9));
-    await check({ heads: 2, kvHeads: 2, headDim: 80, rows: windows.reduce((a, b) => a + b), causal: false }, windows, 2);
+    const segments = Array.from({ length: 24 }, (_, i) => 1 + ((i * 5) % 9));
+    await checkAttention(gpuOf(), variant, { ...HEADS[80], causal: false, segments, sharpness: 2 });
+  });
+
+  it('more rows than a workgroup takes', async () => {
+    for (const causal of [true, false]) await checkAttention(gpuOf(), variant, { ...HEADS[64], causal, segments: [33, 1, 30, 1, 1, 1], sharpness: 2 });
   });
 });
 
-describe('attention shaped for a gpu', () => {
-  const check = useChecks('gpu');
+describe('tiled attention', () => {
+  const gpuOf = useGpu();
+  const variant = variantOf('tiled');
 
-  it('agrees too, with more rows than a workgroup', async () => {
-    for (const causal of [true, false]) await check({ ...HEADS[2], rows: 67, causal }, [33, 1, 30, 1, 1, 1], 2);
+  it.each(Object.values(HEADS))('$heads heads over $kvHeads of $headDim', async (heads) => {
+    for (const causal of [true, false]) await checkAttention(gpuOf(), variant, { ...heads, causal, segments: [40, 1, 30, 1], sharpness: 2 });
   });
 
-  it.each([80, 256])('agrees for heads of %i', async (headDim) => {
-    for (const causal of [true, false]) await check({ heads: 2, kvHeads: 1, headDim, rows: 69, causal }, [40, 29], 2);
+  it.each([HEADS[80], HEADS[256]])('several tiles of columns, of which the last is partly used: heads of $headDim', async (heads) => {
+    await checkAttention(gpuOf(), variant, { ...heads, causal: true, segments: [5, 301, 2] });
+  });
+
+  it('a segment of 600 rows between others', async () => {
+    await checkAttention(gpuOf(), variant, { ...HEADS[64], causal: true, segments: [17, 600, 13] });
+  });
+
+  it('one segment of 3000 rows', async () => {
+    await checkAttention(gpuOf(), variant, { ...HEADS[32], causal: true, segments: [3000] });
+  });
+});
+
+describe('the choice of a form', () => {
+  it.each(['gpu', 'rasterizer'] as const)('on a %s there is one for each size of heads', (profile) => {
+    for (const headDim of [12, 64, 80, 128, 256]) expect(attentionVariant({ profile, device: { limits: { maxComputeWorkgroupStorageSize: 16384 } } } as never, headDim).name).toBe(profile === 'gpu' ? 'tiled' : '8 rows');
+  });
+
+  it('heads too large for registers go row by row, and so do all where workgroup memory is small', () => {
+    expect(attentionVariant({ profile: 'gpu', device: { limits: { maxComputeWorkgroupStorageSize: 16384 } } } as never, 512).name).toBe('64 rows');
+    expect(attentionVariant({ profile: 'gpu', device: { limits: { maxComputeWorkgroupStorageSize: 4096 } } } as never, 128).name).toBe('64 rows');
   });
 });
 

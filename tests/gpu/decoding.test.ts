@@ -17,11 +17,11 @@ describe.each(['rasterizer', 'gpu'] as const)('decoding shaped for a %s', (profi
   ])('$heads heads over $kvHeads of $headDim: one query per sequence over shared prompts and rows of its own', async ({ heads, kvHeads, headDim }) => {
     const gpu = gpuOf();
     const width = kvHeads * headDim;
-    // Per sequence: first row and length of its prompt, then of its own; the second and third share a prompt.
-    const spans = Int32Array.of(0, 1, 0, 0, 1, 37, 16, 3, 1, 37, 32, 16, 40, 0, 50, 5);
+    // Per sequence: first row and length of its prompt, then of its own; the second and third share a prompt, the last is longer than a workgroup.
+    const spans = Int32Array.of(0, 1, 0, 0, 1, 37, 16, 3, 1, 37, 32, 16, 40, 0, 50, 5, 5, 300, 48, 9);
     const sequences = spans.length / 4;
     const q = noise(sequences * heads * headDim, 1).map((value) => value * 4);
-    const [promptRows, ownRows] = [44, 64];
+    const [promptRows, ownRows] = [305, 64];
     const [promptK, promptV, ownK, ownV] = [noise(promptRows * width, 2), noise(promptRows * width, 3), noise(ownRows * width, 4), noise(ownRows * width, 5)];
     const cached = (keys: Float32Array, values: Float32Array, rows: number) => ({ keys: gpu.upload(keys, [rows, width]), values: gpu.upload(values, [rows, width]) });
     const output = attentionDecode(

@@ -9,7 +9,16 @@ import { LAYERS, type LayerShape } from './shapes.ts';
 
 const ROWS = 80;
 
-function packed({ gpu, floats, ints }: CompileContext, { heads, kvHeads, headDim, causal }: LayerShape): void {
+/** Sizes and groups of heads that the models above lack. */
+const FURTHER: readonly AttentionHeads[] = [
+  { name: 'heads of 72', heads: 2, kvHeads: 2, headDim: 72, causal: false },
+  { name: 'heads of 96, groups of 4', heads: 4, kvHeads: 1, headDim: 96, causal: true },
+  { name: 'heads of 128, groups of 7', heads: 28, kvHeads: 4, headDim: 128, causal: true },
+];
+
+type AttentionHeads = Pick<LayerShape, 'name' | 'heads' | 'kvHeads' | 'headDim' | 'causal'>;
+
+function packed({ gpu, floats, ints }: CompileContext, { heads, kvHeads, headDim, causal }: AttentionHeads): void {
   const of = (count: number) => floats(ROWS, count * headDim);
   const bounds = ints(Array.from({ length: ROWS }, () => [0, ROWS]).flat(), [ROWS, 2]);
   const inputs = { q: viewOf(of(heads)), k: viewOf(of(kvHeads)), v: viewOf(of(kvHeads)), bounds };
@@ -26,16 +35,16 @@ function rotation({ gpu, floats, buffer }: CompileContext, { heads, headDim, rot
   rotaryBackward(gpu, x, ROWS, heads, headDim, tables, norm, viewOf(y), viewOf(floats(ROWS, heads * headDim)));
 }
 
-function decode({ gpu, floats, ints }: CompileContext, { heads, kvHeads, headDim }: LayerShape): void {
+function decode({ gpu, floats, ints }: CompileContext, { heads, kvHeads, headDim }: AttentionHeads): void {
   const rows = () => floats(ROWS, kvHeads * headDim);
   const spans = ints([0, 64, 64, 16], [1, 4]);
   attentionDecode(gpu, floats(1, heads * headDim), { keys: rows(), values: rows() }, { keys: rows(), values: rows() }, spans, { heads, kvHeads, headDim });
 }
 
 export const ATTENTION: readonly CompileEntry[] = [
-  ...LAYERS.map((layer) => ({ name: `attention ${layer.name}`, run: (context: CompileContext) => packed(context, layer) })),
+  ...[...LAYERS, ...FURTHER].map((layer) => ({ name: `attention ${layer.name}`, run: (context: CompileContext) => packed(context, layer) })),
   ...LAYERS.map((layer) => ({ name: `rotary ${layer.name}`, run: (context: CompileContext) => rotation(context, layer) })),
-  ...LAYERS.filter(({ causal }) => causal).map((layer) => ({ name: `attention decode ${layer.name}`, run: (context: CompileContext) => decode(context, layer) })),
+  ...[...LAYERS, ...FURTHER].filter(({ causal }) => causal).map((layer) => ({ name: `attention decode ${layer.name}`, run: (context: CompileContext) => decode(context, layer) })),
   {
     name: 'output gate qwen3.5',
     run: ({ gpu, floats }) => {

@@ -14,10 +14,9 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     sumK[i] = vec4<f32>();
     sumV[i] = vec4<f32>();
   }
-  let first = select(bounds[row].x, row, params.causal != 0u);
-  let last = bounds[row].y;
+  let queries = queriesOf(row);
   for (var head = kv * GROUP; head < (kv + 1u) * GROUP; head++) {
-    for (var t = first; t < last; t++) {
+    for (var t = queries.x; t < queries.y; t++) {
       let at = qAt(t, head);
       let from_ = oAt(t, head);
       let stat = stats[t * HEADS + head];
