@@ -68,7 +68,7 @@ async function unpack(archive: PathFile, limits: ZipLimits, wanted: (path: strin
   for (const entry of entries) {
     const path = safePath(entry.name, archive);
     if (path === '' || entry.name.endsWith('/') || fileKind(path) === 'clutter') {
-      if (entry.unpacked > 0) await checkName(archive, entry);
+      await checkName(archive, entry);
       continue;
     }
     if (!wanted(path)) {
@@ -157,7 +157,8 @@ function safePath(name: string, archive: PathFile): string {
 /** A name that makes its entry be passed over must be its own: no checksum covers names, but they stand in the archive twice. */
 async function checkName({ path, file }: PathFile, { name, headerOffset }: Entry): Promise<void> {
   const header = await view(file, headerOffset, headerOffset + 30);
-  const length = header.byteLength < 30 ? 0 : header.getUint16(26, true);
+  if (header.byteLength < 30 || header.getUint32(0, true) !== LOCAL_SIGNATURE) throw fault({ path, file }, 'its table of contents is damaged');
+  const length = header.getUint16(26, true);
   const own = entryName(new Uint8Array(await file.slice(headerOffset + 30, headerOffset + 30 + length).arrayBuffer()));
   if (own !== name) throw fault({ path, file }, `the name ${JSON.stringify(name.slice(0, 200))} in its table of contents is not that of the entry itself`);
 }

@@ -31,6 +31,14 @@ describe('readZip', () => {
     await expect(readZip(archive(zip))).rejects.toMatchObject({ code: 'dataset', message: expect.stringContaining('is not that of the entry itself') });
   });
 
+  it('notices an entry without a name that lies nowhere', async () => {
+    const zip = zipSync({ 'a.json': long, 'b/': new Uint8Array(0) });
+    expect((await readZip(archive(zip))).files).toHaveLength(1);
+    const header = Buffer.from(zip).lastIndexOf('b/') - 46;
+    zip.fill(0, header + 42, header + 44).fill(7, header + 42, header + 43);
+    await expect(readZip(archive(zip))).rejects.toMatchObject({ code: 'dataset', message: 'd.zip: its table of contents is damaged.' });
+  });
+
   it('reads an archive with a comment at its end, and names in GB 18030', async () => {
     const zip = zipSync({ 'xx.png': [bytes('raw'), { level: 0 }] });
     const named = zip.slice();
