@@ -6,7 +6,7 @@ import type { Architecture } from '../../../src/families/architecture.ts';
 import type { PathFile } from '../../../src/protocol/messages.ts';
 import { fileText, folderFiles } from '../checkpoint/fixture-files.ts';
 
-/** Folders whose weights are stored as headers only. */
+/** Folders whose weights' headers are stored by themselves. */
 export const HEADED = ['qwen2_vl', 'qwen2_5_vl', 'qwen3_5'] as const;
 export type Headed = (typeof HEADED)[number];
 
@@ -45,7 +45,8 @@ export function openWithZeros(folder: Headed, change: (tensors: NamedTensor[]) =
     name, dtype, shape, data: new Uint8Array(shape.reduce((product, side) => product * side, WIDTH[dtype]!)),
   }));
   const weights: PathFile = { path: 'model.safetensors', file: new Blob([writeSafetensors(change(tensors))]) };
-  return ModelFiles.open([...folderFiles(`tests/fixtures/${folder}/checkpoint`), weights]);
+  const others = folderFiles(`tests/fixtures/${folder}/checkpoint`).filter(({ path }) => path !== weights.path);
+  return ModelFiles.open([...others, weights]);
 }
 
 /** The nested form in which transformers 5 saves a flat config.json. */
