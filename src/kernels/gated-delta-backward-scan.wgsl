@@ -53,7 +53,7 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
     let scalarB = row_[iB];
     let decay = row_[last].x;
     var dY = mat2x4<f32>();
-    for (var d = 0u; d < DK4; d++) {
+    for (var d = 0u; d < params.keyFours; d++) {
       let at = d * 4u * QUADS + quad;
       dY += mat4x4(dState[at], dState[at + QUADS], dState[at + 2u * QUADS], dState[at + 3u * QUADS]) * mat2x4(qkv[keyA + d], qkv[keyB + d]);
     }

@@ -10,7 +10,7 @@ import scanWgsl from './gated-delta-backward-scan.wgsl?raw';
 import unitWgsl from './gated-delta-backward-unit.wgsl?raw';
 import scoresWgsl from './gated-delta-scores.wgsl?raw';
 import statesWgsl from './gated-delta-states.wgsl?raw';
-import { checkDelta, chunkStates, DELTA_ROWS, deltaConstants, deltaMixing, deltaScan, deltaStateSize, deltaWgsl, scanQuads, type DeltaInputs, type DeltaShape } from './gated-delta.ts';
+import { checkDelta, chunkStates, DELTA_PARAMS, DELTA_ROWS, deltaConstants, deltaMixing, deltaParams, deltaScan, deltaStateSize, deltaWgsl, scanQuads, type DeltaInputs, type DeltaShape } from './gated-delta.ts';
 
 export interface DeltaGradients {
   /** In the layout of qkv. */
@@ -27,7 +27,7 @@ const VECTORS = 'read array<vec4<f32>>' as const;
 const LOCAL = defineKernel({
   name: 'gated delta backward local',
   bindings: { ...DELTA_ROWS, errors: VECTORS, dOutput: VECTORS, pairs: 'write array<vec4<f32>>' },
-  params: {},
+  params: DELTA_PARAMS,
   wgsl: deltaWgsl(commonWgsl, scoresWgsl, localWgsl),
 });
 
@@ -37,7 +37,7 @@ const SCAN = defineKernel({
     ...DELTA_ROWS, mixing: 'read array<vec2<f32>>', dOutput: VECTORS,
     pairs: 'write array<vec4<f32>>', dStates: 'write array<vec4<f32>>', dInitial: 'write? array<vec4<f32>>',
   },
-  params: { chunks: 'u32', slots: 'u32', tail: 'flag', stateful: 'flag' },
+  params: { ...DELTA_PARAMS, chunks: 'u32', slots: 'u32', tail: 'flag', stateful: 'flag' },
   wgsl: deltaWgsl(commonWgsl, statesWgsl, scanWgsl),
 });
 
@@ -72,14 +72,14 @@ export function gatedDeltaBackward(gpu: Gpu, inputs: DeltaInputs, batch: DeltaBa
   const { errors, states } = deltaScan(gpu, inputs, mixed, batch, shape, initialStates, false);
 
   const pairs = gpu.empty([rows, valueHeads, 2 * valueDim]);
-  gpu.run(LOCAL, { constants, bindings: { qkv, tables, scalars, errors, dOutput, pairs }, params: {}, groups: [chunks, valueHeads] });
+  gpu.run(LOCAL, { constants, bindings: { qkv, tables, scalars, errors, dOutput, pairs }, params: deltaParams(shape), groups: [chunks, valueHeads] });
 
   const dStates = chunkStates(gpu, batch, shape, dFinalStates);
   const dInitialStates = initialStates ? gpu.empty([batch.samples, deltaStateSize(shape)]) : null;
   gpu.run(SCAN, {
     constants,
     bindings: { qkv, tables, scalars, mixing, dOutput, pairs, dStates, dInitial: dInitialStates ?? undefined },
-    params: { chunks, slots, tail: dFinalStates !== undefined, stateful: initialStates !== undefined },
+    params: { ...deltaParams(shape), chunks, slots, tail: dFinalStates !== undefined, stateful: initialStates !== undefined },
     groups: [Math.ceil(valueDim / (4 * scanQuads(shape))), valueHeads, batch.segments],
   });
 

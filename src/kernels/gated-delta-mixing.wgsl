@@ -7,7 +7,7 @@ var<workgroup> row_: array<vec4<f32>, CHUNK>;
 
 fn inverseLength(at: u32) -> f32 {
   var sum = 0.0;
-  for (var i = 0u; i < DK4; i++) { sum += dot(qkv[at + i], qkv[at + i]); }
+  for (var i = 0u; i < params.keyFours; i++) { sum += dot(qkv[at + i], qkv[at + i]); }
   return 1.0 / sqrt(sum + EPS);
 }
 
@@ -36,7 +36,7 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
       atJ[r] = keyAt(first + min(j0 + r, length - 1u), head);
     }
     var products = mat4x4<f32>();
-    for (var d = 0u; d < DK4; d++) {
+    for (var d = 0u; d < params.keyFours; d++) {
       let own = mat4x4(qkv[atI[0] + d], qkv[atI[1] + d], qkv[atI[2] + d], qkv[atI[3] + d]);
       let other = mat4x4(qkv[atJ[0] + d], qkv[atJ[1] + d], qkv[atJ[2] + d], qkv[atJ[3] + d]);
       products += transpose(other) * own;

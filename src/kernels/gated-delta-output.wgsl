@@ -16,7 +16,7 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
   for (var c = lid % 8u; c < DV4; c += 8u) {
     var sum = mat4x4<f32>();
     if (hasState(chunk.z)) {
-      for (var d = 0u; d < DK4; d++) {
+      for (var d = 0u; d < params.keyFours; d++) {
         let at = from_ + d * 4u * DV4 + c;
         sum += mat4x4(states[at], states[at + DV4], states[at + 2u * DV4], states[at + 3u * DV4])
           * mat4x4(qkv[query.x + d], qkv[query.y + d], qkv[query.z + d], qkv[query.w + d]);

@@ -43,7 +43,7 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
     let keyA = keyAt(rowA, head);
     let keyB = keyAt(rowB, head);
     var read = mat2x4<f32>();
-    for (var d = 0u; d < DK4; d++) {
+    for (var d = 0u; d < params.keyFours; d++) {
       let at = d * 4u * QUADS + quad;
       read += mat4x4(state[at], state[at + QUADS], state[at + 2u * QUADS], state[at + 3u * QUADS]) * mat2x4(qkv[keyA + d], qkv[keyB + d]);
     }

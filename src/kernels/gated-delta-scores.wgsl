@@ -16,7 +16,7 @@ fn loadScores(lid: u32, first: u32, length: u32, head: u32) {
       atI[r] = queryAt(first + min(i0 + r, length - 1u), head);
       atJ[r] = keyAt(first + min(j0 + r, length - 1u), head);
     }
-    for (var d = 0u; d < DK4; d++) {
+    for (var d = 0u; d < params.keyFours; d++) {
       let own = mat4x4(qkv[atI[0] + d], qkv[atI[1] + d], qkv[atI[2] + d], qkv[atI[3] + d]);
       let other = mat4x4(qkv[atJ[0] + d], qkv[atJ[1] + d], qkv[atJ[2] + d], qkv[atJ[3] + d]);
       products += transpose(other) * own;

@@ -68,27 +68,31 @@ export const deltaWgsl =
 /** Row after row and chunk after chunk; what the tables and the row scalars hold stands in delta-batch.ts and gated-delta-mixing.wgsl. */
 export const DELTA_ROWS = { qkv: 'read array<vec4<f32>>', tables: 'read array<vec4<i32>>', scalars: 'read array<vec4<f32>>' } as const;
 
+/** A key's length in fours: not a constant, or compilers unroll the longest loops and run out of registers. */
+export const DELTA_PARAMS = { keyFours: 'u32' } as const;
+export const deltaParams = ({ keyDim }: DeltaShape) => ({ keyFours: keyDim / 4 });
+
 const MIXING = defineKernel({
   name: 'gated delta mixing',
   bindings: {
     qkv: DELTA_ROWS.qkv, tables: DELTA_ROWS.tables, g: 'read array<f32>', beta: 'read array<f32>',
     scalars: 'write array<vec4<f32>>', mixing: 'write array<f32>',
   },
-  params: {},
+  params: DELTA_PARAMS,
   wgsl: deltaWgsl(mixingWgsl),
 });
 
 const SCAN = defineKernel({
   name: 'gated delta scan',
   bindings: { ...DELTA_ROWS, mixing: 'read array<vec4<f32>>', errors: 'write array<vec4<f32>>', states: 'write array<vec4<f32>>', finals: 'write? array<vec4<f32>>' },
-  params: { chunks: 'u32', slots: 'u32', tail: 'flag', stateful: 'flag' },
+  params: { ...DELTA_PARAMS, chunks: 'u32', slots: 'u32', tail: 'flag', stateful: 'flag' },
   wgsl: deltaWgsl(statesWgsl, scanWgsl),
 });
 
 const OUTPUT = defineKernel({
   name: 'gated delta output',
   bindings: { ...DELTA_ROWS, errors: 'read array<vec4<f32>>', states: 'read array<vec4<f32>>', output: 'write array<vec4<f32>>' },
-  params: { slots: 'u32', tail: 'flag' },
+  params: { ...DELTA_PARAMS, slots: 'u32', tail: 'flag' },
   wgsl: deltaWgsl(statesWgsl, scoresWgsl, outputWgsl),
 });
 
@@ -118,7 +122,7 @@ export function chunkStates(gpu: Gpu, batch: DeltaBatch, shape: DeltaShape, tail
 export function deltaMixing(gpu: Gpu, { qkv, g, beta }: DeltaInputs, batch: DeltaBatch, shape: DeltaShape): DeltaMixing {
   const scalars = gpu.empty([batch.rows, shape.valueHeads, 4]);
   const mixing = gpu.empty([batch.rows, shape.valueHeads, DELTA_CHUNK]);
-  gpu.run(MIXING, { constants: deltaConstants(shape), bindings: { qkv, tables: batch.tables, g, beta, scalars, mixing }, params: {}, groups: [batch.chunks, shape.valueHeads] });
+  gpu.run(MIXING, { constants: deltaConstants(shape), bindings: { qkv, tables: batch.tables, g, beta, scalars, mixing }, params: deltaParams(shape), groups: [batch.chunks, shape.valueHeads] });
   return { scalars, mixing };
 }
 
@@ -131,7 +135,7 @@ export function deltaScan(gpu: Gpu, { qkv }: DeltaInputs, { scalars, mixing }: D
   gpu.run(SCAN, {
     constants: deltaConstants(shape),
     bindings: { qkv, tables: batch.tables, scalars, mixing, errors, states, finals: finalStates ?? undefined },
-    params: { chunks: batch.chunks, slots: batch.slots, tail: initialStates !== undefined, stateful: wantFinal },
+    params: { ...deltaParams(shape), chunks: batch.chunks, slots: batch.slots, tail: initialStates !== undefined, stateful: wantFinal },
     groups: [Math.ceil(valueDim / (4 * scanQuads(shape))), valueHeads, batch.segments],
   });
   return { errors, states, finalStates };
@@ -151,7 +155,7 @@ export function gatedDeltaForward(gpu: Gpu, inputs: DeltaInputs, batch: DeltaBat
   gpu.run(OUTPUT, {
     constants: deltaConstants(shape),
     bindings: { qkv: inputs.qkv, tables: batch.tables, scalars: mixed.scalars, errors, states, output },
-    params: { slots: batch.slots, tail: initialStates !== undefined },
+    params: { ...deltaParams(shape), slots: batch.slots, tail: initialStates !== undefined },
     groups: [batch.chunks, shape.valueHeads],
   });
   for (const tensor of [mixed.scalars, mixed.mixing, errors, states]) tensor.dispose();
