@@ -32,6 +32,7 @@ export default defineConfig({
         test: {
           name: 'gpu',
           include: ['tests/gpu/**/*.test.ts'],
+          // The first test of a family compiles dozens of kernels; two busy cores need minutes for it.
           testTimeout: 300_000,
           fileParallelism: false,
           // One page and one device: a kernel that one file has compiled, which takes seconds without a GPU, is there for the next.

@@ -2,7 +2,7 @@
 import { baseName, folderOf, normalizePath } from '../data/paths.ts';
 
 /** Usual names of logs, the most telling first: of several in one folder the first is read. */
-const LOG_NAMES = ['training_log.json', 'trainer_state.json', 'logging.jsonl', 'trainer_log.jsonl'];
+export const LOG_NAMES = ['training_log.json', 'trainer_state.json', 'logging.jsonl', 'trainer_log.jsonl'];
 const PREDICTIONS = 'val_predictions.jsonl';
 const CHECKPOINT = /(?:^|\/)checkpoint-(\d+)$/;
 

@@ -2,21 +2,19 @@
 import { openAsBlob, readdirSync, statSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { PathFile } from '../../src/protocol/messages.ts';
-import { UsageError } from '../browser/command-line.ts';
+import { MAX_DEPTH, MAX_FILES, tooDeep, tooFull } from '../../src/storage/walk-folder.ts';
 
-/** More files than the page takes. */
-const MAX_FILES = 500_000;
-
-/** @throws UsageError when there are too many files */
+/** @throws LorikeetError "file-too-large" for a folder that is fuller or deeper than the page reads */
 export async function droppedFiles(path: string): Promise<PathFile[]> {
   const found: [path: string, shown: string][] = [];
-  const walk = (from: string, shown: string): void => {
+  const walk = (from: string, shown: string, depth: number): void => {
+    if (depth > MAX_DEPTH + 1) throw tooDeep(basename(path), shown);
     if (!statSync(from).isDirectory()) {
-      if (found.push([from, shown]) > MAX_FILES) throw new UsageError(`${path} holds more than ${MAX_FILES} files.`);
+      if (found.push([from, shown]) > MAX_FILES) throw tooFull(basename(path));
       return;
     }
-    for (const { name, parentPath } of readdirSync(from, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) walk(join(parentPath, name), `${shown}/${name}`);
+    for (const { name, parentPath } of readdirSync(from, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) walk(join(parentPath, name), `${shown}/${name}`, depth + 1);
   };
-  walk(path, basename(path));
+  walk(path, basename(path), 0);
   return Promise.all(found.map(async ([from, shown]) => ({ path: shown, file: await openAsBlob(from) })));
 }

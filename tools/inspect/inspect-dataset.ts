@@ -30,21 +30,21 @@ export async function inspectDataset(files: readonly PathFile[], options: Datase
   const dataset = await readAs(files, options);
   const encoded = options.processor ? await encode(dataset, options.processor) : null;
   const problems = [...dataset.problems, ...(encoded?.problems ?? [])].sort((a, b) => Number(a.level === 'warning') - Number(b.level === 'warning'));
-  const errors = dataset.errorCount + (encoded?.problems.length ?? 0);
+  const lost = encoded?.lost ?? { train: 0, validation: 0 };
   const samples = [...dataset.train, ...dataset.validation];
   return {
     kind: 'dataset',
     because: options.because,
     purpose: dataset.kind,
     layouts: await layoutsOf(files, samples),
-    train: dataset.train.length - (encoded?.lost.train ?? 0),
-    validation: dataset.validation.length - (encoded?.lost.validation ?? 0),
-    leftOut: dataset.rejected + (encoded?.problems.length ?? 0),
+    train: dataset.train.length - lost.train,
+    validation: dataset.validation.length - lost.validation,
+    leftOut: dataset.rejected + lost.train + lost.validation,
     images: dataset.images,
     videos: dataset.videos,
     boxes: { ...boxesOf(samples.map(({ conversation }) => answerOf(conversation))), unit: options.boxes },
     tokens: encoded?.tokens ?? null,
-    errors,
+    errors: dataset.errorCount + lost.train + lost.validation,
     warnings: dataset.problemCount - dataset.errorCount,
     problems: problems.slice(0, MAX_LISTED),
     first: samples.slice(0, options.samples).map((sample) => ({ id: sample.id, text: rendered(sample, options.processor) })),

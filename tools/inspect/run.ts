@@ -21,7 +21,7 @@ await runCommand(async (argv) => {
     return inspected.every(({ usable }) => usable) ? 0 : 1;
   } catch (error) {
     if (!(error instanceof LorikeetError)) throw error;
-    console.error(`--model: ${describeError(error.toRecord())}`);
+    console.error(describeError(error.toRecord()));
     return 1;
   }
 });

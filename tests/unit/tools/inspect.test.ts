@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { parseTrainingConfig } from '../../../src/protocol/config.ts';
 import { inspect } from '../../../tools/inspect/inspect.ts';
 import { parseInspectArguments } from '../../../tools/inspect/options.ts';
 import { recognise } from '../../../tools/inspect/recognise.ts';
@@ -48,6 +49,16 @@ describe('a dataset', () => {
     expect(usable).toBe(true);
     expect(report).toMatchObject({ train: 1, validation: 1, leftOut: 1, errors: 1, boxes: { count: 1, answers: 1, smallest: 1, largest: 4, unit: 'thousandths' }, tokens: { media: 0, shortest: expect.any(Number) as number } });
     expect(report?.kind === 'dataset' && report.first[0].text).toMatch(/<\|im_start\|>user\nWhere\?<\|im_end\|>/);
+  });
+
+  it('counts every sample that is too long for the model, listed or not', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lorikeet-inspect-'));
+    const turns = [{ role: 'user', content: '7'.repeat(parseTrainingConfig({}).max_length) }, { role: 'assistant', content: 'No.' }];
+    const rows = Array.from({ length: 203 }, () => ({ messages: turns }));
+    writeFileSync(join(folder, 'rows.json'), JSON.stringify([...rows, { messages: [{ role: 'user', content: 'q' }, { role: 'assistant', content: 'a' }] }]));
+    const [{ report }] = await look(folder, '--model', join(ROOT, 'public/demo/model'), '--samples', '0');
+    expect(report).toMatchObject({ train: 1, leftOut: 203, errors: 203 });
+    expect(report?.kind === 'dataset' && report.problems.length).toBe(200);
   });
 
   it('without a usable sample cannot be used', async () => {
