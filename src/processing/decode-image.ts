@@ -2,9 +2,10 @@
 import { LorikeetError } from '../protocol/errors.ts';
 import { decodePng } from './decode-png.ts';
 import { type ImageHeader, MAX_IMAGE_PIXELS, MIME_TYPES, readImageHeader } from './image-header.ts';
+import { withoutTransparency } from './opaque-gif.ts';
+import { endsWithOrientation, liesOnItsSide, type Orientation, readOrientation, uprightImage, withoutOrientation } from './orientation.ts';
 import type { RgbImage } from './resample.ts';
 import type { ImageSize } from './smart-resize.ts';
-import { jpegWithoutExif } from './strip-orientation.ts';
 
 /** Larger files are refused. */
 export const MAX_IMAGE_BYTES = 256 * 2 ** 20;
@@ -52,23 +53,40 @@ async function bytesOf(blob: Blob, file: string): Promise<Uint8Array<ArrayBuffer
   }
 }
 
-/**
- * Stored width and height of an image. Reads the header only where that suffices; else decodes.
- * @throws LorikeetError "image" for unknown, empty, damaged or too large files; "file-missing" when the file has gone
- */
-export async function readImageSize(image: Blob, file: string): Promise<ImageSize> {
-  checkFileSize(image, file);
-  const start = checkHeader(readImageHeader(await bytesOf(image.slice(0, HEADER_BYTES), file)), file);
-  if (start.size) return start.size;
-  const whole = checkHeader(readImageHeader(await bytesOf(image, file)), file);
-  if (whole.size) return whole.size;
-  const { height, width } = await decodeImage(image, file);
-  return { height, width };
+/** Width and height of the picture upright, and how it was stored. */
+export interface PictureFacts extends ImageSize {
+  orientation: Orientation;
 }
 
 /**
- * Decodes to 8-bit RGB as `Image.open(file).convert("RGB")` does: the first frame, alpha dropped, gray repeated, EXIF
- * rotation not applied (the pixels as stored). PNG is exact everywhere; the other formats need a browser, whose decoder
+ * Width and height of an image as the model sees it, upright. Reads the header only where that suffices; else decodes.
+ * @throws LorikeetError "image" for unknown, empty, damaged or too large files; "file-missing" when the file has gone
+ */
+export async function readImageSize(image: Blob, file: string): Promise<ImageSize> {
+  const { width, height } = await readPictureFacts(image, file);
+  return { width, height };
+}
+
+/** As `readImageSize`, with the orientation that the file notes. */
+export async function readPictureFacts(image: Blob, file: string): Promise<PictureFacts> {
+  checkFileSize(image, file);
+  const bytes = await bytesOf(image.slice(0, HEADER_BYTES), file);
+  const start = checkHeader(readImageHeader(bytes), file);
+  if (start.size && !endsWithOrientation(bytes, start.type)) return facts(start.size, readOrientation(bytes, start.type));
+  const whole = await bytesOf(image, file);
+  const { size, type } = checkHeader(readImageHeader(whole), file);
+  if (size) return facts(size, readOrientation(whole, type));
+  const { height, width } = await decodeImage(image, file);
+  return { height, width, orientation: 1 };
+}
+
+function facts({ width, height }: ImageSize, orientation: Orientation): PictureFacts {
+  return liesOnItsSide(orientation) ? { width: height, height: width, orientation } : { width, height, orientation };
+}
+
+/**
+ * Decodes to 8-bit RGB as `ImageOps.exif_transpose(Image.open(file)).convert("RGB")` does: the first frame, turned as
+ * EXIF says, alpha dropped, gray repeated. PNG is exact everywhere; the other formats need a browser, whose decoder
  * may differ from libjpeg in single levels and darkens pixels that are partly transparent.
  * @throws LorikeetError "image" for unknown, damaged or too large files; "file-missing" when the file has gone
  */
@@ -76,9 +94,11 @@ export async function decodeImage(image: Blob, file: string): Promise<RgbImage> 
   checkFileSize(image, file);
   const bytes = await bytesOf(image, file);
   const { type, size } = checkHeader(readImageHeader(bytes), file);
-  if (type === 'png') return decodePng(bytes, file);
+  const orientation = readOrientation(bytes, type);
+  if (type === 'png') return uprightImage(decodePng(bytes, file), orientation);
   if (size === null && type !== 'avif') throw new LorikeetError('image', `${file}: the image header is damaged or cut off.`, 'Replace the image file.', { file });
-  return decodeInBrowser(new Blob(type === 'jpeg' ? jpegWithoutExif(bytes) : [bytes], { type: MIME_TYPES[type] }), file);
+  const parts = type === 'gif' ? [withoutTransparency(bytes)] : withoutOrientation(bytes, type);
+  return uprightImage(await decodeInBrowser(new Blob(parts, { type: MIME_TYPES[type] }), file), orientation);
 }
 
 async function decodeInBrowser(image: Blob, file: string): Promise<RgbImage> {
@@ -87,7 +107,7 @@ async function decodeInBrowser(image: Blob, file: string): Promise<RgbImage> {
   }
   let bitmap: ImageBitmap;
   try {
-    bitmap = await createImageBitmap(image, { imageOrientation: 'none', colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
+    bitmap = await createImageBitmap(image, { colorSpaceConversion: 'none', premultiplyAlpha: 'none' });
   } catch (error) {
     throw new LorikeetError('image', `${file}: the browser cannot decode this ${image.type} file.`, 'Save the image again or convert it to PNG.', { file }, { cause: error });
   }

@@ -135,7 +135,11 @@ function toRgb(png: DecodedPng, file: string): Uint8Array {
     }
     return pixels;
   }
-  // 16-bit samples keep their upper byte; 1-, 2- and 4-bit grays are spread over 0 … 255.
+  // As PIL does: 16-bit colours keep their upper byte, 16-bit grays are cut at 255, smaller grays are spread over 0 … 255.
+  if (png.depth === 16 && png.channels === 1) {
+    for (let i = 0; i < count; i++) pixels.fill(Math.min(255, samples[i]), i * 3, i * 3 + 3);
+    return pixels;
+  }
   const shift = png.depth === 16 ? 8 : 0;
   const spread = png.depth < 8 ? 255 / ((1 << png.depth) - 1) : 1;
   const channels = png.channels;

@@ -8,7 +8,7 @@ export type ImageType = 'png' | 'jpeg' | 'webp' | 'gif' | 'bmp' | 'avif';
 
 export interface ImageHeader {
   type: ImageType;
-  /** Stored size, before any EXIF rotation; null where the header alone does not tell (AVIF, or too few bytes). */
+  /** Stored size, before it is turned as EXIF says; null where the header alone does not tell (AVIF, or too few bytes). */
   size: ImageSize | null;
 }
 

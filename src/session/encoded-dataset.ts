@@ -1,6 +1,7 @@
 /** Samples of a dataset, tokenised for a model and checked to the last pixel before anything trains on them. */
 import type { Dataset, DatasetKind, DatasetSample } from '../data/dataset.ts';
 import { ProblemList } from '../data/problems.ts';
+import { TurnedImages } from '../data/turned-images.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { invariant, LorikeetError } from '../protocol/errors.ts';
 import { filesOf, type Media } from '../protocol/media.ts';
@@ -47,6 +48,7 @@ const MAX_PROBLEMS = 200;
 export class SampleEncoder {
   private readonly fileIds = new WeakMap<PathFile, number>();
   private readonly readable = new Set<string>();
+  private readonly turned = new TurnedImages();
   private files = 0;
 
   constructor(
@@ -76,6 +78,7 @@ export class SampleEncoder {
     };
     const train = await encodeAll(dataset.train);
     const validation = await encodeAll(dataset.validation);
+    await this.turned.report([...train, ...validation].map(({ source }) => source), problems);
     return {
       train,
       validation,

@@ -3,6 +3,7 @@ import { type Dataset, type DatasetKind, previewSample, readDataset } from '../.
 import { sortByKind } from '../../src/data/file-tree.ts';
 import { ProblemList } from '../../src/data/problems.ts';
 import { readRecords } from '../../src/data/records.ts';
+import { TurnedImages } from '../../src/data/turned-images.ts';
 import { extractBoxes } from '../../src/objectives/detection-answer.ts';
 import { answerOf, promptOf } from '../../src/processing/conversation.ts';
 import type { Processor } from '../../src/processing/processor.ts';
@@ -29,7 +30,9 @@ const MAX_LISTED = 200;
 export async function inspectDataset(files: readonly PathFile[], options: DatasetInspection): Promise<DatasetReport> {
   const dataset = await readAs(files, options);
   const encoded = options.processor ? await encode(dataset, options.processor) : null;
-  const problems = [...dataset.problems, ...(encoded?.problems ?? [])].sort((a, b) => Number(a.level === 'warning') - Number(b.level === 'warning'));
+  const notices = new ProblemList();
+  await new TurnedImages().report([...dataset.train, ...dataset.validation], notices);
+  const problems = [...dataset.problems, ...(encoded?.problems ?? []), ...notices.listed].sort((a, b) => Number(a.level === 'warning') - Number(b.level === 'warning'));
   const lost = encoded?.lost ?? { train: 0, validation: 0 };
   const samples = [...dataset.train, ...dataset.validation];
   return {
@@ -45,7 +48,7 @@ export async function inspectDataset(files: readonly PathFile[], options: Datase
     boxes: { ...boxesOf(samples.map(({ conversation }) => answerOf(conversation))), unit: options.boxes },
     tokens: encoded?.tokens ?? null,
     errors: dataset.errorCount + lost.train + lost.validation,
-    warnings: dataset.problemCount - dataset.errorCount,
+    warnings: dataset.problemCount - dataset.errorCount + notices.count,
     problems: problems.slice(0, MAX_LISTED),
     first: samples.slice(0, options.samples).map((sample) => ({ id: sample.id, text: rendered(sample, options.processor) })),
   };

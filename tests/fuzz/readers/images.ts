@@ -2,7 +2,7 @@
 import { crc32 } from '../../../src/data/crc32.ts';
 import { decodeImage, readImageSize } from '../../../src/processing/decode-image.ts';
 import { MAX_IMAGE_PIXELS, readImageHeader } from '../../../src/processing/image-header.ts';
-import { jpegWithoutExif } from '../../../src/processing/strip-orientation.ts';
+import { readOrientation, withoutOrientation } from '../../../src/processing/orientation.ts';
 import { png } from '../../unit/processing/png.ts';
 import { blobOf, bytesOf } from '../examples.ts';
 import { joined, mutateBytes } from '../mutate/bytes.ts';
@@ -27,9 +27,14 @@ export const imageHeaderReader: FuzzReader = {
   share: 20,
   prepare: async () => async (random) => {
     const input = mutateBytes(random, random.pick(HEADERS));
-    const kept = jpegWithoutExif(input).reduce((sum, part) => sum + part.length, 0);
-    if (kept > input.length) return 'wrong: longer without its EXIF block';
-    const size = readImageHeader(input)?.size;
+    const header = readImageHeader(input);
+    const size = header?.size;
+    if (header) {
+      const kept = withoutOrientation(input, header.type).reduce((sum, part) => sum + part.length, 0);
+      if (kept > input.length) return 'wrong: longer without its EXIF block';
+      const orientation = readOrientation(input, header.type);
+      if (!(orientation >= 1 && orientation <= 8)) return `wrong: orientation ${orientation}`;
+    }
     if (size && !(Number.isSafeInteger(size.width) && Number.isSafeInteger(size.height) && size.width >= 0 && size.height >= 0)) return `wrong: size ${JSON.stringify(size)}`;
     await readImageSize(blobOf(input), 'x');
     // Only browsers decode these: in Node every one of them is refused.

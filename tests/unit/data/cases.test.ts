@@ -2,6 +2,8 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { type DatasetKind, type DatasetSample, readDataset } from '../../../src/data/dataset.ts';
+import { ProblemList } from '../../../src/data/problems.ts';
+import { TurnedImages } from '../../../src/data/turned-images.ts';
 import { messageText } from '../../../src/processing/conversation.ts';
 import { filesOf } from '../../../src/protocol/media.ts';
 import type { PathFile } from '../../../src/protocol/messages.ts';
@@ -155,5 +157,20 @@ describe('boxes in pixels', () => {
     expect(dataset.problems[0]).toMatchObject({ file: 'train.json', advice: expect.stringContaining('box_convention') as string });
     const pixels = await readDataset({ train: filesIn('07-pixel-boxes-small-image'), validation: [] }, { kind: 'conversations', boxes: 'pixels', validationSplit: 0, seed: 1 });
     expect(pixels.problems).toEqual([]);
+  });
+});
+
+describe('pictures of a phone', () => {
+  it('are seen upright: boxes of both records fit, and the grounding is that of the turned picture', async () => {
+    const dataset = await read('31-exif-phone');
+    expect(dataset.problems).toEqual([]);
+    expect(dataset.train.map((sample) => shown(sample).at(-1))).toEqual([
+      'assistant: [{"bbox_2d": [100, 100, 400, 300], "label": "sign"}]',
+      'assistant: <|box_start|>(100,100),(400,300)<|box_end|>',
+      'assistant: <|box_start|>(600,750),(900,950)<|box_end|>',
+    ]);
+    const notices = new ProblemList();
+    await new TurnedImages().report(dataset.train, notices);
+    expect(notices.listed.map(({ message }) => message)).toEqual(['1 images carry an orientation and were turned.']);
   });
 });

@@ -15,6 +15,7 @@ describe('PNG kinds become RGB', () => {
     ['1-bit gray', png({ width: 3, height: 1, depth: 1, colorType: 0, lines: [0, 0b10100000] }), [255, 255, 255, 0, 0, 0, 255, 255, 255]],
     ['2-bit gray', png({ width: 2, height: 1, depth: 2, colorType: 0, lines: [0, 0b01110000] }), [85, 85, 85, 255, 255, 255]],
     ['4-bit gray', png({ width: 2, height: 1, depth: 4, colorType: 0, lines: [0, 0x2f] }), [34, 34, 34, 255, 255, 255]],
+    ['16-bit gray, cut at 255', png({ width: 3, height: 1, depth: 16, colorType: 0, lines: [0, 0, 200, 1, 0, 0xff, 0xff] }), [200, 200, 200, 255, 255, 255, 255, 255, 255]],
     ['16-bit RGB, upper byte', png({ width: 1, height: 1, depth: 16, lines: [0, 0xab, 0xcd, 0x01, 0xff, 0x00, 0x80] }), [0xab, 0x01, 0x00]],
     ['palette', png({ width: 2, height: 1, colorType: 3, palette: [9, 8, 7, 1, 2, 3], lines: [0, 1, 0] }), [1, 2, 3, 9, 8, 7]],
     ['1-bit palette over two lines', png({ width: 3, height: 2, depth: 1, colorType: 3, palette: [1, 1, 1, 2, 2, 2], lines: [0, 0b01000000, 0, 0b10100000] }), [1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2, 1, 1, 1, 2, 2, 2]],
