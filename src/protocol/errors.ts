@@ -24,6 +24,13 @@ export type ErrorCode =
   | 'config'
   | 'not-finite'
   | 'run-locked'
+  | 'model-locked'
+  | 'hub-access'
+  | 'hub-missing'
+  | 'hub-busy'
+  | 'hub-offline'
+  | 'hub-answer'
+  | 'hub-changed'
   | 'resume'
   | 'internal';
 

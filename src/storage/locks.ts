@@ -1,19 +1,16 @@
-/** One tab trains a run: a Web Lock that the browser itself frees when the worker ends, however it ends. */
+/** One tab trains a run or writes a model: Web Locks that the browser itself frees when the worker ends, however it ends. */
 import { LorikeetError } from '../protocol/errors.ts';
 
-const PREFIX = 'lorikeet-run-';
+const RUN = 'lorikeet-run-';
 
 /**
- * Takes the run's lock for as long as the worker lives or until the returned function is called; that resolves once
- * others can have it.
- * @throws LorikeetError "run-locked" when another tab or worker has it
+ * Takes a lock for as long as the worker lives or until the returned function is called; that resolves once others can have it.
+ * @param refusal what is thrown when another tab or worker has it
  */
-export async function lockRun(runId: string): Promise<() => Promise<void>> {
+export async function takeLock(name: string, refusal: () => Error): Promise<() => Promise<void>> {
   return new Promise((resolve, reject) => {
-    const freed: Promise<unknown> = navigator.locks.request(PREFIX + runId, { ifAvailable: true }, (lock) => {
-      if (!lock) {
-        throw new LorikeetError('run-locked', 'This run is being trained in another tab or window.', 'Go on there, or close that tab and try again here.');
-      }
+    const freed: Promise<unknown> = navigator.locks.request(name, { ifAvailable: true }, (lock) => {
+      if (!lock) throw refusal();
       return new Promise<void>((release) => {
         resolve(async () => {
           release();
@@ -25,9 +22,22 @@ export async function lockRun(runId: string): Promise<() => Promise<void>> {
   });
 }
 
+/**
+ * Takes a run's lock, as takeLock does.
+ * @throws LorikeetError "run-locked" when another tab or worker has it
+ */
+export function lockRun(runId: string): Promise<() => Promise<void>> {
+  return takeLock(RUN + runId, () => new LorikeetError('run-locked', 'This run is being trained in another tab or window.', 'Go on there, or close that tab and try again here.'));
+}
+
+export async function isLocked(name: string): Promise<boolean> {
+  const { held = [] } = await navigator.locks.query();
+  return held.some((lock) => lock.name === name);
+}
+
 /** Ids of the runs that some tab is training now. */
 export async function lockedRuns(): Promise<Set<string>> {
   const { held = [] } = await navigator.locks.query();
-  const names = held.map((lock) => lock.name ?? '').filter((name) => name.startsWith(PREFIX));
-  return new Set(names.map((name) => name.slice(PREFIX.length)));
+  const names = held.map((lock) => lock.name ?? '').filter((name) => name.startsWith(RUN));
+  return new Set(names.map((name) => name.slice(RUN.length)));
 }

@@ -47,6 +47,13 @@ export const enErrors = {
     title: 'This run is open in another tab',
     advice: 'Go on there, or close that tab and try again.',
   },
+  'model-locked': { title: 'Another tab is at work on this model', advice: 'Go on there, or close that tab and try again.' },
+  'hub-access': { title: 'The Hub refuses access', advice: 'Accept the model’s terms on its page and enter a token that may read it.' },
+  'hub-missing': { title: 'The Hub does not have this', advice: 'Check the id and the revision.' },
+  'hub-busy': { title: 'The Hub is busy', advice: 'Wait some minutes, then resume: what has arrived is kept.' },
+  'hub-offline': { title: 'The Hub cannot be reached', advice: 'Check the connection, then resume: what has arrived is kept.' },
+  'hub-answer': { title: 'The Hub answers with something else', advice: 'Look for a proxy or a login page in between, and check the mirror’s address.' },
+  'hub-changed': { title: 'This is not what the Hub promised', advice: 'Delete the download and begin again.' },
   resume: { title: 'This run cannot be resumed', advice: 'Load the same model and data that it was started with.' },
   internal: { title: 'Something went wrong inside Lorikeet', advice: 'Restart the trainer; if it happens again, report it with the log.' },
 };

@@ -25,6 +25,13 @@ export const zhErrors: Record<ErrorCode, ErrorWords> = {
   config: { title: '某项设置无效', advice: '请修正；该项的说明列出了允许的取值。' },
   'not-finite': { title: '损失已不是有效数字', advice: '从最近一次保存处继续，并降低学习率或加强梯度裁剪。' },
   'run-locked': { title: '此训练已在另一个标签页中打开', advice: '请在那里继续，或关闭那个标签页后重试。' },
+  'model-locked': { title: '另一个标签页正在处理此模型', advice: '请在那里继续，或关闭那个标签页后重试。' },
+  'hub-access': { title: 'Hub 拒绝访问', advice: '请在模型页面接受其条款，并填写有读取权限的令牌。' },
+  'hub-missing': { title: 'Hub 上没有此内容', advice: '请检查模型 ID 与版本。' },
+  'hub-busy': { title: 'Hub 正忙', advice: '请等几分钟后继续；已下载的部分会保留。' },
+  'hub-offline': { title: '无法连接 Hub', advice: '请检查网络后继续；已下载的部分会保留。' },
+  'hub-answer': { title: 'Hub 返回的不是所需内容', advice: '请检查中间是否有代理或登录页，以及镜像地址是否正确。' },
+  'hub-changed': { title: '内容与 Hub 所声明的不一致', advice: '请删除此下载并重新开始。' },
   resume: { title: '无法继续此训练', advice: '请载入开始时使用的同一模型和数据。' },
   internal: { title: 'Lorikeet 内部出错', advice: '请重启训练器；若再次出现，请连同日志一起报告。' },
 };
