@@ -72,17 +72,7 @@ export class Tokenizer {
       );
     }
     const lastId = checkIds(parsed.output.model.vocab, parsed.output.added_tokens, file);
-    try {
-      return new Tokenizer(new HubTokenizer(tokenizer as object, (config ?? {}) as object), parsed.output.added_tokens, lastId);
-    } catch (error) {
-      throw new LorikeetError(
-        'tokenizer',
-        `${file} cannot be used: ${error instanceof Error ? error.message : String(error)}`,
-        'Take tokenizer.json from the model’s original folder.',
-        { file },
-        { cause: error },
-      );
-    }
+    return usable(() => new Tokenizer(new HubTokenizer(tokenizer as object, (config ?? {}) as object), parsed.output.added_tokens, lastId));
   }
 
   /** Id of one token by its exact content; undefined if the vocabulary lacks it. */
@@ -122,7 +112,7 @@ export class Tokenizer {
   decode(ids: ArrayLike<number>, { skipSpecial = false } = {}): string {
     const known = Array.from(ids).filter((id) => this.inner.id_to_token(id) !== undefined);
     if (known.length === 0) return '';
-    return this.inner.decode(known, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false });
+    return usable(() => this.inner.decode(known, { skip_special_tokens: skipSpecial, clean_up_tokenization_spaces: false }));
   }
 
   /** Splits at added tokens, then tokenises each stretch between them by itself, as the tokenizer does anyway. */
@@ -144,7 +134,7 @@ export class Tokenizer {
   }
 
   private encodePlain(text: string): number[] {
-    const { ids } = this.inner.encode(text, { add_special_tokens: false });
+    const { ids } = usable(() => this.inner.encode(text, { add_special_tokens: false }));
     if (ids.some((id) => id === undefined)) {
       throw new LorikeetError('tokenizer', `The vocabulary lacks a byte of ${JSON.stringify(text.slice(0, 40))}.`, 'Take tokenizer.json from the model’s original folder.', {
         file: 'tokenizer.json',
@@ -155,11 +145,24 @@ export class Tokenizer {
 
   /** Tokens of the segment that begin before the end of `head`; a byte-level token has one character per byte. */
   private tokensBefore(segment: Segment, head: string): number {
-    const bytes = this.encoder.encode(this.inner.normalizer ? this.inner.normalizer(head) : head).length;
+    const bytes = this.encoder.encode(usable(() => this.inner.normalizer?.(head)) ?? head).length;
     let passed = 0;
     let count = 0;
     while (count < segment.ids.length && passed < bytes) passed += this.inner.id_to_token(segment.ids[count++])!.length;
     return count;
+  }
+}
+
+/**
+ * What the library makes of fields that this module does not check shows only when it is used.
+ * @throws LorikeetError "tokenizer" in place of the library's own errors
+ */
+function usable<T>(work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    const [file, reason] = ['tokenizer.json', error instanceof Error ? error.message : String(error)];
+    throw new LorikeetError('tokenizer', `${file} cannot be used: ${reason}`, 'Take tokenizer.json from the model’s original folder.', { file }, { cause: error });
   }
 }
 

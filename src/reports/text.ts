@@ -9,8 +9,9 @@ export function formatNumber(value: number | null | undefined): string {
   return value.toFixed(4);
 }
 
-/** 2.00e-04, as Python's .2e prints it. */
+/** 2.00e-04, as Python's .2e prints it; what is no number stays a word. */
 export function formatExponent(value: number): string {
+  if (!Number.isFinite(value)) return String(value);
   const [mantissa, exponent] = value.toExponential(2).split('e');
   return `${mantissa}e${exponent[0]}${exponent.slice(1).padStart(2, '0')}`;
 }

@@ -6,6 +6,8 @@ import { readRecords } from '../../../src/data/records.ts';
 import { ProblemList } from '../../../src/data/problems.ts';
 import { LorikeetError } from '../../../src/protocol/errors.ts';
 import { fileName } from '../../../src/reports/markup.ts';
+import { formatExponent } from '../../../src/reports/text.ts';
+import { Tokenizer } from '../../../src/processing/tokenizer.ts';
 import { parsePreprocessorConfig } from '../../../src/processing/preprocessor-config.ts';
 
 const corrupt = expect.objectContaining({ code: 'file-corrupt' });
@@ -30,6 +32,20 @@ describe('values that no honest file has', () => {
     const record = '{"id": 1, "answer": "yes", "answer": "no"}';
     await readRecords({ path, file: new Blob([path.endsWith('l') ? record : `[${record}]`]) }, problems);
     expect(problems.listed[0]).toMatchObject({ level: 'error', field: 'answer', message: expect.stringContaining('twice') });
+  });
+
+  it('a tokenizer whose steps are no steps that the library knows', () => {
+    const vocab = Object.fromEntries([...'abc'].map((letter, id) => [letter, id]));
+    const tokenizer = Tokenizer.fromJson(
+      { model: { type: 'BPE', vocab, merges: [] }, added_tokens: [], decoder: { type: 'ByteLevel' }, normalizer: null, post_processor: null, pre_tokenizer: { type: 'Split', pattern: { Regex: 'b' }, behavior: 7, invert: false } },
+      {},
+    );
+    expect(() => tokenizer.encode('abc')).toThrowError(expect.objectContaining({ code: 'tokenizer', message: expect.stringContaining('behavior') }));
+  });
+
+  it('a learning rate beyond all numbers, in a summary', () => {
+    expect(formatExponent(Infinity)).toBe('Infinity');
+    expect(formatExponent(2e-4)).toBe('2.00e-04');
   });
 
   it('a file name that climbs', () => {
