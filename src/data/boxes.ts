@@ -1,10 +1,19 @@
 /** Checks the boxes written in an answer: four numbers in thousandths or pixels, with area. */
 
-const MARKED = /<box>(.{0,200}?)<\/box>|<\|box_start\|>(.{0,200}?)<\|box_end\|>|"bbox_2d"\s{0,8}:\s{0,8}\[([^\]]{0,200})\]/gs;
+/** Boxes by the marks around them; the digits of the marks themselves are not theirs. */
+export const MARKED = /<box>(.{0,200}?)<\/box>|<\|box_start\|>(.{0,200}?)<\|box_end\|>|"bbox_2d"\s{0,8}:\s{0,8}\[([^\]]{0,200})\]/gs;
 const CORNERS = /^\s*\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)\s*,\s*\(\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*\)\s*$/;
 const LIST = /^\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*,\s*(-?\d+(?:\.\d+)?)\s*$/;
 /** Qwen's tags may also hold a place without extent. */
 const POINT = /^\(\d{1,4},\d{1,4}\)$/;
+
+/** Numbers of every box that is marked as such and made of four. */
+export function markedBoxes(answer: string): number[][] {
+  return [...answer.matchAll(MARKED)].flatMap(([, tagged, special, json]) => {
+    const corners = json === undefined ? CORNERS.exec(tagged ?? special) : LIST.exec(json);
+    return corners ? [corners.slice(1).map(Number)] : [];
+  });
+}
 
 export interface BoxFault {
   message: string;

@@ -4,6 +4,9 @@ import { fileKind } from './paths.ts';
 import { readZip } from './zip.ts';
 
 const isAnnotation = (path: string) => /\.xml$/i.test(path);
+/** Where the root's name stands at the latest. */
+const START_BYTES = 4096;
+
 const isPart = (path: string) => isAnnotation(path) || fileKind(path) === 'image';
 
 /**
@@ -21,8 +24,17 @@ export async function cvatFiles(files: readonly PathFile[]): Promise<PathFile[] 
     if (names.some((name) => fileKind(name) === 'records')) return null;
     if (![...names, ...loose.map(({ path }) => path)].some(isAnnotation)) return null;
     const opened = await Promise.all(archives.map((archive) => readZip(archive, undefined, isPart)));
-    return [...loose, ...opened.flatMap((contents) => contents.files)];
+    const all = [...loose, ...opened.flatMap((contents) => contents.files)];
+    return (await holdsTask(all)) ? all : null;
   } catch {
     return null;
   }
+}
+
+/** Pascal VOC's root is called <annotation>, and its files are many: the first ones tell. */
+async function holdsTask(files: readonly PathFile[]): Promise<boolean> {
+  for (const { path, file } of files) {
+    if (isAnnotation(path)) return !/<annotation[\s>]/.test(await file.slice(0, START_BYTES).text());
+  }
+  return false;
 }

@@ -16,7 +16,11 @@ export interface CvatBox {
 export interface CvatImage {
   /** As the file gives it. */
   name: string;
+  width: number;
+  height: number;
   boxes: CvatBox[];
+  /** Line at which it ends. */
+  line: number;
 }
 
 export interface CvatFile {
@@ -64,7 +68,8 @@ class CvatContent implements XmlHandler {
   private otherShapes = 0;
   private strayBoxes = 0;
   private clipped = 0;
-  private image: (CvatImage & { width: number; height: number; faulty: boolean }) | null = null;
+  private rotated = 0;
+  private image: (CvatImage & { faulty: boolean }) | null = null;
   private box: { label: string; box: Box; attributes: Map<string, string> } | null = null;
   private attribute: string | null = null;
 
@@ -85,7 +90,7 @@ class CvatContent implements XmlHandler {
     this.path.push(name);
   }
 
-  close(name: string, text: string): void {
+  close(name: string, text: string, line: number): void {
     this.path.pop();
     const parent = this.parent();
     if (parent === 'box' && name === 'attribute' && this.attribute !== null) {
@@ -94,9 +99,9 @@ class CvatContent implements XmlHandler {
       if (this.box) this.image!.boxes.push(this.box);
       this.box = null;
     } else if (parent === 'annotations' && name === 'image') {
-      const { name: image, boxes, faulty } = this.image!;
+      const { faulty, ...image } = this.image!;
       if (faulty) this.rejected++;
-      else this.images.push({ name: image, boxes });
+      else this.images.push({ ...image, line });
       this.image = null;
     }
   }
@@ -105,6 +110,7 @@ class CvatContent implements XmlHandler {
     const place = { file: this.file };
     if (this.images.length + this.rejected === 0) this.problems.error('The file holds no images.', 'Export the task again, as "CVAT for images 1.1".', place);
     if (this.otherShapes > 0) this.problems.warning(`${this.otherShapes} shapes are no boxes and were left out.`, 'Draw boxes, or go without these objects.', place);
+    if (this.rotated > 0) this.problems.warning(`${this.rotated} boxes are rotated; the upright boxes around them were used.`, 'Check in the preview that they are tight enough.', place);
     if (this.strayBoxes > 0) this.problems.warning(`${this.strayBoxes} boxes belong to no image and were left out.`, 'Export the task again, as "CVAT for images 1.1".', place);
     if (this.clipped > 0) this.problems.warning(`${this.clipped} boxes reached over the edge of their images and were cut there.`, 'Check in the preview that they are right.', place);
     return { images: this.images, rejected: this.rejected };
@@ -121,7 +127,7 @@ class CvatContent implements XmlHandler {
     if (this.images.length >= MAX_IMAGES) throw this.unusable(`it has more than ${MAX_IMAGES} images`, line);
     const name = attributes.get('name') ?? '';
     const [width, height] = ['width', 'height'].map((side) => numberIn(attributes, side));
-    this.image = { name, boxes: [], width, height, faulty: false };
+    this.image = { name, boxes: [], width, height, line, faulty: false };
     if (name.trim() === '') this.fault('The image has no name.', 'Export the task again.', line, 'name');
     if (!(width > 0 && height > 0)) this.fault(`The image ${name.slice(0, 200)} has no size.`, 'Export the task again: width and height must be above 0.', line, 'width');
   }
@@ -130,7 +136,10 @@ class CvatContent implements XmlHandler {
     const { width, height, name, faulty, boxes } = this.image!;
     if (faulty) return;
     const label = (attributes.get('label') ?? '').replace(/\s+/g, ' ').trim();
-    const corners = ['xtl', 'ytl', 'xbr', 'ybr'].map((corner) => numberIn(attributes, corner));
+    const given = ['xtl', 'ytl', 'xbr', 'ybr'].map((corner) => numberIn(attributes, corner));
+    const turn = numberIn(attributes, 'rotation') % 360;
+    const corners = turn ? aroundTurned(given, turn) : given;
+    if (turn) this.rotated++;
     const shown = `A box of the image ${name.slice(0, 200)}`;
     if (label === '') return this.fault(`${shown} has no label.`, 'Give it a label and export again.', line, 'label');
     if (!corners.every(Number.isFinite)) return this.fault(`${shown} is not made of four numbers.`, 'Export the task again.', line, 'box');
@@ -156,4 +165,13 @@ class CvatContent implements XmlHandler {
 function numberIn(attributes: ReadonlyMap<string, string>, name: string): number {
   const text = attributes.get(name);
   return text === undefined || !/^\s*-?\d{1,12}(?:\.\d{1,20})?\s*$/.test(text) ? NaN : Number(text);
+}
+
+/** The upright box around a box that is turned round its centre. */
+function aroundTurned([x1, y1, x2, y2]: readonly number[], degrees: number): number[] {
+  const [cos, sin] = [Math.cos, Math.sin].map((of) => Math.abs(of((degrees * Math.PI) / 180)));
+  const [halfWidth, halfHeight] = [(x2 - x1) / 2, (y2 - y1) / 2];
+  const [across, down] = [halfWidth * cos + halfHeight * sin, halfWidth * sin + halfHeight * cos];
+  const [x, y] = [(x1 + x2) / 2, (y1 + y2) / 2];
+  return [x - across, y - down, x + across, y + down].map((side) => Math.round(side * 1e6) / 1e6);
 }

@@ -2,6 +2,8 @@
 import { NOTHING_FOUND } from '../objectives/detection-answer.ts';
 import { PhiloxSequence } from '../processing/philox.ts';
 import type { DatasetProblem, PathFile } from '../protocol/messages.ts';
+import { readPictureFacts } from '../processing/decode-image.ts';
+import { checkFit } from './annotations/fit.ts';
 import { type CvatBox, type CvatImage, readCvatFile } from './cvat-file.ts';
 import { folderOf, normalizePath } from './paths.ts';
 import { ProblemList } from './problems.ts';
@@ -87,14 +89,16 @@ export async function importCvat(files: readonly PathFile[], options: CvatOption
   const problems = new ProblemList();
   const annotations = files.filter(({ path }) => /\.xml$/i.test(path)).sort((a, b) => (a.path < b.path ? -1 : 1));
   if (annotations.length === 0) problems.error('There is no XML file with annotations.', 'Export the task as "CVAT for images 1.1" and drop its annotations.xml.', {}, 'file-missing');
-  const dropped = new Set(files.map(({ path }) => path));
+  const dropped = new Map(files.map((file) => [file.path, file]));
   const images: AnnotatedImage[] = [];
   let rejected = 0;
   for (const file of annotations) {
     try {
       const read = await readCvatFile(file, problems);
       rejected += read.rejected;
-      for (const image of annotate(read.images, file.path, dropped, problems)) images.push(image);
+      const fitting = await fittingImages(read.images, file.path, dropped, problems);
+      rejected += read.images.length - fitting.length;
+      for (const image of annotate(fitting, file.path, dropped, problems)) images.push(image);
     } catch (error) {
       problems.caught(error);
     }
@@ -103,7 +107,8 @@ export async function importCvat(files: readonly PathFile[], options: CvatOption
   const chosen = choose(images, options);
   const order = new PhiloxSequence(options.seed, 0, PURPOSE_SHARES).permutation(chosen.length);
   const records = [...order].map((i, position) => toRecord(chosen[i], position, options.prompt));
-  const trainEnd = Math.floor(records.length * options.trainRatio);
+  // Of very few images one is left to train on.
+  const trainEnd = Math.max(options.trainRatio > 0 ? Math.min(1, records.length) : 0, Math.floor(records.length * options.trainRatio));
   const validationEnd = Math.min(records.length, trainEnd + Math.floor(records.length * options.validationRatio));
   const parts = { train: records.slice(0, trainEnd), validation: records.slice(trainEnd, validationEnd), test: records.slice(validationEnd) };
   return { ...parts, statistics: statisticsOf(chosen, parts), rejected, problems: problems.listed, problemCount: problems.count };
@@ -126,12 +131,28 @@ export function cvatAnswer(objects: readonly Pick<AnnotatedObject, 'label' | 'st
 }
 
 /** Images lie beside the annotation file, or in the folder that CVAT's archives have for them. */
-function pathOf(name: string, file: string, dropped: ReadonlySet<string>): string {
+function pathOf(name: string, file: string, dropped: { has(path: string): boolean }): string {
   const [beside, inFolder] = ['', 'images/'].map((folder) => normalizePath(`${folderOf(file)}/${folder}${name}`));
   return !dropped.has(beside) && dropped.has(inFolder) ? inFolder : beside;
 }
 
-function annotate(images: readonly CvatImage[], file: string, dropped: ReadonlySet<string>, problems: ProblemList): AnnotatedImage[] {
+/** Images whose pictures have the size that was annotated; a picture that was not dropped, or cannot be read, is named when samples are read. */
+async function fittingImages(images: readonly CvatImage[], file: string, dropped: ReadonlyMap<string, PathFile>, problems: ProblemList): Promise<CvatImage[]> {
+  const fitting: CvatImage[] = [];
+  for (const image of images) {
+    const picture = dropped.get(pathOf(image.name, file, dropped));
+    const facts = picture && (await readPictureFacts(picture.file, picture.path).catch(() => null));
+    try {
+      if (picture && facts) checkFit(image, facts, picture.path);
+      fitting.push(image);
+    } catch (error) {
+      problems.caught(error, { file, line: image.line });
+    }
+  }
+  return fitting;
+}
+
+function annotate(images: readonly CvatImage[], file: string, dropped: { has(path: string): boolean }, problems: ProblemList): AnnotatedImage[] {
   let withoutStatus = 0;
   const annotated = images.map(({ name, boxes }) => ({
     path: pathOf(name, file, dropped),

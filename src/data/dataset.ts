@@ -1,10 +1,13 @@
 /** Dropped files -> training and validation samples, with every problem named. */
 import { answerOf, type Conversation, type Message, messageText, type Role } from '../processing/conversation.ts';
+import type { ImageSize } from '../processing/smart-resize.ts';
 import { extractBoxes } from '../objectives/detection-answer.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
 import type { Media } from '../protocol/media.ts';
-import type { DatasetProblem, LabelledBox, PathFile } from '../protocol/messages.ts';
+import type { DatasetProblem, LabelledBox, PathFile, UnknownLayout } from '../protocol/messages.ts';
+import type { ReadingChoices } from '../protocol/reading-choices.ts';
 import { sortByKind } from './file-tree.ts';
+import type { AnnotationFormat } from './annotations/annotated-image.ts';
 import { MediaIndex } from './media-index.ts';
 import { ProblemList } from './problems.ts';
 import { SampleReader } from './sample-reader.ts';
@@ -46,6 +49,12 @@ export interface Dataset {
   problems: DatasetProblem[];
   problemCount: number;
   errorCount: number;
+  /** Formats of annotation tools that samples were made from. */
+  annotations: AnnotationFormat[];
+  /** Files whose boxes seem to count pixels, and nobody has said whether they do. */
+  pixelSuspects: string[];
+  /** Files whose columns nobody knows. */
+  unknown: UnknownLayout[];
 }
 
 export interface DatasetOptions {
@@ -54,6 +63,10 @@ export interface DatasetOptions {
   keepImageNewline?: boolean;
   /** Unit of the boxes in answers; thousandths when left out. */
   boxes?: 'thousandths' | 'pixels';
+  /** Size at which the model sees a picture of a size; needed where boxes have to be written in its pixels. */
+  seenSize?: (stored: ImageSize) => ImageSize;
+  /** What the user has decided of files that do not speak for themselves. */
+  choices?: ReadingChoices;
   /** Part of the training samples kept aside when there is no validation file; 0 = none. */
   validationSplit: number;
   seed: number;
@@ -72,17 +85,18 @@ export async function readDataset(source: { train: readonly PathFile[]; validati
   for (const path of [...mainMedia.duplicates, ...extraMedia.duplicates]) {
     problems.warning('Several files have this path.', 'Keep one of them; samples that use it are left out.', { file: path });
   }
-  const split = splitByName(main.records, problems);
+  const split = splitByName([...main.records, ...main.annotations], problems);
   if (split.train.length === 0) {
-    problems.error('There is no JSON or JSONL file with training samples.', 'Drop the dataset’s JSON file together with its images.', {}, 'file-missing');
+    problems.error('There is no file with training samples.', 'Drop the dataset’s JSON, JSONL or CSV file, or its annotations, together with its images.', {}, 'file-missing');
   }
   const reader = new SampleReader(problems, options);
+  await reader.source.learn([...main.records, ...extra.records]);
   const train = await reader.read(split.train, [mainMedia, extraMedia]);
-  const validation = [...(await reader.read(extra.records, [extraMedia, mainMedia])), ...(await reader.read(split.validation, [mainMedia, extraMedia]))];
+  const validation = [...(await reader.read([...extra.records, ...extra.annotations], [extraMedia, mainMedia])), ...(await reader.read(split.validation, [mainMedia, extraMedia]))];
   const parts = validation.length === 0 ? splitDataset(train, options.validationSplit, options.seed) : { train, validation };
   sayUnused([...main.media, ...extra.media], reader.named, problems);
   const { images, videos } = reader.usedMedia;
-  return { kind: options.kind, ...parts, rejected: reader.rejected, images: images.size, videos: videos.size, problems: problems.listed, problemCount: problems.count, errorCount: problems.errorCount };
+  return { kind: options.kind, ...parts, rejected: reader.rejected, images: images.size, videos: videos.size, problems: problems.listed, problemCount: problems.count, errorCount: problems.errorCount, annotations: [...reader.source.formats], unknown: reader.unknown, pixelSuspects: reader.pixelSuspects };
 }
 
 /** Says how many dropped pictures and clips no record names; a file may have been dropped with both splits. */

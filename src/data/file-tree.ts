@@ -1,12 +1,16 @@
 /** Dropped files: archives opened, paths normalised, sorted by what they are. */
 import type { PathFile } from '../protocol/messages.ts';
-import { fileKind, normalizePath } from './paths.ts';
+import type { AnnotationSet } from './annotations/annotated-image.ts';
+import { classFolders, readAnnotationFolders } from './annotations/annotation-folders.ts';
+import { baseName, fileKind, normalizePath } from './paths.ts';
 import type { ProblemList } from './problems.ts';
 import { readZip } from './zip.ts';
 
 export interface SortedFiles {
   /** JSON and JSONL files, by path. */
   records: PathFile[];
+  /** Annotations that lie in many small files; only where there are no records. */
+  annotations: AnnotationSet[];
   /** Pictures and clips. */
   media: PathFile[];
   /** Paths of files of other kinds. */
@@ -15,13 +19,18 @@ export interface SortedFiles {
 
 /** Opens archives, normalises paths and sorts by kind; everything unusable is reported. */
 export async function sortByKind(files: readonly PathFile[], problems: ProblemList): Promise<SortedFiles> {
-  const sorted: SortedFiles = { records: [], media: [], ignored: [] };
+  const sorted: SortedFiles = { records: [], annotations: [], media: [], ignored: [] };
+  const texts: PathFile[] = [];
   const { ignored } = sorted;
   const take = (entry: PathFile) => {
     const kind = fileKind(entry.path);
     if (kind === 'records') sorted.records.push(entry);
+    else if (kind === 'annotation') texts.push(entry);
     else if (kind === 'image' || kind === 'video') sorted.media.push(entry);
     else if (kind !== 'clutter') ignored.push(entry.path);
+  };
+  const ignoreAll = (unread: readonly PathFile[]) => {
+    for (const { path } of unread) ignored.push(path);
   };
   for (const { path, file } of files) {
     const entry = { path: normalizePath(path), file };
@@ -37,10 +46,22 @@ export async function sortByKind(files: readonly PathFile[], problems: ProblemLi
       problems.caught(error);
     }
   }
+  if (sorted.records.every(isNotes)) {
+    const { sets, used } = await readAnnotationFolders(texts, sorted.media, problems);
+    if (sets.length > 0) ignored.push(...sorted.records.splice(0).map(({ path }) => path));
+    const none = sets.length === 0 && sorted.records.length === 0 && problems.count === 0;
+    sorted.annotations = none ? (classFolders(sorted.media) ?? []) : sets;
+    ignoreAll(texts.filter((file) => !used.has(file)));
+  } else ignoreAll(texts);
   if (ignored.length > 0) {
     const shown = ignored.slice(0, 5).join(', ') + (ignored.length > 5 ? ', …' : '');
-    problems.warning(`${ignored.length} files are neither JSON, JSONL, images nor videos and were left out: ${shown}`, 'Nothing to do unless samples or images are missing.');
+    problems.warning(`${ignored.length} files are neither records, annotations, images nor videos and were left out: ${shown}`, 'Nothing to do unless samples or images are missing.');
   }
   sorted.records.sort((a, b) => (a.path < b.path ? -1 : 1));
   return sorted;
+}
+
+/** What Label Studio puts beside its YOLO export: the classes once more. */
+function isNotes({ path }: PathFile): boolean {
+  return baseName(path) === 'notes.json';
 }

@@ -1,7 +1,8 @@
 /**
  * ms-swift's grounding placeholders: `<ref-object>` and `<bbox>` in the text, replaced in order from the record's `objects`.
  *
- * Boxes become thousandths of their image, Qwen3-VL's own convention. Where the text is JSON around them
+ * Boxes become thousandths of their image, Qwen3-VL's own convention, or pixels of the picture as the model sees it,
+ * Qwen2.5-VL's. Where the text is JSON around them
  * (`"bbox_2d": <bbox>`) they are written as lists and references as plain words; elsewhere in Qwen's tags.
  * As in ms-swift's docs/source_en/Customization/Custom-dataset.md and its template for Qwen-VL.
  */
@@ -24,6 +25,7 @@ type Objects = v.InferOutput<typeof objectsSchema>['objects'];
 
 /** A box that is written out between the tags is no place for one. */
 const PLACE = /<ref-object>|<bbox>(?![^<]{0,200}<\/bbox>)/g;
+const WHOLE: ImageSize = { width: 1, height: 1 };
 const IN_JSON = /"\s{0,8}:\s{0,8}\[?\s{0,8}<bbox>/;
 
 export interface Grounded {
@@ -36,13 +38,20 @@ export interface Grounded {
   objects: 'placed' | 'partly' | 'unused' | 'none';
 }
 
+/** Sizes of a sample's images by their index, from 0; undefined where there is no such image. */
+export interface GroundingSizes {
+  /** Upright, as the file has it. */
+  stored(image: number): Promise<ImageSize> | undefined;
+  /** As the model sees a picture of a size, where boxes are written in its pixels; null where they are thousandths. */
+  seen: ((stored: ImageSize) => ImageSize) | null | undefined;
+}
+
 /**
  * Fills the placeholders of a sample.
  * @param record as it was read, with or without `objects`
- * @param sizeOf stored size of the sample's image with this index, from 0; undefined where there is no such image
  * @throws LorikeetError "dataset" naming the field: counts that differ, a box of an unknown form, outside its image or without area
  */
-export async function placeObjects(record: unknown, sample: { conversation: Conversation; rejected?: Message }, sizeOf: (image: number) => Promise<ImageSize> | undefined): Promise<Grounded> {
+export async function placeObjects(record: unknown, sample: { conversation: Conversation; rejected?: Message }, sizes: GroundingSizes): Promise<Grounded> {
   const { conversation, rejected } = sample;
   const texts = [...conversation, ...(rejected ? [rejected] : [])].map(messageText).join('\n');
   if (texts.search(PLACE) < 0) return { ...sample, objects: listsObjects(record) ? 'unused' : 'none' };
@@ -54,7 +63,7 @@ export async function placeObjects(record: unknown, sample: { conversation: Conv
   for (const [i, ref] of (objects.ref ?? []).entries()) refuseControlTokens(ref, `objects.ref.${i}`);
   const words = (objects.ref ?? []).map((ref) => (asJson ? ref : `<|object_ref_start|>${ref}<|object_ref_end|>`));
   const boxes: string[] = [];
-  for (const i of (objects.bbox ?? []).keys()) boxes.push(boxText(await inThousandths(objects, i, sizeOf), asJson));
+  for (const i of (objects.bbox ?? []).keys()) boxes.push(boxText(await inUnit(objects, i, sizes), asJson));
   const fill = new Filler(words, boxes);
   const answered = conversation.at(-1)?.role === 'assistant';
   const prompt = conversation.slice(0, -1).map((message) => fill.message(message));
@@ -77,19 +86,22 @@ function listsObjects(record: unknown): boolean {
   return parsed.success && (parsed.output.objects.ref ?? []).length + (parsed.output.objects.bbox ?? []).length > 0;
 }
 
-async function inThousandths({ bbox, bbox_type, image_id }: Objects, i: number, sizeOf: (image: number) => Promise<ImageSize> | undefined): Promise<number[]> {
+async function inUnit({ bbox, bbox_type, image_id }: Objects, i: number, { stored, seen }: GroundingSizes): Promise<number[]> {
   const field = `objects.bbox.${i}`;
   const box = bbox![i];
   if (box.length !== 2 && box.length !== 4) throw fault(`Box ${i + 1} has ${box.length} numbers.`, 'Give x1, y1, x2, y2, or x and y of a point.', field);
   const image = image_id?.[i] ?? 0;
-  const size = bbox_type === 'norm1' ? { width: 1, height: 1 } : await sizeOf(image);
-  if (!size) throw fault(`Box ${i + 1} belongs to image ${image + 1}, which the sample has not.`, 'Correct "objects.image_id", which counts from 0, or add the image.', image_id?.[i] === undefined ? field : `objects.image_id.${i}`);
+  const picture = bbox_type === 'norm1' && seen === null ? WHOLE : await stored(image);
+  if (!picture) throw fault(`Box ${i + 1} belongs to image ${image + 1}, which the sample has not.`, 'Correct "objects.image_id", which counts from 0, or add the image.', image_id?.[i] === undefined ? field : `objects.image_id.${i}`);
+  if (seen === undefined) throw fault('Boxes are to be written in pixels of the picture as the model sees it, and no model is loaded.', 'Load the model first.', field);
+  const size = bbox_type === 'norm1' ? WHOLE : picture;
   if (box.some((x, at) => x < 0 || x > (at % 2 === 0 ? size.width : size.height))) {
     throw fault(`Box ${i + 1}, ${box.join(', ')}, lies outside its image of ${size.width} × ${size.height}.`, 'Give pixels of the stored image, or shares of it with "bbox_type": "norm1".', field);
   }
-  const scaled = box.map((x, at) => roundHalfToEven((x / (at % 2 === 0 ? size.width : size.height)) * 1000));
+  const target = seen ? seen(picture) : { width: 1000, height: 1000 };
+  const scaled = box.map((x, at) => (at % 2 === 0 ? roundHalfToEven((x / size.width) * target.width) : roundHalfToEven((x / size.height) * target.height)));
   if (scaled.length === 4 && (scaled[2] <= scaled[0] || scaled[3] <= scaled[1])) {
-    throw fault(`Box ${i + 1}, ${box.join(', ')}, has no area in thousandths of its image.`, 'x2 must be above x1 and y2 above y1. Correct or remove the box.', field);
+    throw fault(`Box ${i + 1}, ${box.join(', ')}, has no area at the size the model sees.`, 'x2 must be above x1 and y2 above y1. Correct or remove the box.', field);
   }
   return scaled;
 }

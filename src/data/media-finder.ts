@@ -5,12 +5,9 @@ import type { PathFile } from '../protocol/messages.ts';
 import { checkFrameNumbers } from './frame-folder.ts';
 import type { MediaIndex, Lookup } from './media-index.ts';
 import type { MediaReference } from './media-reference.ts';
+import { isPointer } from './lfs-pointer.ts';
 import { baseName, fileKind, folderOf } from './paths.ts';
 import type { ProblemList } from './problems.ts';
-
-const LFS_START = 'version https://git-lfs';
-/** Pointers of Git LFS are about 130 bytes long. */
-const MAX_POINTER_BYTES = 1024;
 
 /** Finds what one file's records name. */
 export class MediaFinder {
@@ -23,7 +20,7 @@ export class MediaFinder {
     private readonly problems: ProblemList,
     /** Where to look, in this order. */
     private readonly indexes: readonly MediaIndex[],
-    private readonly recordFile: string,
+    readonly recordFile: string,
     /** Told of every file that a record names, whether the record is used or not. */
     private readonly onNamed: (file: PathFile) => void,
   ) {}
@@ -110,8 +107,4 @@ function withoutScheme(path: string): string {
   } catch {
     return rest;
   }
-}
-
-async function isPointer(file: Blob): Promise<boolean> {
-  return file.size >= LFS_START.length && file.size <= MAX_POINTER_BYTES && (await file.slice(0, LFS_START.length).text()) === LFS_START;
 }

@@ -1,10 +1,11 @@
 /** File paths of folders, archives and dataset records, brought to one form. */
 
-export type FileKind = 'records' | 'image' | 'video' | 'archive' | 'clutter' | 'other';
+export type FileKind = 'records' | 'annotation' | 'image' | 'video' | 'archive' | 'clutter' | 'other';
 
 const KINDS: readonly [FileKind, RegExp][] = [
   ['clutter', /(^|\/)(__MACOSX\/|\.|Thumbs\.db$|desktop\.ini$)/i],
-  ['records', /\.(json|jsonl|ndjson)$/i],
+  ['records', /\.(json|jsonl|ndjson|csv|tsv)$/i],
+  ['annotation', /\.(xml|txt|ya?ml|names)$/i],
   ['image', /\.(png|jpe?g|jpe|jfif|webp|gif|bmp|avif)$/i],
   ['video', /\.(mp4|m4v|mov|webm|mkv|avi|mpe?g|wmv|flv|3gp|ogv)$/i],
   ['archive', /\.zip$/i],

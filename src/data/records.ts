@@ -1,8 +1,11 @@
-/** JSON and JSONL files -> raw records with their places; nothing is known yet about their fields. */
+/** JSON, JSONL and CSV files -> raw records with their places; nothing is known yet about their fields. */
 import { findRepeatedKey } from '../checkpoint/strict-json.ts';
+import type { ImageSize } from '../processing/smart-resize.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { readChosen } from './chosen-file.ts';
+import { LFS_START } from './lfs-pointer.ts';
 import type { ProblemList } from './problems.ts';
+import { isTable, readTable } from './table.ts';
 
 export interface RawRecord {
   value: unknown;
@@ -10,6 +13,10 @@ export interface RawRecord {
   line?: number;
   /** Position in the file, from 1. */
   sample: number;
+  /** Where it is another than that of the other records. */
+  file?: string;
+  /** Size of the picture that was annotated. */
+  annotatedSize?: ImageSize;
 }
 
 const MAX_FILE_BYTES = 256 * 2 ** 20;
@@ -17,9 +24,14 @@ const MAX_RECORDS = 2_000_000;
 
 export interface RecordFile {
   records: RawRecord[];
-  /** JSONL lines that could not be parsed. */
+  /** JSONL lines and table rows that could not be parsed. */
   brokenLines: number;
+  /** A JSON file that is one object, not a list. */
+  document?: object;
 }
+
+/** Said of JSON that is one object or one value. */
+export const NO_LIST = 'The file holds no list of samples: expected [ {…}, {…} ] or one {…} per line.';
 
 const NOTHING: RecordFile = { records: [], brokenLines: 0 };
 
@@ -36,6 +48,10 @@ export async function readRecords({ path, file }: PathFile, problems: ProblemLis
     problems.caught(error);
     return NOTHING;
   }
+  if (text?.startsWith(LFS_START)) {
+    problems.error('This is a Git LFS pointer, not the file itself.', 'Run "git lfs pull" in the folder and drop it again.', { file: path });
+    return NOTHING;
+  }
   if (text === null) {
     problems.error('The file is not UTF-8 text.', 'Save it with UTF-8 encoding.', { file: path });
     return NOTHING;
@@ -44,12 +60,22 @@ export async function readRecords({ path, file }: PathFile, problems: ProblemLis
     problems.error('The file is empty.', 'Export the dataset again.', { file: path });
     return NOTHING;
   }
-  const result = isJsonLines(path, text) ? parseLines(path, text, problems) : { records: parseArray(path, text, problems), brokenLines: 0 };
+  const result = isTable(path) ? parseTable(path, text, problems) : isJsonLines(path, text) ? parseLines(path, text, problems) : parseWhole(path, text, problems);
   if (result.records.length > MAX_RECORDS) {
     problems.error(`The file has ${result.records.length} samples; at most ${MAX_RECORDS} are read.`, 'Split it into several files.', { file: path });
     return NOTHING;
   }
   return result;
+}
+
+function parseTable(path: string, text: string, problems: ProblemList): RecordFile {
+  try {
+    const { records, broken } = readTable(path, text, (error) => problems.caught(error));
+    return { records, brokenLines: broken };
+  } catch (error) {
+    problems.caught(error);
+    return NOTHING;
+  }
 }
 
 /** Null for anything but UTF-8; a byte order mark is dropped. */
@@ -123,25 +149,26 @@ function prettyObjects(text: string): Lines[] {
   return objects.map(({ content, line }) => ({ content: content.trimEnd().replace(/,$/, ''), line }));
 }
 
-function parseArray(path: string, text: string, problems: ProblemList): RawRecord[] {
+function parseWhole(path: string, text: string, problems: ProblemList): RecordFile {
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (error) {
     const { message } = error as Error;
     problems.error(`The file is not valid JSON: ${message}`, 'Correct it at this place or export the dataset again; it may be cut off.', { file: path, ...lineOf(message, text) });
-    return [];
+    return NOTHING;
   }
   const repeated = findRepeatedKey(text);
   if (repeated !== null) {
     problems.error(`The file has the key "${repeated}" twice in one object.`, 'Remove one of them: which is meant cannot be told.', { file: path, field: repeated });
-    return [];
+    return NOTHING;
   }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return { records: [], brokenLines: 0, document: value };
   if (!Array.isArray(value)) {
-    problems.error('The file holds no list of samples: expected [ {…}, {…} ] or one {…} per line.', 'Leave it out, or export the dataset as a list.', { file: path });
-    return [];
+    problems.error(NO_LIST, 'Leave it out, or export the dataset as a list.', { file: path });
+    return NOTHING;
   }
-  return value.map((record: unknown, i) => ({ value: record, sample: i + 1 }));
+  return { records: value.map((record: unknown, i) => ({ value: record, sample: i + 1 })), brokenLines: 0 };
 }
 
 /** The line of a parser's message, as far as it tells ("at position 123", or the end of the text). */

@@ -1,26 +1,30 @@
 /** Records of files -> samples: fields read, pictures and clips found, boxes checked; whatever is wrong is named and counted. */
-import { readImageSize } from '../processing/decode-image.ts';
+import { type PictureFacts, readPictureFacts } from '../processing/decode-image.ts';
 import { answerOf, type Conversation, type Message, messageText } from '../processing/conversation.ts';
 import { extractBoxes } from '../objectives/detection-answer.ts';
-import type { ImageSize } from '../processing/smart-resize.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
 import type { Media } from '../protocol/media.ts';
-import type { PathFile } from '../protocol/messages.ts';
-import { checkBoxes } from './boxes.ts';
+import type { PathFile, UnknownLayout } from '../protocol/messages.ts';
+import { checkFit } from './annotations/fit.ts';
+import { checkBoxes, markedBoxes } from './boxes.ts';
 import { hasConversation } from './conversation-form.ts';
 import type { DatasetKind, DatasetOptions, DatasetSample } from './dataset.ts';
+import { FileNotices } from './file-notices.ts';
 import { type Grounded, placeObjects } from './grounding.ts';
 import { readLlavaRecord } from './llava.ts';
 import { MediaFinder } from './media-finder.ts';
 import type { MediaIndex } from './media-index.ts';
 import { isPlainObject } from './media-reference.ts';
 import { baseName } from './paths.ts';
-import { PixelBoxes } from './pixel-boxes.ts';
+import type { PixelBoxes } from './pixel-boxes.ts';
 import { isPreferenceRecord, PREFERENCE_COLUMNS, readPreferenceRecord } from './preference.ts';
 import type { ProblemList } from './problems.ts';
 import { hasPrompt, readPromptRecord } from './prompt-record.ts';
-import { type RawRecord, readRecords } from './records.ts';
+import { RecordSource, type RecordEntry } from './record-source.ts';
+import type { RawRecord } from './records.ts';
+import { fault } from './record-fault.ts';
 import { refuseOtherKinds } from './record-kinds.ts';
+import { rewriteBoxes } from './rewrite-boxes.ts';
 import type { PlacedConversation, TurnOptions } from './turns.ts';
 
 /** A record as its format's reader understands it. */
@@ -47,17 +51,8 @@ const LAYOUTS: Readonly<Record<DatasetKind, (record: Record<string, unknown>) =>
 /** Columns that a message names. */
 const MAX_COLUMNS = 20;
 
-/** Things that are said once per file. */
-interface FileState {
-  withoutTruth: number;
-  /** Samples with objects that their text does not place. */
-  unplaced: number;
-  /** Ids that an earlier sample has. */
-  repeatedIds: { id: string; place: ErrorPlace; first: ErrorPlace; count: number } | null;
-  /** Keys of content parts that were left alone. */
-  ignoredKeys: Set<string>;
-  pixelBoxes: PixelBoxes;
-}
+/** Rows of such a file that are handed out. */
+const FIRST_ROWS = 5;
 
 export class SampleReader {
   /** Samples left out because of an error. */
@@ -66,33 +61,42 @@ export class SampleReader {
   readonly usedMedia = { images: new Set<PathFile>(), videos: new Set<PathFile>() };
   /** Every file that a record names. */
   readonly named = new Set<PathFile>();
-  private readonly sizes = new WeakMap<PathFile, Promise<ImageSize>>();
+  readonly unknown: UnknownLayout[] = [];
+  /** Files whose boxes seem to count pixels, and nobody has said whether they do. */
+  readonly pixelSuspects: string[] = [];
+  readonly source: RecordSource;
+  private readonly sizes = new WeakMap<PathFile, Promise<PictureFacts>>();
   private readonly seenIds = new Map<string, ErrorPlace>();
 
   constructor(
     private readonly problems: ProblemList,
-    private readonly options: Pick<DatasetOptions, 'kind' | 'keepImageNewline' | 'boxes'>,
-  ) {}
+    private readonly options: Pick<DatasetOptions, 'kind' | 'keepImageNewline' | 'boxes' | 'seenSize' | 'choices'>,
+  ) {
+    this.source = new RecordSource(problems, options.choices ?? {}, (record) => LAYOUTS[options.kind](record));
+  }
 
   /** @param indexes where to look for images, in this order */
-  async read(files: readonly PathFile[], indexes: readonly MediaIndex[]): Promise<DatasetSample[]> {
+  async read(entries: readonly RecordEntry[], indexes: readonly MediaIndex[]): Promise<DatasetSample[]> {
     const samples: DatasetSample[] = [];
-    for (const file of files) {
+    for (const entry of entries) {
+      const file = entry.path;
       const before = this.problems.count;
-      const { records, brokenLines } = await readRecords(file, this.problems);
-      this.rejected += brokenLines;
-      if (this.isOfAnotherKind(records, file.path) || this.isUnknown(records, file.path)) continue;
-      if (records.length === 0 && this.problems.count === before) {
-        this.problems.error('The file holds no samples.', 'Export the dataset again.', { file: file.path });
+      const { records, rejected, silent } = await this.source.read(entry);
+      this.rejected += rejected;
+      if (this.isOfAnotherKind(records, file) || this.isUnknown(records, file)) continue;
+      if (records.length === 0 && this.problems.count === before && !silent) {
+        this.problems.error('The file holds no samples.', 'Export the dataset again.', { file });
       }
-      const state: FileState = { withoutTruth: 0, unplaced: 0, repeatedIds: null, ignoredKeys: new Set(), pixelBoxes: new PixelBoxes() };
-      const finder = new MediaFinder(this.problems, indexes, file.path, (named) => this.named.add(named));
+      const notices = new FileNotices();
+      const finder = new MediaFinder(this.problems, indexes, file, (named) => this.named.add(named));
       for (const record of records) {
-        const sample = await this.readSample(record, file.path, finder, state);
+        const sample = await this.readSample(record, record.file ?? file, finder, notices);
         if (sample) samples.push(sample);
         else this.rejected++;
       }
-      this.report(state, finder, file.path);
+      if (this.options.choices?.trustedFiles?.includes(file)) notices.pixelBoxes.trust();
+      else if (notices.pixelBoxes.suspicion) this.pixelSuspects.push(file);
+      notices.report(finder, file, this.problems);
     }
     return samples;
   }
@@ -124,57 +128,12 @@ export class SampleReader {
       { file },
     );
     this.rejected += records.length;
+    this.unknown.push({ file, columns, rows: records.length, first: records.slice(0, FIRST_ROWS).map(({ value }) => value as Record<string, unknown>) });
     return true;
   }
 
-  private report({ withoutTruth, unplaced, repeatedIds, ignoredKeys, pixelBoxes: { suspicion } }: FileState, { byNameOnly, ownSpeed }: MediaFinder, file: string): void {
-    if (repeatedIds) {
-      const { id, place, first, count } = repeatedIds;
-      this.problems.warning(
-        `The id ${JSON.stringify(id.slice(0, 80))} was used before, by sample ${first.sample} of ${first.file}${count > 1 ? `; ${count} samples of this file have ids used before` : ''}.`,
-        'Check whether samples were copied twice; all are kept.',
-        { ...place, field: 'id' },
-      );
-    }
-    if (suspicion) {
-      const { boxes, largest } = suspicion;
-      this.problems.warning(
-        `All boxes looked at, ${boxes}, lie inside the pixel sizes of their images (at most ${largest.width} × ${largest.height}); thousandths of the image would hardly do so. They seem to count pixels.`,
-        'Compare them with the image in the preview; if they count pixels, set box_convention to "pixels".',
-        { file },
-      );
-    }
-    if (ignoredKeys.size > 0) {
-      this.problems.warning(`${[...ignoredKeys].map((key) => JSON.stringify(key)).join(', ')} of images and videos were left alone.`, 'Sizes follow the model’s own settings and max_image_size.', { file });
-    }
-    if (ownSpeed > 0) {
-      this.problems.warning(`${ownSpeed} video files come with an "fps" of their own, which was left alone.`, 'Clips are looked at as the model’s own settings say; give frames as a list to choose them yourself.', { file, field: 'fps' });
-    }
-    if (byNameOnly > 0) {
-      this.problems.warning(
-        `${byNameOnly} images or videos were found by their file name only; their folders differ from the paths in the file.`,
-        'Check in the preview that samples show the right ones.',
-        { file },
-      );
-    }
-    if (withoutTruth > 0) {
-      this.problems.warning(
-        `${withoutTruth} samples have no true answer.`,
-        'Rewards that compare with the truth cannot judge them: add a column "solution", or use rewards of your own.',
-        { file, field: 'solution' },
-      );
-    }
-    if (unplaced > 0) {
-      this.problems.warning(
-        `${unplaced} samples list objects that their text does not place.`,
-        'Nothing was put in their place: write <ref-object> and <bbox> where they belong, or remove "objects".',
-        { file, field: 'objects' },
-      );
-    }
-  }
-
   /** Null when the sample has an error. */
-  private async readSample({ value, line, sample }: RawRecord, file: string, finder: MediaFinder, state: FileState): Promise<DatasetSample | null> {
+  private async readSample({ value, line, sample, annotatedSize }: RawRecord, file: string, finder: MediaFinder, notices: FileNotices): Promise<DatasetSample | null> {
     const place: ErrorPlace = { file, sample, ...(line !== undefined && { line }) };
     let read: ReadRecord;
     try {
@@ -193,15 +152,24 @@ export class SampleReader {
     let grounded: Grounded = { ...read, objects: 'none' };
     try {
       const images = media.filter((medium) => medium.kind === 'image');
-      if (media.length === read.media.length) grounded = await placeObjects(value, read, (image) => images[image] && this.sizeOf(images[image].file));
+      if (annotatedSize && images.length === 1) checkFit(annotatedSize, await this.factsOf(images[0].file), images[0].file.path);
+      const { boxes: unit, seenSize } = this.options;
+      const sizes = { stored: (image: number) => images[image] && this.factsOf(images[image].file), seen: unit === 'pixels' ? seenSize : null };
+      if (media.length === read.media.length) grounded = await placeObjects(value, read, sizes);
     } catch (error) {
       this.problems.caught(error, place);
       return null;
     }
-    const { conversation, rejected, objects } = grounded;
-    if (this.options.boxes === 'pixels' && (objects === 'placed' || objects === 'partly')) {
-      this.problems.error('Placeholders are filled with thousandths, but answers are to count pixels.', 'Set box_convention to thousandths, or write the boxes out in pixels.', { ...place, field: 'objects' });
-      return null;
+    const { rejected, objects } = grounded;
+    let { conversation } = grounded;
+    if (objects === 'none' && media.length === read.media.length) {
+      try {
+        conversation = await this.inModelUnit(conversation, media, finder.recordFile);
+      } catch (error) {
+        this.problems.caught(error, place);
+        return null;
+      }
+      await this.lookAtBoxes(notices.pixelBoxes, conversation, media, finder.recordFile);
     }
     // Rejected answers may be wrong on purpose, their boxes too.
     const answerPlace = rejected ? { ...place, field: 'chosen' } : place;
@@ -211,30 +179,43 @@ export class SampleReader {
     }
     if (this.problems.count > before) return null;
     const id = read.id ?? `${baseName(file)}#${sample}`;
-    this.checkId(id, place, state);
+    if (read.id !== null) this.checkId(read.id, place, notices);
     media.forEach((medium) => this.countMedium(medium));
-    await this.lookAtBoxes(state.pixelBoxes, conversation, media);
-    read.ignoredKeys.forEach((key) => state.ignoredKeys.add(key));
-    if (read.hasTruth === false) state.withoutTruth++;
-    if (objects === 'unused') state.unplaced++;
+    read.ignoredKeys.forEach((key) => notices.ignoredKeys.add(key));
+    if (read.hasTruth === false) notices.withoutTruth++;
+    if (objects === 'unused') notices.unplaced++;
     const extra = otherColumns(value as object, objects === 'placed' ? [...read.columns, 'objects'] : read.columns);
     return { id, conversation, ...(rejected && { rejected }), ...(extra && { extra }), media, place };
   }
 
+  /** Answers of files that were said to count pixels, in the unit that the model is to learn. */
+  private async inModelUnit(conversation: Conversation, media: readonly Media<PathFile>[], file: string): Promise<Conversation> {
+    const { choices, boxes: unit, seenSize } = this.options;
+    if (!choices?.pixelFiles?.includes(file) || !conversation.some((message) => message.role === 'assistant' && markedBoxes(messageText(message)).length > 0)) return conversation;
+    if (media.length !== 1 || media[0].kind !== 'image') throw fault(`The answer has boxes in pixels, and the sample ${media.length} images or videos: whose pixels they are cannot be told.`, 'Write these boxes in the model’s unit, or leave the sample out.');
+    const stored = await this.factsOf(media[0].file);
+    if (unit === 'pixels' && !seenSize) throw fault('Boxes are to be written in pixels of the picture as the model sees it, and no model is loaded.', 'Load the model first.');
+    const target = unit === 'pixels' && seenSize ? seenSize(stored) : { width: 1000, height: 1000 };
+    return rewriteBoxes(conversation, stored, target);
+  }
+
   /** Answers about one image only: which image a box is of is not said. */
-  private async lookAtBoxes(pixelBoxes: PixelBoxes, conversation: Conversation, media: readonly Media<PathFile>[]): Promise<void> {
+  private async lookAtBoxes(pixelBoxes: PixelBoxes, conversation: Conversation, media: readonly Media<PathFile>[], file: string): Promise<void> {
+    if (this.options.choices?.pixelFiles?.includes(file)) return;
     if (this.options.boxes === 'pixels' || !pixelBoxes.wanted || media.length !== 1 || media[0].kind !== 'image') return;
-    const boxes = extractBoxes(answerOf(conversation));
+    const answer = answerOf(conversation);
+    const marked = markedBoxes(answer);
+    const boxes = marked.length > 0 ? marked : extractBoxes(answer).map(({ box }) => box);
     if (boxes.length === 0) return;
     // An image that cannot be read is named when it is decoded.
-    const size = await this.sizeOf(media[0].file).catch(() => null);
+    const size = await this.factsOf(media[0].file).catch(() => null);
     if (size) pixelBoxes.add(boxes, size);
   }
 
-  private sizeOf(image: PathFile): Promise<ImageSize> {
-    const size = this.sizes.get(image) ?? readImageSize(image.file, image.path);
-    this.sizes.set(image, size);
-    return size;
+  private factsOf(image: PathFile): Promise<PictureFacts> {
+    const facts = this.sizes.get(image) ?? readPictureFacts(image.file, image.path);
+    this.sizes.set(image, facts);
+    return facts;
   }
 
   private countMedium(medium: Media<PathFile>): void {
@@ -242,11 +223,10 @@ export class SampleReader {
     else this.usedMedia.videos.add(medium.kind === 'video' ? medium.file : medium.files[0]);
   }
 
-  private checkId(id: string, place: ErrorPlace, state: FileState): void {
+  private checkId(id: string, place: ErrorPlace, notices: FileNotices): void {
     const first = this.seenIds.get(id);
-    if (!first) this.seenIds.set(id, place);
-    else if (state.repeatedIds) state.repeatedIds.count++;
-    else state.repeatedIds = { id, place, first, count: 1 };
+    if (first) notices.repeatedId(id, place, first);
+    else this.seenIds.set(id, place);
   }
 }
 

@@ -1,5 +1,4 @@
 /** Which record files are for training and which for validation, by their names. */
-import type { PathFile } from '../protocol/messages.ts';
 import { baseName, folderOf, stemOf } from './paths.ts';
 import type { ProblemList } from './problems.ts';
 
@@ -16,7 +15,7 @@ const WORDS: Readonly<Record<string, Split>> = {
  * dropped folder or archive is called says nothing. A test file counts only where no validation file is. Where nothing
  * would be left to train on, names are not gone by.
  */
-export function splitByName(records: readonly PathFile[], problems: ProblemList): { train: PathFile[]; validation: PathFile[] } {
+export function splitByName<T extends { path: string }>(records: readonly T[], problems: ProblemList): { train: T[]; validation: T[] } {
   const splits = records.map(({ path }) => splitOf(path));
   const of = (split: Split) => records.filter((_, i) => (splits[i] ?? 'train') === split);
   const [train, validation, test] = [of('train'), of('validation'), of('test')];

@@ -48,7 +48,7 @@ const STORED = 0;
 const DEFLATED = 8;
 
 /** What a dataset consists of. */
-const isSampleFile = (path: string) => ['records', 'image', 'video'].includes(fileKind(path));
+const isSampleFile = (path: string) => ['records', 'annotation', 'image', 'video'].includes(fileKind(path));
 
 /**
  * Lists and unpacks an archive. Archives inside archives are not opened.

@@ -44,6 +44,11 @@ export async function prepareImage(image: Blob, file: string, config: Preprocess
   };
 }
 
+/** Size at which the model sees a picture of a size; boxes that count its pixels count these. */
+export function seenSize(stored: ImageSize, config: PreprocessorConfig, maxImageSize: number): ImageSize {
+  return targetSize(shrinkToLongestEdge(stored.height, stored.width, maxImageSize), config, 'The image');
+}
+
 function targetSize({ height, width }: ImageSize, config: PreprocessorConfig, file: string): ImageSize {
   try {
     return smartResize(height, width, { factor: config.patchSize * config.mergeSize, minPixels: config.minPixels, maxPixels: config.maxPixels });

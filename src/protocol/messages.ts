@@ -3,6 +3,7 @@ import type { BoxUnit, QuantizationAdvice, TrainingConfig } from './config.ts';
 import type { ErrorCode, ErrorPlace, ErrorRecord } from './errors.ts';
 import type { BestCheckpoint, RunEnvironment, RunNotice, TrainingLog, TrainRow, ValRow } from './log.ts';
 import type { Media } from './media.ts';
+import type { ReadingChoices } from './reading-choices.ts';
 import type { ScoredPrompt } from './reward-messages.ts';
 import type { Saying, Stage } from './sayings.ts';
 
@@ -20,7 +21,7 @@ export type ModelSource =
 export type DatasetSource =
   /** The built-in set: of pictures, or of clips. */
   | { kind: 'demo'; set?: 'video' }
-  | { kind: 'files'; train: PathFile[]; validation: PathFile[] };
+  | { kind: 'files'; train: PathFile[]; validation: PathFile[]; choices?: ReadingChoices };
 
 /** An adapter to start from, or to try: a run's own, a dropped PEFT folder, or the built-in one. */
 export type AdapterSource =
@@ -100,6 +101,21 @@ export interface DatasetSummary {
   problems: DatasetProblem[];
   problemCount: number;
   errorCount: number;
+  /** Formats of annotation tools that samples were made from. */
+  annotations: string[];
+  /** Files whose columns nobody knows, with their first rows. */
+  unknown: UnknownLayout[];
+  /** Files whose boxes seem to count pixels, each with a sample that shows it, where one is usable. */
+  boxQuestions: { file: string; sample: { split: SplitName; index: number } | null }[];
+}
+
+/** A file whose columns nobody knows, for somebody to say what they mean. */
+export interface UnknownLayout {
+  file: string;
+  columns: string[];
+  rows: number;
+  /** The first few, as they were read. */
+  first: Record<string, unknown>[];
 }
 
 export type SplitName = 'train' | 'validation';

@@ -5,8 +5,9 @@ import { TurnedImages } from '../data/turned-images.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { invariant, LorikeetError } from '../protocol/errors.ts';
 import { filesOf, type Media } from '../protocol/media.ts';
-import type { DatasetProblem, DatasetSummary, PathFile } from '../protocol/messages.ts';
-import { mediaOrder, promptOf } from '../processing/conversation.ts';
+import type { DatasetProblem, DatasetSummary, PathFile, SplitName } from '../protocol/messages.ts';
+import { extractBoxes } from '../objectives/detection-answer.ts';
+import { answerOf, mediaOrder, promptOf } from '../processing/conversation.ts';
 import type { Conversation } from '../processing/conversation.ts';
 import type { MediaOptions, Processor } from '../processing/processor.ts';
 import type { EncodedSample } from '../processing/types.ts';
@@ -198,10 +199,12 @@ async function ofSide(side: 'chosen' | 'rejected', encoding: Promise<EncodedSamp
 
 /** Counts for the page; tokens only once a model has encoded the samples, both sides of a pair counting for themselves. */
 export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | null): DatasetSummary {
-  const { images, videos } = dataset;
+  const { images, videos, annotations, unknown } = dataset;
+  const parts = encoded ? { train: encoded.train.map(({ source }) => source), validation: encoded.validation.map(({ source }) => source) } : dataset;
+  const asked = { annotations, unknown, boxQuestions: dataset.pixelSuspects.map((file) => ({ file, sample: sampleOf(file, parts) })) };
   if (!encoded) {
     const { rejected, problems, problemCount, errorCount } = dataset;
-    return { trainSamples: dataset.train.length, validationSamples: dataset.validation.length, tokens: null, images, videos, rejected, problems, problemCount, errorCount };
+    return { trainSamples: dataset.train.length, validationSamples: dataset.validation.length, tokens: null, images, videos, rejected, problems, problemCount, errorCount, ...asked };
   }
   const all = [...encoded.train, ...encoded.validation].flatMap((sample) => [sample.encoded, ...(sample.rejected ? [sample.rejected] : [])]);
   const lengths = all.map(({ inputIds }) => inputIds.length).sort((a, b) => a - b);
@@ -221,7 +224,17 @@ export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | nul
     problems,
     problemCount,
     errorCount,
+    ...asked,
   };
+}
+
+/** The first usable sample of a file whose answer has boxes. */
+function sampleOf(file: string, parts: Record<SplitName, readonly DatasetSample[]>): { split: SplitName; index: number } | null {
+  for (const split of ['train', 'validation'] as const) {
+    const index = parts[split].findIndex((sample) => sample.place.file === file && extractBoxes(answerOf(sample.conversation)).length > 0);
+    if (index >= 0) return { split, index };
+  }
+  return null;
 }
 
 /** Maps with a few at a time, keeping the order. */

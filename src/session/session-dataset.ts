@@ -1,11 +1,12 @@
 /** The dataset of a session: as it was read, and as the present model and settings see it. */
 import { previewSample, readDataset } from '../data/dataset.ts';
-import type { Dataset, DatasetKind } from '../data/dataset.ts';
+import type { Dataset, DatasetKind, DatasetOptions } from '../data/dataset.ts';
 import { boxUnitOf, type BoxUnit, type TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import { withFiles } from '../protocol/media.ts';
 import type { DatasetSource, DatasetSummary, PathFile, SamplePreview, SplitName } from '../protocol/messages.ts';
 import { mediaOrder } from '../processing/conversation.ts';
+import { seenSize } from '../processing/prepare-image.ts';
 import { fingerprintDataset, reopenDataset } from '../storage/sources.ts';
 import type { DatasetReference } from '../storage/sources.ts';
 import { drawnBoxes, scoredPrompt } from './answers.ts';
@@ -44,19 +45,20 @@ export class SessionDataset {
   /** Reads a dataset, and encodes it where there is a model. */
   async load(source: DatasetSource, model: OpenModel | null, config: TrainingConfig): Promise<DatasetSummary> {
     const files = await this.filesOf(source, kindOf(config));
-    this.current = { source, files, filesKind: kindOf(config), ...(await readFiles(source, files, config)), boxes: boxUnitOf(config), encoded: null };
+    this.current = { source, files, filesKind: kindOf(config), ...(await readFiles(source, files, config, model)), boxes: boxUnitOf(config), encoded: null };
     const encoded = model ? await this.encode(model, config) : null;
     return summarizeDataset(this.current.dataset, encoded);
   }
 
   /** The dataset as these settings and this model see it. */
-  async encode({ encoder }: OpenModel, config: TrainingConfig): Promise<EncodedDataset> {
+  async encode(model: OpenModel, config: TrainingConfig): Promise<EncodedDataset> {
+    const { encoder } = model;
     const current = this.require();
     current.boxes = boxUnitOf(config);
-    if (current.readKey !== readKey(config)) {
+    if (current.readKey !== readKey(config, model)) {
       const filesKind = kindOf(config);
       const files = current.filesKind === filesKind ? current.files : await this.filesOf(current.source, filesKind);
-      Object.assign(current, { files, filesKind }, await readFiles(current.source, files, config), { encoded: null });
+      Object.assign(current, { files, filesKind }, await readFiles(current.source, files, config, model), { encoded: null });
     }
     const key = JSON.stringify([config.max_length, config.assistant_turns, config.enable_thinking, config.labels_with_think_prefix, mediaOptions(config)]);
     if (current.encoded?.key === key && current.encoded.encoder === encoder) return current.encoded.data;
@@ -66,11 +68,11 @@ export class SessionDataset {
   }
 
   /** The loaded samples with their answers, also while the present method reads them as something else. */
-  async asConversations(config: TrainingConfig): Promise<Dataset> {
+  async asConversations(config: TrainingConfig, model: OpenModel | null): Promise<Dataset> {
     const current = this.require();
     if (current.dataset.kind === 'conversations') return current.dataset;
     const files = current.filesKind === 'conversations' ? current.files : await this.filesOf(current.source, 'conversations');
-    return (await readFiles(current.source, files, { ...config, method: 'sft' })).dataset;
+    return (await readFiles(current.source, files, { ...config, method: 'sft' }, model)).dataset;
   }
 
   /**
@@ -117,7 +119,8 @@ export class SessionDataset {
 
 async function isSame(source: DatasetSource, reference: DatasetReference): Promise<boolean> {
   if (source.kind === 'demo' || reference.kind === 'demo') return source.kind === 'demo' && reference.kind === 'demo' && source.set === reference.set;
-  return (await fingerprintDataset(source)) === reference.fingerprint;
+  // Other choices make other samples of the same files.
+  return JSON.stringify(source.choices) === JSON.stringify(reference.choices) && (await fingerprintDataset(source)) === reference.fingerprint;
 }
 
 const KINDS: Readonly<Record<TrainingConfig['method'], DatasetKind>> = { sft: 'conversations', dpo: 'preference', grpo: 'prompts', 'grpo-trl': 'prompts' };
@@ -127,12 +130,21 @@ export function kindOf({ method }: Pick<TrainingConfig, 'method'>): DatasetKind 
   return KINDS[method];
 }
 
-function readKey(config: TrainingConfig): string {
-  return JSON.stringify([kindOf(config), boxUnitOf(config), config.validation_split, config.seed]);
+function readKey(config: TrainingConfig, model: OpenModel | null): string {
+  const seen = boxUnitOf(config) === 'pixels' && model ? [model.processor.preprocessor, config.max_image_size] : null;
+  return JSON.stringify([kindOf(config), boxUnitOf(config), config.validation_split, config.seed, seen]);
 }
 
 /** The demo model was taught prompts that begin with the line break after the image. */
-async function readFiles(source: DatasetSource, files: ReadDataset['files'], config: TrainingConfig): Promise<Pick<ReadDataset, 'dataset' | 'readKey'>> {
-  const options = { kind: kindOf(config), boxes: boxUnitOf(config), validationSplit: config.validation_split, seed: config.seed, keepImageNewline: source.kind === 'demo' };
-  return { dataset: await readDataset(files, options), readKey: readKey(config) };
+async function readFiles(source: DatasetSource, files: ReadDataset['files'], config: TrainingConfig, model: OpenModel | null): Promise<Pick<ReadDataset, 'dataset' | 'readKey'>> {
+  const options: DatasetOptions = {
+    kind: kindOf(config),
+    boxes: boxUnitOf(config),
+    validationSplit: config.validation_split,
+    seed: config.seed,
+    keepImageNewline: source.kind === 'demo',
+    ...(source.kind === 'files' && source.choices && { choices: source.choices }),
+    ...(model && { seenSize: (stored) => seenSize(stored, model.processor.preprocessor, config.max_image_size) }),
+  };
+  return { dataset: await readDataset(files, options), readKey: readKey(config, model) };
 }

@@ -110,7 +110,7 @@ export class TrainerSession {
       case 'plan':
         return this.plan(request.config);
       case 'makePairs':
-        return pairsFrom(await this.dataset.asConversations(request.config), request.settings);
+        return pairsFrom(await this.dataset.asConversations(request.config, this.model.open), request.settings);
       case 'inspectAdapter':
         return summarizeAdapter(await this.openAdapter(request.source), this.linearModules());
       case 'generate':

@@ -1,6 +1,7 @@
 /** How a run finds its model and dataset again after a reload: datasets are kept as a copy, model folders by handle and fingerprint. */
 import { LorikeetError } from '../protocol/errors.ts';
 import type { DatasetSource, ModelSource, PathFile } from '../protocol/messages.ts';
+import type { ReadingChoices } from '../protocol/reading-choices.ts';
 import { isQuotaError, storageError } from './database.ts';
 import { fingerprintBlob, fingerprintLines } from './fingerprint.ts';
 import { walkFolder } from './walk-folder.ts';
@@ -18,7 +19,7 @@ export type DatasetReference =
   /** Without `set`, as all had it before there were clips: the set of pictures. */
   | { kind: 'demo'; set?: 'video' }
   /** `kept`: a copy lies in this site's own storage. Otherwise the user has to give the same files again. */
-  | { kind: 'files'; fingerprint: string; train: KeptFile[]; validation: KeptFile[]; kept: boolean };
+  | { kind: 'files'; fingerprint: string; train: KeptFile[]; validation: KeptFile[]; kept: boolean; /** Where the user made any. */ choices?: ReadingChoices };
 
 /** Bytes at the start of a model file that went into fingerprints of old. */
 const HEADER_BYTES = 64 * 1024;
@@ -108,7 +109,7 @@ export async function keepDataset(source: DatasetSource): Promise<DatasetReferen
   if (source.kind === 'demo') return source;
   const fingerprint = await fingerprintDataset(source);
   const list = (files: readonly PathFile[]): KeptFile[] => files.map(({ path, file }) => ({ path, size: file.size }));
-  const reference = { kind: 'files' as const, fingerprint, train: list(source.train), validation: list(source.validation) };
+  const reference = { kind: 'files' as const, fingerprint, train: list(source.train), validation: list(source.validation), ...(source.choices && { choices: source.choices }) };
   const blobs = [...source.train, ...source.validation].map(({ file }) => file);
   return { ...reference, kept: await copyAll(fingerprint, blobs) };
 }
@@ -137,7 +138,7 @@ export async function reopenDataset(reference: DatasetReference): Promise<Datase
   const train = files.slice(0, reference.train.length);
   const validation = files.slice(reference.train.length);
   if ((await fingerprintDataset({ train, validation })) !== reference.fingerprint) throw missing();
-  return { kind: 'files', train, validation };
+  return { kind: 'files', train, validation, ...(reference.choices && { choices: reference.choices }) };
 }
 
 /** Whether a copy of a dataset is kept; whether it is whole, reopenDataset finds out. */

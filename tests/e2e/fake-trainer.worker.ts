@@ -37,6 +37,7 @@ const post = (message: FromWorker) => self.postMessage(message);
 const tell = (event: TrainerEvent) => post({ kind: 'event', event });
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
+const NOTHING_ASKED = { annotations: [], unknown: [], boxQuestions: [] };
 const NO_PAIR: DatasetProblem = { level: 'error', code: 'dataset', message: 'The record has no rejected answer.', advice: 'Add it under "rejected".', file: 'train.json', sample: 1, field: 'rejected' };
 
 let scenes: { train: Scene[]; validation: Scene[] } | null = null;
@@ -107,11 +108,11 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
     if (own?.train.length === 0) own = null;
     if (own) {
       const { images, videos, rejected, problems, problemCount, errorCount } = own;
-      return { trainSamples: own.train.length, validationSamples: own.validation.length, tokens: null, images, videos, rejected, problems, problemCount, errorCount };
+      return { trainSamples: own.train.length, validationSamples: own.validation.length, tokens: null, images, videos, rejected, problems, problemCount, errorCount, ...NOTHING_ASKED };
     }
     const { train, validation } = await data();
     if (config.method === 'dpo' && source.kind === 'files') {
-      return { trainSamples: 0, validationSamples: 0, tokens: null, images: 1, videos: 0, rejected: 1, problemCount: 1, errorCount: 1, problems: [NO_PAIR] };
+      return { trainSamples: 0, validationSamples: 0, tokens: null, images: 1, videos: 0, rejected: 1, problemCount: 1, errorCount: 1, problems: [NO_PAIR], ...NOTHING_ASKED };
     }
     for (let done = 0; done <= 4; done++) {
       tell({ type: 'progress', task: 'dataset', done: done * 96, stage: 'images', total: 384 });
@@ -124,6 +125,7 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
       images: train.length + validation.length,
       videos: 0,
       rejected: scenario.problems ? 3 : 0,
+      ...NOTHING_ASKED,
       problemCount: scenario.problems ? 4 : 0,
       errorCount: scenario.problems ? 3 : 0,
       problems: scenario.problems

@@ -1,4 +1,5 @@
 /** A dataset as the page reads it: layout, samples, boxes, tokens, faults. Pixels are not decoded. */
+import type { CvatImport } from '../../src/data/cvat.ts';
 import { type Dataset, type DatasetKind, previewSample, readDataset } from '../../src/data/dataset.ts';
 import { sortByKind } from '../../src/data/file-tree.ts';
 import { ProblemList } from '../../src/data/problems.ts';
@@ -6,6 +7,7 @@ import { readRecords } from '../../src/data/records.ts';
 import { TurnedImages } from '../../src/data/turned-images.ts';
 import { extractBoxes } from '../../src/objectives/detection-answer.ts';
 import { answerOf, promptOf } from '../../src/processing/conversation.ts';
+import { seenSize } from '../../src/processing/prepare-image.ts';
 import type { Processor } from '../../src/processing/processor.ts';
 import type { EncodedSample } from '../../src/processing/types.ts';
 import { LorikeetError } from '../../src/protocol/errors.ts';
@@ -19,6 +21,8 @@ export interface DatasetInspection {
   /** Left out, whatever most samples fit. */
   purpose?: DatasetKind;
   processor?: Processor;
+  /** What was said when the files were made from annotations. */
+  converted?: CvatImport;
   boxes: 'thousandths' | 'pixels';
   /** Conversations to render. */
   samples: number;
@@ -30,9 +34,11 @@ const MAX_LISTED = 200;
 export async function inspectDataset(files: readonly PathFile[], options: DatasetInspection): Promise<DatasetReport> {
   const dataset = await readAs(files, options);
   const encoded = options.processor ? await encode(dataset, options.processor) : null;
+  const { converted } = options;
+  const convertedErrors = converted?.problems.filter(({ level }) => level === 'error').length ?? 0;
   const notices = new ProblemList();
   await new TurnedImages().report([...dataset.train, ...dataset.validation], notices);
-  const problems = [...dataset.problems, ...(encoded?.problems ?? []), ...notices.listed].sort((a, b) => Number(a.level === 'warning') - Number(b.level === 'warning'));
+  const problems = [...dataset.problems, ...(encoded?.problems ?? []), ...notices.listed, ...(converted?.problems ?? [])].sort((a, b) => Number(a.level === 'warning') - Number(b.level === 'warning'));
   const lost = encoded?.lost ?? { train: 0, validation: 0 };
   const samples = [...dataset.train, ...dataset.validation];
   return {
@@ -42,20 +48,20 @@ export async function inspectDataset(files: readonly PathFile[], options: Datase
     layouts: await layoutsOf(files, samples),
     train: dataset.train.length - lost.train,
     validation: dataset.validation.length - lost.validation,
-    leftOut: dataset.rejected + lost.train + lost.validation,
+    leftOut: dataset.rejected + lost.train + lost.validation + (converted?.rejected ?? 0),
     images: dataset.images,
     videos: dataset.videos,
     boxes: { ...boxesOf(samples.map(({ conversation }) => answerOf(conversation))), unit: options.boxes },
     tokens: encoded?.tokens ?? null,
-    errors: dataset.errorCount + lost.train + lost.validation,
-    warnings: dataset.problemCount - dataset.errorCount + notices.count,
+    errors: dataset.errorCount + lost.train + lost.validation + convertedErrors,
+    warnings: dataset.problemCount - dataset.errorCount + notices.count + (converted ? converted.problemCount - convertedErrors : 0),
     problems: problems.slice(0, MAX_LISTED),
     first: samples.slice(0, options.samples).map((sample) => ({ id: sample.id, text: rendered(sample, options.processor) })),
   };
 }
 
-async function readAs(files: readonly PathFile[], { purpose, boxes }: DatasetInspection): Promise<Dataset> {
-  const read = (kind: DatasetKind) => readDataset({ train: files, validation: [] }, { kind, boxes, validationSplit: 0, seed: 42 });
+async function readAs(files: readonly PathFile[], { purpose, boxes, processor }: DatasetInspection): Promise<Dataset> {
+  const read = (kind: DatasetKind) => readDataset({ train: files, validation: [] }, { kind, boxes, validationSplit: 0, seed: 42, ...(processor && { seenSize: (stored) => seenSize(stored, processor.preprocessor, parseTrainingConfig({}).max_image_size) }) });
   if (purpose) return read(purpose);
   const usable = ({ train, validation }: Dataset) => train.length + validation.length;
   const conversations = await read('conversations');

@@ -5,6 +5,7 @@ import { LorikeetError } from '../../src/protocol/errors.ts';
 import type { PathFile } from '../../src/protocol/messages.ts';
 import { kindOf } from '../../src/session/session-dataset.ts';
 import { droppedFiles } from './disk-files.ts';
+import { fromCvat } from './from-cvat.ts';
 import { inspectDataset } from './inspect-dataset.ts';
 import { inspectAdapter, inspectLogs, type InspectedModel, openModel, reportModel } from './inspect-files.ts';
 import type { InspectArguments } from './options.ts';
@@ -50,7 +51,8 @@ async function inspectOne({ path, kind, because, files }: Input, model: Inspecte
       }
       case 'dataset': {
         const boxes = model?.files.architecture.boxUnit ?? 'thousandths';
-        const report = await inspectDataset(files, { because, ...(purpose && { purpose }), ...(model && { processor: model.processor }), boxes, samples });
+        const cvat = await fromCvat(files);
+        const report = await inspectDataset(cvat?.files ?? files, { because: cvat ? 'it holds annotations from CVAT' : because, ...(cvat && { converted: cvat.converted }), ...(purpose && { purpose }), ...(model && { processor: model.processor }), boxes, samples });
         return { path, usable: report.train > 0, report, faults: [] };
       }
     }

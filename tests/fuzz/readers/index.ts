@@ -1,6 +1,7 @@
 /** All readers of files from outside. */
 import type { FuzzReader } from '../reader.ts';
 import { adapterReader } from './adapter.ts';
+import { annotationReaders } from './annotations.ts';
 import { optimizerReader, stateReader } from './checkpoint-state.ts';
 import { cvatReader } from './cvat.ts';
 import { datasetZipReader } from './dataset-zip.ts';
@@ -14,7 +15,7 @@ import { settingsReader } from './settings.ts';
 import { videoReader } from './video.ts';
 
 export const READERS: readonly FuzzReader[] = [
-  datasetReader('conversations'), datasetReader('preference'), datasetReader('prompts'), datasetZipReader, cvatReader,
+  datasetReader('conversations'), datasetReader('preference'), datasetReader('prompts'), datasetZipReader, cvatReader, ...annotationReaders,
   imageHeaderReader, pngReader, unknownMediaReader, videoReader,
   safetensorsReader, ...modelTextReaders, weightsReader, adapterReader,
   settingsReader, logReader, runZipReader, stateReader, optimizerReader,

@@ -4,6 +4,8 @@ import { describe, expect, it } from 'vitest';
 import { type DatasetKind, type DatasetSample, readDataset } from '../../../src/data/dataset.ts';
 import { ProblemList } from '../../../src/data/problems.ts';
 import { TurnedImages } from '../../../src/data/turned-images.ts';
+import { CVAT_DEFAULTS, importCvat } from '../../../src/data/cvat.ts';
+import { cvatFiles } from '../../../src/data/cvat-drop.ts';
 import { messageText } from '../../../src/processing/conversation.ts';
 import { filesOf } from '../../../src/protocol/media.ts';
 import type { PathFile } from '../../../src/protocol/messages.ts';
@@ -154,9 +156,18 @@ describe('boxes in pixels', () => {
     const dataset = await read('07-pixel-boxes-small-image');
     expect(dataset.train.length).toBe(2);
     expect(faults(dataset)).toEqual([['warning', undefined, undefined, expect.stringMatching(/inside the pixel sizes of their images \(at most 640 × 480\)/)]]);
-    expect(dataset.problems[0]).toMatchObject({ file: 'train.json', advice: expect.stringContaining('box_convention') as string });
+    expect(dataset.problems[0]).toMatchObject({ file: 'train.json', advice: expect.stringContaining('Compare both readings') as string });
     const pixels = await readDataset({ train: filesIn('07-pixel-boxes-small-image'), validation: [] }, { kind: 'conversations', boxes: 'pixels', validationSplit: 0, seed: 1 });
     expect(pixels.problems).toEqual([]);
+    expect(dataset.pixelSuspects).toEqual(['train.json']);
+    const rewritten = await readDataset({ train: filesIn('07-pixel-boxes-small-image'), validation: [] }, { kind: 'conversations', choices: { pixelFiles: ['train.json'] }, validationSplit: 0, seed: 1 });
+    expect([rewritten.problems, rewritten.pixelSuspects]).toEqual([[], []]);
+    expect(rewritten.train.map((sample) => shown(sample).at(-1))).toEqual([
+      'assistant: ```json\n[{"bbox_2d": [100, 100, 300, 400], "label": "cover"}]\n```',
+      'assistant: ```json\n[{"bbox_2d": [600, 500, 900, 900], "label": "pipe"}]\n```',
+    ]);
+    const trusted = await readDataset({ train: filesIn('07-pixel-boxes-small-image'), validation: [] }, { kind: 'conversations', choices: { trustedFiles: ['train.json'] }, validationSplit: 0, seed: 1 });
+    expect(trusted.problems).toEqual([]);
   });
 });
 
@@ -172,5 +183,72 @@ describe('pictures of a phone', () => {
     const notices = new ProblemList();
     await new TurnedImages().report(dataset.train, notices);
     expect(notices.listed.map(({ message }) => message)).toEqual(['1 images carry an orientation and were turned.']);
+  });
+});
+
+const LISTED = 'Locate all objects of these kinds: cover. Answer with a JSON list of "bbox_2d" and "label".';
+
+describe('exports of annotation tools', () => {
+  it.each([
+    ['coco', 'COCO', 'train/a.png'],
+    ['voc', 'Pascal VOC', 'a.png'],
+    ['yolo', 'YOLO', 'images/a.png'],
+    ['labelstudio', 'Label Studio', '1a2b-a.png'],
+  ])('%s becomes a conversation with thousandths, or pixels as the model sees them', async (folder, format, image) => {
+    const dataset = await read(`16-annotation-exports/${folder}`);
+    expect(dataset.problems).toEqual([]);
+    expect(dataset.annotations).toEqual([format]);
+    expect(dataset.train.map(shown)).toEqual([[`user: [image ${image}]${LISTED}`, 'assistant: [{"bbox_2d": [100, 100, 300, 400], "label": "cover"}]']]);
+    const train = filesIn(`16-annotation-exports/${folder}`);
+    const choices = { annotations: { form: 'tags', language: 'zh', prompt: '找出{labels}' } } as const;
+    const seen = await readDataset({ train, validation: [] }, { kind: 'conversations', boxes: 'pixels', seenSize: () => ({ width: 320, height: 240 }), choices, validationSplit: 0, seed: 1 });
+    expect(seen.train.map(shown)).toEqual([[`user: [image ${image}]找出cover`, 'assistant: <|object_ref_start|>cover<|object_ref_end|><|box_start|>(32,24),(96,96)<|box_end|>']]);
+  });
+
+  it('of Roboflow as JSONL are conversations already, and their boxes are questioned', async () => {
+    const dataset = await read('16-annotation-exports/roboflow-jsonl');
+    expect([dataset.train.length, dataset.validation.length, dataset.errorCount]).toEqual([1, 1, 0]);
+    expect(dataset.train.map(shown)).toEqual([['user: [image train/a.png]Locate damage.', 'assistant: [{"bbox_2d": [64, 48, 192, 192], "label": "cover"}]']]);
+  });
+
+  it('of Hugging Face as imagefolder are captions', async () => {
+    const dataset = await read('16-annotation-exports/hf-imagefolder');
+    expect(dataset.problems).toEqual([]);
+    expect(dataset.train.map(shown)).toEqual([['user: [image train/a.png]Describe the image.', 'assistant: A red cover and a green pipe.']]);
+  });
+});
+
+describe('pointers of Git LFS', () => {
+  it.each([
+    ['17-lfs-pointers', 'The image images/a.jpg is a Git LFS pointer, not the file itself.'],
+    ['17b-lfs-json', 'This is a Git LFS pointer, not the file itself.'],
+  ])('%s', async (folder, message) => {
+    const dataset = await read(folder);
+    expect(dataset.problems).toMatchObject([{ level: 'error', message, advice: expect.stringContaining('git lfs pull') as string }]);
+  });
+});
+
+describe('CVAT', () => {
+  const convert = async (folder: string) => importCvat((await cvatFiles(filesIn(folder)))!, { ...CVAT_DEFAULTS, trainRatio: 1, validationRatio: 0 });
+  const boxesOf = ({ train }: Awaited<ReturnType<typeof convert>>) => train.map(({ conversations }) => /<box>.*<\/box>/.exec(conversations[1].value)?.[0]);
+
+  it('annotates the upright picture of a phone', async () => {
+    const made = await convert('31b-exif-cvat');
+    expect([made.problems, made.rejected]).toEqual([[], 0]);
+    expect(boxesOf(made)).toEqual(['<box>(100,100),(400,300)</box>']);
+  });
+
+  it('of another size than the picture is refused by name', async () => {
+    const files = filesIn('31b-exif-cvat').map(({ path, file }) => ({ path, text: path.endsWith('.xml') ? file.text().then((xml) => xml.replace('width="300"', 'width="200"')) : file }));
+    const changed = await Promise.all(files.map(async ({ path, text }) => ({ path, file: new Blob([await text]) })));
+    const made = await importCvat(changed, { ...CVAT_DEFAULTS, trainRatio: 1, validationRatio: 0 });
+    expect([made.train.length, made.rejected]).toEqual([0, 1]);
+    expect(made.problems).toMatchObject([{ level: 'error', file: 'annotations.xml', line: 2, field: 'size', message: 'The annotations are for a picture of 200 × 400, images/IMG_0001.jpg has 300 × 400.' }]);
+  });
+
+  it('turns boxes: the upright box around one is used, and they are counted', async () => {
+    const made = await convert('31c-cvat-rotated-box');
+    expect(boxesOf(made)).toEqual(['<box>(437,41),(500,875)</box>']);
+    expect(made.problems.map(({ message }) => message)).toContain('1 boxes are rotated; the upright boxes around them were used.');
   });
 });

@@ -164,7 +164,7 @@ describe('record files', () => {
 
   it('says when nothing was found', async () => {
     const dataset = await read(file('notes.txt'));
-    expect(messages(dataset)).toEqual([expect.stringMatching(/no JSON or JSONL file/), expect.stringMatching(/notes\.txt/)]);
+    expect(messages(dataset)).toEqual([expect.stringMatching(/no file with training samples/), expect.stringMatching(/notes\.txt/)]);
   });
 });
 

@@ -128,7 +128,7 @@ describe('faults', () => {
 });
 
 describe('a run that counts boxes in pixels', () => {
-  it('refuses samples whose places would be filled with thousandths, and keeps the others', async () => {
+  it('fills places with pixels of the picture as the model sees it; without a model that is refused', async () => {
     const records = [
       { messages: turns('<image>Find the dog', '<bbox>'), images: ['a.png'], objects: { ref: [], bbox: [[0, 0, 200, 100]] } },
       { messages: turns('<image>Find the dog', '<box>(0,0),(200,100)</box>'), images: ['a.png'] },
@@ -137,7 +137,10 @@ describe('a run that counts boxes in pixels', () => {
     const dataset = await readDataset({ train: files, validation: [] }, { kind: 'prompts', boxes: 'pixels', validationSplit: 0, seed: 1 });
     expect(dataset.train).toHaveLength(1);
     expect(dataset.rejected).toBe(1);
-    expect(dataset.problems.map(({ field, message }) => [field, message])).toEqual([['objects', expect.stringContaining('thousandths')]]);
+    expect(dataset.problems.map(({ field, message }) => [field, message])).toEqual([['objects.bbox.0', expect.stringContaining('no model is loaded')]]);
+    const seenSize = ({ width, height }: { width: number; height: number }) => ({ width: width * 2, height: height * 4 });
+    const seen = await readDataset({ train: files, validation: [] }, { kind: 'conversations', boxes: 'pixels', seenSize, validationSplit: 0, seed: 1 });
+    expect(seen.train.map(({ conversation }) => messageText(conversation[1]))).toEqual(['<|box_start|>(0,0),(400,400)<|box_end|>', '<box>(0,0),(200,100)</box>']);
     expect((await read('prompts', ...records)).train).toHaveLength(2);
   });
 });

@@ -2,16 +2,20 @@
 import { describe, expect, it } from 'vitest';
 import { PixelBoxes } from '../../../src/data/pixel-boxes.ts';
 
-const boxed = (...boxes: [number, number, number, number][]) => boxes.map((box) => ({ label: 'a', box }));
 const suspicionOf = (size: [number, number], ...boxes: [number, number, number, number][]) => {
   const looked = new PixelBoxes();
-  for (const box of boxes) looked.add(boxed(box), { width: size[0], height: size[1] });
+  for (const box of boxes) looked.add([box], { width: size[0], height: size[1] });
   return looked.suspicion;
 };
 
 describe('boxes seem to count pixels', () => {
   it('where all of them lie inside small images', () => {
-    expect(suspicionOf([640, 480], [64, 48, 192, 192], [384, 240, 576, 432])).toEqual({ boxes: 2, largest: { width: 640, height: 480 } });
+    expect(suspicionOf([640, 480], [64, 48, 192, 192], [384, 240, 576, 432])).toEqual({ boxes: 2, above: 0, largest: { width: 640, height: 480 } });
+  });
+
+  it('where some are above 1000 and inside a large image', () => {
+    expect(suspicionOf([4000, 3000], [64, 48, 1920, 1920])).toEqual({ boxes: 1, above: 1, largest: { width: 4000, height: 3000 } });
+    expect(suspicionOf([4000, 3000], [64, 48, 1920, 3001])).toBeNull();
   });
 
   it.each<[string, [number, number], [number, number, number, number][]]>([
@@ -26,7 +30,7 @@ describe('boxes seem to count pixels', () => {
 
   it('and no more samples are looked at than needed', () => {
     const looked = new PixelBoxes();
-    looked.add(boxed([0, 0, 999, 999]), { width: 640, height: 480 });
+    looked.add([[0, 0, 999, 999]], { width: 640, height: 480 });
     expect(looked.wanted).toBe(false);
   });
 });

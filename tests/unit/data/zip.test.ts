@@ -8,12 +8,12 @@ const long = bytes('lorikeet '.repeat(500));
 
 describe('readZip', () => {
   it('lists records and images, packed or stored, and leaves the rest', async () => {
-    const zip = zipSync({ 'a/train.json': long, 'a/图.png': [bytes('raw'), { level: 0 }], 'a/notes.txt': bytes('x'), '__MACOSX/a/._1.png': bytes('x'), '.DS_Store': bytes('x'), 'b/': new Uint8Array(0), 'inner.zip': bytes('x') });
+    const zip = zipSync({ 'a/train.json': long, 'a/图.png': [bytes('raw'), { level: 0 }], 'a/notes.pdf': bytes('x'), '__MACOSX/a/._1.png': bytes('x'), '.DS_Store': bytes('x'), 'b/': new Uint8Array(0), 'inner.zip': bytes('x') });
     const { files, ignored } = await readZip(archive(zip));
     expect(files.map((file) => file.path)).toEqual(['d.zip/a/train.json', 'd.zip/a/图.png']);
     expect(await files[0].file.text()).toBe(new TextDecoder().decode(long));
     expect(await files[1].file.text()).toBe('raw');
-    expect(ignored).toEqual(['a/notes.txt', 'inner.zip']);
+    expect(ignored).toEqual(['a/notes.pdf', 'inner.zip']);
   });
 
   it('tells an archive that says it is empty, and is not, from an empty one', async () => {

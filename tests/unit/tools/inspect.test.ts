@@ -70,6 +70,23 @@ describe('a dataset', () => {
   });
 });
 
+describe('annotations', () => {
+  it.each([
+    ['31b-exif-cvat', 'it holds annotations from CVAT', 1],
+    ['16-annotation-exports/coco', 'it is none of model folder, adapter and training log', 1],
+    ['16-annotation-exports/yolo', 'it is none of model folder, adapter and training log', 1],
+  ])('%s is read as the page reads it', async (folder, because, train) => {
+    const [{ usable, report }] = await look(join(CASES, folder));
+    expect(usable).toBe(true);
+    expect(report).toMatchObject({ because, train, leftOut: 0, errors: 0, boxes: { count: 1 } });
+  });
+
+  it('of pictures that a phone took are turned, and that is said', async () => {
+    const [{ report }] = await look(join(CASES, '31-exif-phone'));
+    expect(report).toMatchObject({ train: 3, warnings: 1, problems: [{ message: '1 images carry an orientation and were turned.' }] });
+  });
+});
+
 describe('models, adapters and logs', () => {
   it('are opened as the page opens them', async () => {
     const [model] = await look(join(ROOT, 'public/demo/model'));
