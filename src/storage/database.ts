@@ -25,13 +25,18 @@ export function keysUnder(...prefix: RecordKey): IDBKeyRange {
  */
 export async function commit(changes: Changes): Promise<void> {
   await inStore('readwrite', (store) => {
-    const done = finished(store.transaction);
+    const { transaction } = store;
+    const done = finished(transaction);
     try {
       for (const key of changes.remove ?? []) store.delete(key);
       for (const [key, value] of changes.put ?? []) store.put(value, key);
     } catch (error) {
-      store.transaction.abort();
-      return done.then(() => undefined, () => Promise.reject(error));
+      try {
+        transaction.abort();
+      } catch {
+        // The browser has ended it already, and knows why.
+      }
+      return done.then(() => undefined, () => Promise.reject(transaction.error ?? error));
     }
     return done;
   });

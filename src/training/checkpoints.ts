@@ -55,10 +55,7 @@ export class Checkpoints {
   /** Stores a numbered checkpoint, then removes the oldest ones beyond the limit. */
   async saveCheckpoint(name: string, state: TrainerState, context: TrainerStateContext, files?: ReadonlyMap<string, Uint8Array>): Promise<void> {
     await this.saveState(name, state, context, files);
-    if (this.saveTotalLimit === 0) return;
-    const numbered = this.candidates().filter(([name]) => name !== RESUME_DIRECTORY);
-    numbered.sort(([, a], [, b]) => b.step - a.step);
-    for (const [name] of numbered.slice(this.saveTotalLimit)) await this.writer.removeDirectory(name);
+    await this.removeOldest();
   }
 
   /** Stores the adapter alone, as best/ or final/, visible together with its companions. */
@@ -67,8 +64,9 @@ export class Checkpoints {
     await this.writer.writeDirectory(name, step, this.format.write(adapter), companions);
   }
 
-  /** Gives back the space of the rolling slot once a run needs no resuming. */
+  /** Gives back the space of the rolling slot once a run needs no resuming, and of checkpoints that an interruption left beyond the limit. */
   async dropResumeState(): Promise<void> {
+    await this.removeOldest();
     await this.writer.removeDirectory(RESUME_DIRECTORY);
   }
 
@@ -92,6 +90,13 @@ export class Checkpoints {
     }
     const reason = lost.length > 0 ? `: ${lost[0].error.message}` : '.';
     throw new LorikeetError('resume', `No stored state of this run can be read${reason}`, 'Start a new run; the log and the adapters stored so far can still be downloaded.');
+  }
+
+  private async removeOldest(): Promise<void> {
+    if (this.saveTotalLimit === 0) return;
+    const numbered = this.candidates().filter(([name]) => name !== RESUME_DIRECTORY);
+    numbered.sort(([, a], [, b]) => b.step - a.step);
+    for (const [name] of numbered.slice(this.saveTotalLimit)) await this.writer.removeDirectory(name);
   }
 
   private candidates() {

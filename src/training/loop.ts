@@ -34,6 +34,9 @@ export interface TrainingRunParts {
   clock: () => number;
 }
 
+/** At one write that is aborted without a reason. */
+const ATTEMPTS = 3;
+
 /** A step that the GPU is still working on. */
 interface StepInFlight {
   step: number;
@@ -96,8 +99,9 @@ export class TrainingRun {
     try {
       const finished = await this.trainAndEnd();
       this.setStatus(finished ? 'finished' : 'stopped');
-      if (finished) await this.parts.writer.compact();
-      else await this.parts.writer.flush();
+      await this.persist(() => this.parts.writer.flush());
+      // Packing makes later reading quicker and nothing else: whatever fails there, every row is stored.
+      if (finished) await this.parts.writer.compact().catch(() => undefined);
       this.parts.emit({ type: 'finished', runId: this.runId, log: this.parts.writer.log() });
     } catch (error) {
       failure = await this.fail(error);
@@ -308,12 +312,16 @@ export class TrainingRun {
     emit({ type: 'saved', runId: this.runId, step: this.step, at: new Date().toISOString() });
   }
 
-  /** Writes; when the disk is full, pauses until the user has made room and says continue (or save). */
+  /**
+   * Writes. What browsers abort for no reason is tried again; when the disk is full, the run pauses until the user has made
+   * room and says continue (or save).
+   */
   private async persist(write: () => Promise<void>): Promise<void> {
-    for (;;) {
+    for (let aborted = 0; ; ) {
       try {
         return await write();
       } catch (error) {
+        if (error instanceof LorikeetError && error.code === 'storage-failed' && ++aborted < ATTEMPTS) continue;
         if (!(error instanceof LorikeetError) || error.code !== 'storage-full' || this.control.stopRequested) throw error;
         this.notice('error', say('storageFull', { reason: `${error.message} ${error.advice}` }));
         this.control.refuseSaves(error);
