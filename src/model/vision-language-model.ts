@@ -7,9 +7,11 @@ import { weightedSum, type LogProbOptions } from '../kernels/log-probs.ts';
 import { normBackward, normForward, type NormWeights } from '../kernels/norm.ts';
 import { planDeltaBatch } from '../kernels/delta-batch.ts';
 import type { RotaryTables } from '../kernels/rotary.ts';
+import { planRowSums, scatterRowSums, type RowSums } from '../kernels/row-sums.ts';
 import { gatherRows, scatterAddRows, scatterRows } from '../kernels/rows.ts';
 import { sampleLengths } from '../processing/slice-batch.ts';
 import type { PackedBatch } from '../processing/types.ts';
+import { invariant } from '../protocol/errors.ts';
 import type { DecoderLayer, DecoderLayerSaved } from './parts/decoder-layer.ts';
 import { free } from './parts/free.ts';
 import type { Head } from './parts/head.ts';
@@ -47,6 +49,8 @@ interface BatchTensors {
   visionRows: tf.Tensor | null;
   targetRows: tf.Tensor;
   targetIds: tf.Tensor;
+  /** How gradients of the targets' rows add up; null where every target has a row of its own. */
+  targetSums: RowSums | null;
 }
 
 /** State of a forward pass that will be differentiated. */
@@ -106,6 +110,8 @@ export class VisionLanguageModel {
    */
   differentiable(context: PassContext, batch: PackedBatch, plan: BackwardPlan, options: LogProbOptions = {}): DifferentiablePass {
     const { gpu, parts } = this;
+    // Copies of a prompt would each have masks of their own; one copy has only one. The methods that share prompts train without.
+    invariant(!batch.prefixes || !context.dropout, 'dropout in a batch of shared prompts');
     const tensors = this.upload(batch);
     const tape = this.forwardTape(context, batch, tensors, plan);
     const hidden = gatherRows(gpu, tape.output, tensors.targetRows);
@@ -119,7 +125,8 @@ export class VisionLanguageModel {
         logProbs.dispose();
         const dHidden = normBackward(gpu, hidden, parts.finalNorm, dNormed);
         const dy = gpu.zeros(tape.output.shape);
-        scatterRows(gpu, dHidden, tensors.targetRows, dy);
+        if (tensors.targetSums) scatterRowSums(gpu, dHidden, tensors.targetSums, dy);
+        else scatterRows(gpu, dHidden, tensors.targetRows, dy);
         free(hidden, normed, dNormed, dHidden);
         this.backwardTape(context, tensors, tape, dy, plan);
         this.release(tensors);
@@ -217,11 +224,13 @@ export class VisionLanguageModel {
 
   private upload(batch: PackedBatch, capturing = false): BatchTensors {
     const { gpu } = this;
-    const { rowCount } = batch;
+    const { rowCount, prefixes } = batch;
+    invariant(!prefixes || !this.parts.recurrent, 'a recurrent layer cannot go on from a shared prompt with several answers');
     const lengths = sampleLengths(batch);
     return {
       sequence: {
         bounds: gpu.upload(batch.bounds, [rowCount, 2]),
+        prefixes: prefixes && gpu.upload(prefixes, [rowCount, 2]),
         rotary: this.rotaryOf(batch.positionIds, rowCount),
         lengths,
         delta: this.parts.recurrent ? planDeltaBatch(gpu, lengths, rowCount) : null,
@@ -230,11 +239,13 @@ export class VisionLanguageModel {
       visionRows: batch.visionRows.length > 0 ? gpu.upload(batch.visionRows, [batch.visionRows.length]) : null,
       targetRows: gpu.upload(batch.targetRows, [batch.targetRows.length]),
       targetIds: gpu.upload(batch.targetIds, [batch.targetIds.length]),
+      targetSums: prefixes ? planRowSums(gpu, batch.targetRows) : null,
     };
   }
 
-  private release({ sequence, visionRows, targetRows, targetIds }: BatchTensors): void {
-    free(sequence.bounds, sequence.rotary.cos, sequence.rotary.sin, sequence.delta?.tables, visionRows, targetRows, targetIds);
+  private release({ sequence, visionRows, targetRows, targetIds, targetSums }: BatchTensors): void {
+    const { bounds, prefixes, rotary, delta } = sequence;
+    free(bounds, prefixes, rotary.cos, rotary.sin, delta?.tables, visionRows, targetRows, targetIds, targetSums?.index, targetSums?.order, targetSums?.starts);
   }
 
   /** Token embeddings with image features in their rows, and the deepstack features. */

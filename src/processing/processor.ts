@@ -2,7 +2,6 @@
 import * as v from 'valibot';
 import type { Architecture, ClipStyle, ModelConfig } from '../families/architecture.ts';
 import { invariant, LorikeetError, type ErrorPlace } from '../protocol/errors.ts';
-import { ROW_BUCKET } from '../protocol/limits.ts';
 import type { Media } from '../protocol/media.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { ChatTemplate, findChatTemplate } from './chat-template.ts';
@@ -46,7 +45,7 @@ export class Processor {
     readonly template: ChatTemplate,
     readonly preprocessor: PreprocessorConfig,
     readonly video: VideoConfig,
-    readonly architecture: Pick<Architecture, 'config' | 'positions' | 'clips'>,
+    readonly architecture: Pick<Architecture, 'config' | 'positions' | 'clips' | 'shapes'>,
     /** Ids that end an answer. */
     readonly stopIds: readonly number[],
     /** Id that fills padding rows. */
@@ -124,9 +123,20 @@ export class Processor {
     return encodePrompt(this.context, await this.prepare(prompt, options), options);
   }
 
-  /** Lays samples end to end and reads their pictures and clips. `bucket`: the row count becomes a multiple of it. */
-  pack(samples: readonly EncodedSample[], bucket = ROW_BUCKET): Promise<PackedBatch> {
-    return packSamples(samples, { padId: this.padId, patches: this.preprocessor, bucket });
+  /**
+   * Whether answers can continue one copy of their prompt within a batch. A recurrent layer carries its state from row to
+   * row: after the prompt it could go on with one answer only.
+   */
+  get sharesPrompts(): boolean {
+    return this.architecture.shapes.text.every(({ state }) => state === 0);
+  }
+
+  /**
+   * Lays samples end to end and reads their pictures and clips.
+   * @param prompts number of the prompt that each sample begins with: those of one number share it where the model can
+   */
+  pack(samples: readonly EncodedSample[], prompts?: readonly number[]): Promise<PackedBatch> {
+    return packSamples(samples, { padId: this.padId, patches: this.preprocessor, prompts: this.sharesPrompts ? prompts : undefined });
   }
 
   /** Text of ids; special tokens are left out unless asked for. */

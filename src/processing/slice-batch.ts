@@ -1,9 +1,10 @@
 /** Some samples of a packed batch as a batch of their own. */
 import { patchesOf } from '../families/media.ts';
+import { invariant } from '../protocol/errors.ts';
 import { ROW_BUCKET } from '../protocol/limits.ts';
 import type { PackedBatch } from './types.ts';
 
-/** Tokens of each sample of a batch. */
+/** Tokens of each sample of a batch; samples that share a prompt count as one. */
 export function sampleLengths({ bounds, tokenCount }: Pick<PackedBatch, 'bounds' | 'tokenCount'>): number[] {
   const lengths: number[] = [];
   for (let row = 0; row < tokenCount; row = bounds[2 * row + 1]) lengths.push(bounds[2 * row + 1] - row);
@@ -16,6 +17,7 @@ export function sampleLengths({ bounds, tokenCount }: Pick<PackedBatch, 'bounds'
  */
 export function sliceBatch(batch: PackedBatch, first: number, count: number, mergeSize: number): PackedBatch {
   if (first === 0 && count === batch.sampleCount) return batch;
+  invariant(!batch.prefixes, 'sliceBatch: samples that share a prompt cannot be cut apart');
   const lengths = sampleLengths(batch);
   const total = (numbers: readonly number[]) => numbers.reduce((sum, n) => sum + n, 0);
   const start = total(lengths.slice(0, first));

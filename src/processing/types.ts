@@ -42,7 +42,10 @@ export interface EncodedSample {
   pixels: (i: number) => Promise<readonly ResizedImage[]>;
 }
 
-/** Several samples laid end to end: no padding inside, one padded tail so that sizes repeat. */
+/**
+ * Several samples laid end to end: no padding inside, one padded tail so that sizes repeat. Samples that begin with the same
+ * prompt may follow one copy of it; the rows of such a sample are then those of the copy and its own.
+ */
 export interface PackedBatch {
   /** Rows that carry tokens. */
   tokenCount: number;
@@ -53,18 +56,20 @@ export interface PackedBatch {
   inputIds: Int32Array;
   /** 3 × rowCount */
   positionIds: Int32Array;
-  /** rowCount × 2: first and one-past-last row of the row's own sample. */
+  /** rowCount × 2: first and one-past-last row of the row's own segment: its sample, its sample without the shared prompt, or a shared prompt with all that follows it. */
   bounds: Int32Array;
+  /** rowCount × 2, where a prompt is shared: first and one-past-last row of the copy that the row's segment continues; a row without one has the first row of its segment twice. */
+  prefixes?: Int32Array;
   /** Rows that hold image or video tokens, in the order of the merged vision features. */
   visionRows: Int32Array;
   /** patches × (3 · temporal_patch_size · patch_size²), all pictures and clips; empty without any. */
   pixelValues: Float32Array;
   /** Pictures (t = 1) and clips in order of appearance. */
   grids: GridTHW[];
-  /** L rows whose next token carries loss, ascending. */
+  /** L rows whose next token carries loss, sample by sample; the last row of a shared prompt comes once for each sample that continues it. */
   targetRows: Int32Array;
   /** L token ids to predict there. */
   targetIds: Int32Array;
-  /** L: which sample each target belongs to. */
+  /** L: which sample each target belongs to, ascending. */
   targetSample: Int32Array;
 }

@@ -62,7 +62,7 @@ export function buildValidator(parts: MethodParts, earlier: readonly AnswerPrevi
   const { config, dataset, processor, encoder } = parts;
   if (config.eval_steps === 0 || dataset.validation.length === 0) return null;
   const indices = selectIndices(dataset.validation.length, config.eval_num_samples, config.eval_sample_selection, config.seed);
-  const pack: Pack = (samples) => processor.pack(samples);
+  const pack: Pack = (samples, prompts) => processor.pack(samples, prompts);
   switch (config.method) {
     case 'sft': {
       const chosen = indices.map((index) => ({ index, sample: dataset.validation[index].encoded }));
@@ -89,7 +89,7 @@ export interface MethodWork {
 export function buildMethod(parts: MethodParts, { model, writer, progress, onFault }: MethodWork): TrainingMethod {
   const { config, dataset, processor } = parts;
   const { train } = dataset;
-  const pack: Pack = (samples) => processor.pack(samples);
+  const pack: Pack = (samples, prompts) => processor.pack(samples, prompts);
   const order = (epoch: number) => epochOrder(train.length, config.seed, epoch);
   switch (config.method) {
     case 'sft':

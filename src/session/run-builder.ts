@@ -8,7 +8,8 @@ import { say } from '../protocol/sayings.ts';
 import { LORIKEET_VERSION } from '../protocol/version.ts';
 import { withCompletion } from '../processing/completion.ts';
 import type { Processor } from '../processing/processor.ts';
-import type { EncodedSample } from '../processing/types.ts';
+import { sharedTokens } from '../processing/shared-prompts.ts';
+import type { PackedBatch } from '../processing/types.ts';
 import type { RunWriter } from '../storage/run-writer.ts';
 import { Checkpoints, type AdapterFormat } from '../training/checkpoints.ts';
 import type { Evaluation } from '../training/evaluation.ts';
@@ -97,19 +98,22 @@ export async function buildRun(parts: RunIngredients, work: RunWork): Promise<Tr
   return run;
 }
 
-/** Sizes of all samples, for the planner. */
-export function sampleSizes(samples: readonly SessionSample[], config: TrainingConfig): SampleSize[] {
+/**
+ * Sizes of all samples, for the planner.
+ * @param shares whether the answers to a prompt share one copy of it
+ */
+export function sampleSizes(samples: readonly SessionSample[], config: TrainingConfig, shares: boolean): SampleSize[] {
   return samples.map(({ encoded, rejected }) => {
-    const sides = rejected ? [encoded, rejected] : [encoded];
     const patches = patchesOfAll(encoded.media);
-    const size = {
-      tokens: sides.reduce((sum, { inputIds }) => sum + inputIds.length, 0),
-      patches: patches * sides.length,
-      labelTokens: sides.reduce((sum, side) => sum + side.labelTokens, 0),
-    };
-    if (!sampling(config)) return size;
-    const { num_generations: group, max_completion_length: answer } = config;
-    return { tokens: group * (size.tokens + answer), patches: group * patches, labelTokens: group * answer };
+    const prompt = encoded.inputIds.length;
+    if (sampling(config)) {
+      const { num_generations: group, max_completion_length: answer } = config;
+      const copies = shares ? 1 : group;
+      return { tokens: copies * prompt + group * answer, patches: copies * patches, labelTokens: group * answer, ...(shares && { shared: { tokens: prompt, patches } }) };
+    }
+    if (!rejected) return { tokens: prompt, patches, labelTokens: encoded.labelTokens };
+    const shared = shares ? sharedTokens([encoded, rejected]) : 0;
+    return { tokens: prompt + rejected.inputIds.length - shared, patches: shared > 0 ? patches : 2 * patches, labelTokens: encoded.labelTokens + rejected.labelTokens };
   });
 }
 
@@ -118,26 +122,34 @@ const TRIAL_BYTES = 2 ** 30;
 
 /**
  * Runs the largest possible micro-batch forward and backward before a run starts, so that memory runs out now and not
- * hours later. All weights of the loss are zero, so gradients stay zero and nothing else is touched.
+ * hours later. All weights or slopes of the loss are zero, so gradients stay zero and nothing else is touched.
  * @throws LorikeetError "out-of-memory"
  */
 export async function tryLargestBatch({ config, dataset, processor, model }: RunIngredients, estimatedBytes: number): Promise<void> {
   if (estimatedBytes < TRIAL_BYTES) return;
-  const sides = ({ encoded, rejected }: SessionSample) => (rejected ? [encoded, rejected] : [encoded]);
-  const length = (sample: SessionSample) => sides(sample).reduce((sum, { inputIds }) => sum + inputIds.length, 0);
-  const longest = [...dataset.train].sort((a, b) => length(b) - length(a));
-  const batch = await processor.pack(sampling(config) ? worstAnswers(longest[0], config, processor) : longest.slice(0, config.per_device_train_batch_size).flatMap(sides));
-  const loss = await model.forwardBackward(batch, new Float32Array(batch.targetIds.length), 0);
-  await loss.read();
+  const batch = await (sampling(config) ? worstAnswers(dataset.train, config, processor) : worstSamples(dataset.train, config, processor));
+  if (config.method === 'sft') await (await model.forwardBackward(batch, new Float32Array(batch.targetIds.length), 0)).read();
+  else await model.forwardBackwardOf(batch, ({ logProbs }) => new Float32Array(logProbs.length), { temperature: 1, dropoutStep: null });
 }
 
 const sampling = ({ method }: TrainingConfig) => method === 'grpo' || method === 'grpo-trl';
 
-/** A micro-batch of the longest prompt with answers that all reach the limit. */
-function worstAnswers({ encoded }: SessionSample, config: TrainingConfig, processor: Processor): EncodedSample[] {
+const longestFirst = <T>(samples: readonly T[], length: (sample: T) => number) => [...samples].sort((a, b) => length(b) - length(a));
+
+/** The longest samples, or pairs, together. */
+function worstSamples(train: readonly SessionSample[], config: TrainingConfig, processor: Processor): Promise<PackedBatch> {
+  const sides = ({ encoded, rejected }: SessionSample) => (rejected ? [encoded, rejected] : [encoded]);
+  const longest = longestFirst(train, (sample) => sides(sample).reduce((sum, { inputIds }) => sum + inputIds.length, 0)).slice(0, config.per_device_train_batch_size);
+  return processor.pack(longest.flatMap(sides), longest.flatMap((sample, i) => sides(sample).map(() => i)));
+}
+
+/** The longest prompt over and over, with answers that all reach the limit. */
+function worstAnswers(train: readonly SessionSample[], config: TrainingConfig, processor: Processor): Promise<PackedBatch> {
   const ids = new Array<number>(config.max_completion_length).fill(processor.padId);
-  const row = withCompletion(encoded, ids, { imageTokenId: processor.imageTokenId });
-  return Array.from({ length: rolloutShape(config).rows }, () => row);
+  const [{ encoded }] = longestFirst(train, (sample) => sample.encoded.inputIds.length);
+  const answer = withCompletion(encoded, ids, { imageTokenId: processor.imageTokenId });
+  const rows = Array.from({ length: rolloutShape(config).rows }, (_, row) => row);
+  return processor.pack(rows.map(() => answer), rows.map((row) => Math.floor(row / config.num_generations)));
 }
 
 /** Device, software and precision that a run is made with. */

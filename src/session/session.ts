@@ -183,7 +183,7 @@ export class TrainerSession {
     const data = await this.dataset.encode(model, config);
     requireSamples(data);
     const engine = await this.device();
-    const plan = planRun(model.files.architecture, config, sampleSizes(data.train, config), engine.flopsPerSecond, data.validation.length);
+    const plan = planRun(model.files.architecture, config, sampleSizes(data.train, config, model.processor.sharesPrompts), engine.flopsPerSecond, data.validation.length);
     return { ...plan, warnings: [...plan.warnings, ...thoughtNotices(model.processor, data, config)] };
   }
 

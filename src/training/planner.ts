@@ -1,7 +1,8 @@
 /**
  * What a run will need, worked out from shapes before anything is allocated.
  *
- * Memory, in bytes (float32 = 4), S rows of the largest micro-batch rounded up to the bucket, P its image patches,
+ * Memory, in bytes (float32 = 4), S rows of the largest micro-batch rounded up to the bucket, P its image patches, a prompt
+ * that several answers share counting once in both;
  * T its label tokens; H, I, Q, K hidden, MLP, query and key widths; L layers; r the rank; v… the same of the vision tower:
  *   weights        every linear layer as it is stored (NF4 with double-quantised scales, int8 or bf16), the rest bf16
  *   adapter        4 · 4 · trainable numbers: value, gradient, and AdamW's m and v
@@ -26,11 +27,13 @@ import type { WeightKind } from '../quantization/packed-weight.ts';
 import { BatchPlan } from './batches.ts';
 import { RolloutPlan, rolloutShape } from './methods/rollout-plan.ts';
 
-/** Sizes of one sample. */
+/** Sizes of one unit of data: a sample, a pair, or a prompt with all its answers. */
 export interface SampleSize {
   tokens: number;
   patches: number;
   labelTokens: number;
+  /** What of this every part of the unit needs whole: the prompt that its answers share. */
+  shared?: { tokens: number; patches: number };
 }
 
 const FLOAT = 4;
@@ -95,14 +98,17 @@ function stepShape(config: TrainingConfig, count: number): StepShape {
 
 /** The most that one micro-batch can hold: the largest samples together. */
 export function largestBatch(sizes: readonly SampleSize[], batchSize: number): SampleSize {
-  const top = (key: keyof SampleSize) =>
+  const part = Math.min(1, batchSize);
+  const top = (key: 'tokens' | 'patches' | 'labelTokens') =>
     Math.ceil(
-      Math.min(1, batchSize) *
-        sizes
-          .map((size) => size[key])
-          .sort((a, b) => b - a)
-          .slice(0, Math.ceil(batchSize))
-          .reduce((sum, value) => sum + value, 0),
+      sizes
+        .map(({ [key]: whole, shared }) => {
+          const once = key === 'labelTokens' ? 0 : (shared?.[key] ?? 0);
+          return once + part * (whole - once);
+        })
+        .sort((a, b) => b - a)
+        .slice(0, Math.ceil(batchSize))
+        .reduce((sum, value) => sum + value, 0),
     );
   return { tokens: top('tokens'), patches: top('patches'), labelTokens: top('labelTokens') };
 }

@@ -38,7 +38,8 @@ export interface AnswerTask {
   readonly metricNames: readonly string[];
 }
 
-export type Pack = (samples: readonly EncodedSample[]) => Promise<PackedBatch>;
+/** @param prompts number of the prompt that each sample begins with, where samples may share one */
+export type Pack = (samples: readonly EncodedSample[], prompts?: readonly number[]) => Promise<PackedBatch>;
 
 type ValidationConfig = Pick<
   TrainingConfig,

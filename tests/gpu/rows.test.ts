@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { addInterpolatedRows, embeddingLookup, type GpuTable } from '../../src/kernels/embedding.ts';
 import { uploadWeight } from '../../src/kernels/matmul.ts';
+import { planRowSums, scatterRowSums } from '../../src/kernels/row-sums.ts';
 import { gatherRows, scatterAddRows, scatterRows } from '../../src/kernels/rows.ts';
 import { packWeight, unpack, type WeightKind } from '../../src/quantization/packed-weight.ts';
-import { plainGather, plainInterpolate, plainScatter } from '../reference/rows.ts';
+import { plainGather, plainInterpolate, plainScatter, plainScatterSums } from '../reference/rows.ts';
 import { noise, relativeError, useGpu } from './open.ts';
 
 const gpuOf = useGpu();
@@ -36,6 +37,18 @@ describe('rows by index', () => {
     const target = gpu.upload(source, [7, 3]);
     scatterAddRows(gpu, gpu.upload(new Float32Array(0), [0, 3]), gpu.upload(new Int32Array(0), [0]), target);
     expect(await gpu.readFloats(target)).toEqual(source);
+  });
+});
+
+describe('sums of rows', () => {
+  it.each<[rows: number, size: number, index: number[]]>([[9, 5, [8, 0, 8, 3, 8, 0]], [1, 1, [0, 0]], [40, 67, [39, 2, 2, 17, 39, 39, 1]], [4, 64, [2, 0, 1, 3]]])('of %d rows of %d go where %j says', async (rows, size, index) => {
+    const gpu = gpuOf();
+    const source = noise(index.length * size, 8);
+    const base = noise(rows * size, 9);
+    const target = gpu.upload(base, [rows, size]);
+    scatterRowSums(gpu, gpu.upload(source, [index.length, size]), planRowSums(gpu, Int32Array.from(index)), target);
+    // float32 additions in the same order: exact.
+    expect(await gpu.readFloats(target)).toEqual(plainScatterSums(source, index, base, size));
   });
 });
 

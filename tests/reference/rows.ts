@@ -16,6 +16,16 @@ export function plainScatter(source: Float32Array, index: ArrayLike<number>, tar
   return result;
 }
 
+/** A copy of target whose rows named in `index` hold the sums of the source's rows that go there, added in their order in float32. */
+export function plainScatterSums(source: Float32Array, index: readonly number[], target: Float32Array, size: number): Float32Array {
+  const result = target.slice();
+  for (const row of index) result.fill(0, row * size, (row + 1) * size);
+  index.forEach((row, i) => {
+    for (let c = 0; c < size; c++) result[row * size + c] += source[i * size + c];
+  });
+  return result;
+}
+
 /** base[p] + Σ_c shares[p, c] · table[indices[p, c]] over four corners, in doubles. */
 export function plainInterpolate(table: ArrayLike<number>, indices: ArrayLike<number>, shares: ArrayLike<number>, base: ArrayLike<number>, size: number): Float64Array {
   return Float64Array.from(base, (value, at) => {

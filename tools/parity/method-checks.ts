@@ -30,19 +30,21 @@ async function openRows(folder: Folder, prompts: readonly Json[][], completions:
   const processor = await openProcessor(folder, 'checkpoint');
   const model = await loadModel(folder, 'checkpoint', () => 'bf16');
   const encoded: EncodedSample[] = [];
-  const images: string[] = [];
+  const images: string[][] = [];
   for (const [row, messages] of prompts.entries()) {
     const sample = await toSample(folder, 'images', messages, `${name}-${row}`);
-    images.push(...picturesOf(sample.media).map(({ path }) => path));
+    images.push(picturesOf(sample.media).map(({ path }) => path));
     const prompt = await processor.encodePrompt(sample, ENCODING);
     report(compare(`${name}/row_${row}/prompt_ids`, prompt.inputIds, promptIds[row], EXACT));
     encoded.push(withCompletion(prompt, completions[row], { imageTokenId: model.config.imageTokenId }));
   }
-  const batch = await processor.pack(encoded);
-  if (images.length > 0 && folder.has('images/pixel_values.safetensors')) {
+  const numbers = prompts.map((messages) => prompts.findIndex((other) => JSON.stringify(other) === JSON.stringify(messages)));
+  const batch = await processor.pack(encoded, numbers);
+  if (folder.has('images/pixel_values.safetensors')) {
     const stored = await folder.tensors('images/pixel_values.safetensors');
     let at = 0;
-    for (const image of images) {
+    // A shared prompt's pictures are there once.
+    for (const image of images.filter((_, row) => !batch.prefixes || numbers[row] === row).flat()) {
       const pixels = await stored.floats(`${image}.torchvision`);
       batch.pixelValues.set(pixels, at);
       at += pixels.length;

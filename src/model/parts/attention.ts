@@ -139,8 +139,8 @@ export class Attention implements Mixer<AttentionSaved> {
   }
 }
 
-function inputsOf(sequence: SequenceContext, q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): AttentionInputs {
-  return { q: viewOf(q), k: viewOf(k), v: viewOf(v), bounds: sequence.bounds };
+function inputsOf({ bounds, prefixes }: TextSequence, q: tf.Tensor, k: tf.Tensor, v: tf.Tensor): AttentionInputs {
+  return { q: viewOf(q), k: viewOf(k), v: viewOf(v), bounds, prefixes };
 }
 
 /** Keys and values of prompts, rows as they were packed; completions share them. */

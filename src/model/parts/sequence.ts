@@ -6,13 +6,15 @@ import type { RotaryTables } from '../../kernels/rotary.ts';
 /** Packed rows of a batch, or the patches of its images. */
 export interface SequenceContext {
   rotary: RotaryTables;
-  /** int32 [rows, 2]: first and one-past-last row of each row's own sample or picture. */
+  /** int32 [rows, 2]: first and one-past-last row of each row's own segment or picture. */
   bounds: tf.Tensor;
 }
 
 /** Packed samples in a decoder. */
 export interface TextSequence extends SequenceContext {
-  /** Rows of each sample, end to end from row 0; padding follows. */
+  /** int32 [rows, 2]: rows of the shared prompt that each row's segment continues; absent where samples share none. */
+  prefixes?: tf.Tensor;
+  /** Rows of each sample, end to end from row 0; samples that share a prompt count as one. Padding follows. */
   lengths: readonly number[];
   /** How recurrent layers cut the samples; null where the model has none. */
   delta: DeltaBatch | null;

@@ -2,7 +2,7 @@
 import { grpoLoss, type GrpoNormalizer, type GrpoSettings } from '../../objectives/grpo.ts';
 import type { TrainingConfig } from '../../protocol/config.ts';
 import type { CompletionGroup } from '../../protocol/messages.ts';
-import type { EncodedSample } from '../../processing/types.ts';
+import type { PackedBatch } from '../../processing/types.ts';
 import type { EpochOrder } from '../batches.ts';
 import { GrpoFigures } from './grpo-figures.ts';
 import type { Breathe, SampledAnswers, StepWork, TrainingMethod } from './method.ts';
@@ -71,9 +71,9 @@ export class GrpoMethod implements TrainingMethod {
     let tokens = 0;
     for (const part of micro) {
       if (!(await breathe())) return null;
-      const encoded = part.map((row) => this.maker.encode(row));
-      tokens += encoded.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
-      await this.backward(part, encoded, normalizer, figures);
+      const { samples, batch } = await this.maker.pack(part);
+      tokens += samples.reduce((sum, { inputIds }) => sum + inputIds.length, 0);
+      await this.backward(part, batch, normalizer, figures);
     }
     const result = figures.result();
     // Further steps on the same answers use no new prompts.
@@ -111,10 +111,9 @@ export class GrpoMethod implements TrainingMethod {
     return { groups, images };
   }
 
-  private async backward(rows: readonly RolloutRow[], encoded: readonly EncodedSample[], normalizer: GrpoNormalizer, figures: GrpoFigures): Promise<void> {
-    const { config, model, pack } = this.parts;
+  private async backward(rows: readonly RolloutRow[], batch: PackedBatch, normalizer: GrpoNormalizer, figures: GrpoFigures): Promise<void> {
+    const { config, model } = this.parts;
     const { temperature } = config;
-    const batch = await pack(encoded);
     const reference = config.beta > 0 ? byRow(batch, (await model.scoreTokens(batch, { model: 'reference', temperature })).logProbs) : null;
     await model.forwardBackwardOf(
       batch,

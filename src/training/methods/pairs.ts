@@ -16,9 +16,10 @@ export interface PairLogProbs {
   rejected: number;
 }
 
-/** Chosen answers first, then the rejected ones in the same order. */
+/** Chosen answers first, then the rejected ones in the same order; both follow one copy of their prompt where that is possible. */
 export function packPairs(pack: Pack, pairs: readonly EncodedPair[]): Promise<PackedBatch> {
-  return pack([...pairs.map(({ chosen }) => chosen), ...pairs.map(({ rejected }) => rejected)]);
+  const numbers = [...pairs.keys()];
+  return pack([...pairs.map(({ chosen }) => chosen), ...pairs.map(({ rejected }) => rejected)], [...numbers, ...numbers]);
 }
 
 /** Sums of a value over each side's targets, pair by pair. */

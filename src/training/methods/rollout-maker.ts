@@ -3,7 +3,7 @@ import { groupAdvantages } from '../../objectives/advantages.ts';
 import { weightedReward } from '../../objectives/rewards/contract.ts';
 import type { TrainingConfig } from '../../protocol/config.ts';
 import { withCompletion } from '../../processing/completion.ts';
-import type { EncodedSample } from '../../processing/types.ts';
+import type { EncodedSample, PackedBatch } from '../../processing/types.ts';
 import type { GeneratedAnswer } from '../../generation/options.ts';
 import type { TrainableModel } from '../trainable-model.ts';
 import type { Pack } from '../validation.ts';
@@ -71,10 +71,14 @@ export class RolloutMaker {
     return config.num_iterations > 1 ? this.withOldLogProbs(rollout, breathe) : rollout;
   }
 
-  /** A row as a training sample: the prompt and exactly the sampled ids. */
-  encode({ sample, ids }: RolloutRow): EncodedSample {
-    const { promptOf, reader } = this.parts;
-    return withCompletion(promptOf(sample).encoded, ids, { imageTokenId: reader.imageTokenId });
+  /**
+   * Rows as training samples, prompts and exactly the sampled ids, and as a batch in which the answers to a prompt follow
+   * one copy of it where that is possible.
+   */
+  async pack(rows: readonly RolloutRow[]): Promise<{ samples: EncodedSample[]; batch: PackedBatch }> {
+    const { promptOf, reader, pack } = this.parts;
+    const samples = rows.map(({ sample, ids }) => withCompletion(promptOf(sample).encoded, ids, { imageTokenId: reader.imageTokenId }));
+    return { samples, batch: await pack(samples, rows.map(({ sample }) => sample)) };
   }
 
   /** @param counter of the first prompt's first answer, were all prompts of the rollout answered */
@@ -130,13 +134,13 @@ export class RolloutMaker {
   }
 
   private async withOldLogProbs(rollout: Rollout, breathe: Breathe): Promise<Rollout | null> {
-    const { config, model, pack } = this.parts;
+    const { config, model } = this.parts;
     const { rows } = rollout;
     const { rows: size } = rolloutShape(config);
     for (let first = 0; first < rows.length; first += size) {
       if (!(await breathe())) return null;
       const part = rows.slice(first, first + size);
-      const batch = await pack(part.map((row) => this.encode(row)));
+      const { batch } = await this.pack(part);
       const { logProbs } = await model.scoreTokens(batch, { model: 'policy', temperature: config.temperature });
       byRow(batch, logProbs).forEach((values, i) => (part[i].oldLogProbs = [...values]));
     }

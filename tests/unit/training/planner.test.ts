@@ -4,7 +4,7 @@ import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
 import { expectedTensors, parameterCount } from '../../../src/families/architecture.ts';
 import { parseTrainingConfig } from '../../../src/protocol/config.ts';
 import type { TrainingConfigInput } from '../../../src/protocol/config.ts';
-import { planRun } from '../../../src/training/planner.ts';
+import { largestBatch, planRun } from '../../../src/training/planner.ts';
 
 const model = readArchitecture(readFileSync(new URL('../../../public/demo/model/config.json', import.meta.url), 'utf8'));
 const sizes = [
@@ -71,6 +71,15 @@ describe('planRun', () => {
       expect(megabytes(checkpointing) / measured).toBeGreaterThan(0.85);
       expect(megabytes(checkpointing) / measured).toBeLessThan(1.15);
     }
+  });
+
+  it('counts a shared prompt once, whatever part of its answers a micro-batch holds', () => {
+    const answers = { tokens: 8 * 50, patches: 0, labelTokens: 8 * 50 };
+    const shared = { ...answers, tokens: 100 + answers.tokens, patches: 64, shared: { tokens: 100, patches: 64 } };
+    expect(largestBatch([shared], 1)).toEqual({ tokens: 500, patches: 64, labelTokens: 400 });
+    expect(largestBatch([shared], 0.5)).toEqual({ tokens: 300, patches: 64, labelTokens: 200 });
+    expect(largestBatch([{ ...answers, tokens: 8 * 150, patches: 8 * 64 }], 0.5)).toEqual({ tokens: 600, patches: 256, labelTokens: 200 });
+    expect(largestBatch([shared, shared, answers], 2)).toEqual({ tokens: 1000, patches: 128, labelTokens: 800 });
   });
 
   it('warns of settings that will have no effect', () => {

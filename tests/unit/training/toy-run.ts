@@ -16,8 +16,8 @@ import { Validator } from '../../../src/training/validation.ts';
 import type { AnswerTask, Pack } from '../../../src/training/validation.ts';
 import { ToyModel, toySamples, VOCABULARY } from './toy-model.ts';
 
-export const pack: Pack = (samples) =>
-  packSamples(samples, { padId: 0, patches: { patchSize: 16, mergeSize: 2, temporalPatchSize: 2, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as never, bucket: 8 });
+export const pack: Pack = (samples, prompts) =>
+  packSamples(samples, { prompts, padId: 0, patches: { patchSize: 16, mergeSize: 2, temporalPatchSize: 2, mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] } as never, bucket: 8 });
 
 export function toyConfig(input: TrainingConfigInput = {}): TrainingConfig {
   return parseTrainingConfig({
