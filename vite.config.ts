@@ -1,5 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { playwright } from '@vitest/browser-playwright';
+import { loadEnv, type Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { chromiumLaunchOptions } from './tools/browser/chromium.ts';
 
@@ -13,8 +14,20 @@ const HEADERS = {
 };
 const FRAMES = { 'Content-Security-Policy': "frame-ancestors 'none'" };
 
+/** Lets the page fetch from the mirror of the Hub that VITE_HUB_MIRROR names, and from no other. */
+function hubMirror(): Plugin {
+  let mirror = '';
+  return {
+    name: 'lorikeet-hub-mirror',
+    config(_, { mode }) {
+      mirror = loadEnv(mode, process.cwd()).VITE_HUB_MIRROR ?? '';
+    },
+    transformIndexHtml: (html) => (mirror ? html.replace("connect-src 'self'", `connect-src 'self' ${new URL(mirror).origin}`) : html),
+  };
+}
+
 export default defineConfig({
-  plugins: [svelte()],
+  plugins: [svelte(), hubMirror()],
   base: './',
   worker: { format: 'es' },
   build: { target: 'es2022', chunkSizeWarningLimit: 2500 },

@@ -113,7 +113,8 @@ export function largestBatch(sizes: readonly SampleSize[], batchSize: number): S
   return { tokens: top('tokens'), patches: top('patches'), labelTokens: top('labelTokens') };
 }
 
-function weightBytes(model: Architecture, config: TrainingConfig): number {
+/** Bytes of all frozen weights on the GPU. */
+export function weightBytes(model: Architecture, config: TrainingConfig): number {
   const packed = model.linearModules.reduce((sum, module) => sum + memoryBytes(weightKind(module, config), module.outFeatures, module.inFeatures), 0);
   const biases = model.linearModules.reduce((sum, { bias, outFeatures }) => sum + (bias ? 2 * outFeatures : 0), 0);
   return packed + biases + model.otherTensors.reduce((sum, { shape }) => sum + 2 * shape.reduce((product, side) => product * side, 1), 0);

@@ -1,4 +1,5 @@
 /** Visits to the built page with a fake trainer: one browser and one server for each test file. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright';
 import { afterAll, beforeAll, expect } from 'vitest';
 import { chromiumLaunchOptions } from '../../tools/browser/chromium.ts';
@@ -20,13 +21,16 @@ export interface FakePage {
   visit(body: (page: Page) => Promise<void>, options?: VisitOptions): Promise<void>;
 }
 
-/** Call at the top of a test file. */
-export function useFakePage(): FakePage {
+/**
+ * Call at the top of a test file.
+ * @param first may answer the server's requests before the page's own files do
+ */
+export function useFakePage(first?: (request: IncomingMessage, response: ServerResponse) => boolean): FakePage {
   let server: PageServer;
   let browser: Browser;
 
   beforeAll(async () => {
-    server = await servePage(await ensureBuild());
+    server = await servePage(await ensureBuild(), [], first);
     browser = await chromium.launch(chromiumLaunchOptions());
   });
 

@@ -75,12 +75,13 @@ function answer(mounts: readonly Mount[], request: IncomingMessage, response: Se
  * Starts vite's preview server for a built folder.
  * @param outDir folder of the build
  * @param mounts further folders, read-only
+ * @param first may answer a request before all others; returns false when it is not for it
  */
-export async function servePage(outDir: string, mounts: readonly Mount[] = []): Promise<PageServer> {
+export async function servePage(outDir: string, mounts: readonly Mount[] = [], first: (request: IncomingMessage, response: ServerResponse) => boolean = () => false): Promise<PageServer> {
   const plugin: Plugin = {
     name: 'lorikeet-mounts',
     configurePreviewServer(server) {
-      server.middlewares.use((request, response, next) => answer(mounts, request, response, next));
+      server.middlewares.use((request, response, next) => (first(request, response) ? undefined : answer(mounts, request, response, next)));
     },
   };
   const server = await preview({

@@ -10,6 +10,7 @@ import { enErrors } from './en-errors.ts';
 import { enClips } from './en-clips.ts';
 import { enCompletions } from './en-completions.ts';
 import { enMethods } from './en-methods.ts';
+import { enHub } from './en-hub.ts';
 import { enLibrary } from './en-library.ts';
 import { enSweep } from './en-sweep.ts';
 import { enPairs } from './en-pairs.ts';
@@ -104,9 +105,6 @@ export const en = {
     loaded: 'Loaded now',
     supported: 'What can be loaded',
     supportedText: 'Qwen2-VL, Qwen2.5-VL, Qwen3-VL and Qwen3.5 (dense models) in their Hugging Face layout, one file or sharded, bf16, f16 or f32, also quantised by bitsandbytes. Files stay on this machine.',
-    howTo: 'Get a model',
-    howToText: 'Download it once with the Hugging Face command line, then choose the folder here.',
-    howToCommand: 'hf download Qwen/Qwen3-VL-2B-Instruct --local-dir Qwen3-VL-2B-Instruct',
   },
   data: {
     title: 'Data',
@@ -306,6 +304,7 @@ export const en = {
   methods: enMethods,
   ...enCompletions,
   ...enClips,
+  ...enHub,
   ...enLibrary,
   ...enSweep,
   ...enAnalysis,

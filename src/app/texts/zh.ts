@@ -8,6 +8,7 @@ import { zhErrors } from './zh-errors.ts';
 import { zhClips } from './zh-clips.ts';
 import { zhCompletions } from './zh-completions.ts';
 import { zhMethods } from './zh-methods.ts';
+import { zhHub } from './zh-hub.ts';
 import { zhLibrary } from './zh-library.ts';
 import { zhSweep } from './zh-sweep.ts';
 import { zhPairs } from './zh-pairs.ts';
@@ -89,9 +90,6 @@ export const zh: Texts = {
     loaded: '当前载入',
     supported: '可以载入什么',
     supportedText: 'Hugging Face 格式的 Qwen2-VL、Qwen2.5-VL、Qwen3-VL 与 Qwen3.5（稠密模型），单个或分片文件，bf16、f16 或 f32，也可以是 bitsandbytes 量化过的。文件不会离开这台电脑。',
-    howTo: '获取模型',
-    howToText: '用 Hugging Face 命令行下载一次，然后在这里选择该文件夹。',
-    howToCommand: 'hf download Qwen/Qwen3-VL-2B-Instruct --local-dir Qwen3-VL-2B-Instruct',
   },
   data: {
     title: '数据',
@@ -287,6 +285,7 @@ export const zh: Texts = {
   methods: zhMethods,
   ...zhCompletions,
   ...zhClips,
+  ...zhHub,
   ...zhLibrary,
   ...zhSweep,
   ...zhAnalysis,
