@@ -37,6 +37,8 @@ export class SafetensorsFile {
   private constructor(
     readonly name: string,
     private readonly blob: Blob,
+    /** Bytes before the first tensor. */
+    readonly headerBytes: number,
     /** By tensor name, in file order. */
     readonly tensors: ReadonlyMap<string, TensorInfo>,
     readonly metadata: ReadonlyMap<string, string>,
@@ -50,7 +52,7 @@ export class SafetensorsFile {
   static async open(blob: Blob, name: string): Promise<SafetensorsFile> {
     const length = parseHeaderLength(await readBytes(blob, 0, 8, name), blob.size, name);
     const header = parseHeader(await readBytes(blob, 8, 8 + length, name), blob.size, name);
-    return new SafetensorsFile(name, blob, header.tensors, header.metadata);
+    return new SafetensorsFile(name, blob, 8 + length, header.tensors, header.metadata);
   }
 
   get fileBytes(): number {
@@ -113,6 +115,7 @@ async function readBytes(blob: Blob, start: number, end: number, name: string): 
   try {
     return new Uint8Array(await blob.slice(start, end).arrayBuffer());
   } catch (error) {
+    if (error instanceof LorikeetError) throw error;
     throw new LorikeetError('file-missing', `${name} can no longer be read: ${(error as Error).message}`, 'The file was moved, changed or its drive removed: choose the folder again.', { file: name }, { cause: error });
   }
 }

@@ -1,6 +1,6 @@
 /** Turns named tensors of a checkpoint into GPU weights; each matrix is quantised as it comes. */
 import type { ModelFiles } from '../checkpoint/model-files.ts';
-import { toFiniteFloat32, toWeightSource } from '../checkpoint/tensor-values.ts';
+import { toFiniteFloat32 } from '../checkpoint/tensor-values.ts';
 import type { LinearModule } from '../families/architecture.ts';
 import { guardMemory } from '../gpu/device.ts';
 import type { Gpu } from '../gpu/gpu.ts';
@@ -8,14 +8,17 @@ import type { GpuTable } from '../kernels/embedding.ts';
 import { uploadWeight, type GpuWeight } from '../kernels/matmul.ts';
 import type { NormWeights } from '../kernels/norm.ts';
 import { LorikeetError, invariant } from '../protocol/errors.ts';
-import { packWeight, type PackedWeight, type WeightKind } from '../quantization/packed-weight.ts';
+import { packF32, packWeight, type PackedWeight, type WeightKind } from '../quantization/packed-weight.ts';
 import { LinearGroup, type Linear } from './parts/linear-group.ts';
+import type { WeightCache } from '../quantization/weight-cache.ts';
 
 export interface LoadOptions {
   /** Form of each linear layer; "bf16" keeps float32 checkpoints in float32. */
   kindOf: (module: LinearModule) => WeightKind;
   /** Bytes of weights read so far, of all. */
   onProgress?: (done: number, total: number) => void;
+  /** Where packed weights are taken from and kept. */
+  cache?: WeightCache | null;
 }
 
 /** Rows of a table per buffer are limited by the binding limit and by this, so that no piece is held as one huge array. */
@@ -50,26 +53,30 @@ export class WeightReader {
   /** A linear layer's weight; what the files hold packed stays as it is, and "bf16" keeps float32 in float32. */
   private async linear(module: LinearModule, kind: WeightKind): Promise<GpuWeight> {
     const name = `${module.path}.weight`;
-    const stored = await this.files.readLinear(module);
-    const storedKind = () => (stored.form === 'source' && stored.weights instanceof Uint16Array ? 'bf16' : 'f32');
-    const packed = stored.form === 'packed' ? stored.weight : this.quantize(name, kind === 'bf16' ? storedKind() : kind, stored.weights, module.outFeatures, module.inFeatures);
-    const weight = await this.place(name, packed);
+    const weight = await this.placed(name, async () => {
+      const stored = await this.files.readLinear(module);
+      if (stored.form === 'packed') return stored.weight;
+      const storedKind = stored.weights instanceof Uint16Array ? 'bf16' : 'f32';
+      return this.quantize(name, kind === 'bf16' ? storedKind : kind, stored.weights, module.outFeatures, module.inFeatures);
+    });
     this.count(this.files.linearBytes(module));
     return weight;
   }
 
   /** A matrix in its stored precision. */
-  matrix(name: string, rows: number, cols: number): Promise<GpuWeight> {
-    return this.upload(name, this.storedKind(name), rows, cols);
+  async matrix(name: string, rows: number, cols: number): Promise<GpuWeight> {
+    const weight = await this.placed(name, async () => this.quantize(name, this.storedKind(name), await this.files.readWeights(name), rows, cols));
+    this.count(this.storedBytes(name));
+    return weight;
   }
 
   /** A vector as float32, each value put through `change`. */
   async vector(name: string, change?: (value: number) => number): Promise<GPUBuffer> {
-    const tensor = await this.files.readTensor(name);
-    this.count(tensor.bytes.byteLength);
-    const values = toFiniteFloat32(tensor, { file: name, field: name });
-    const buffer = this.gpu.createBuffer(change ? values.map(change) : values);
-    this.buffers.push(buffer);
+    const { buffer } = await this.placed(name, async () => {
+      const values = toFiniteFloat32(await this.files.readTensor(name), { file: name, field: name });
+      return packF32(change ? values.map(change) : values, 1, values.length);
+    });
+    this.count(this.storedBytes(name));
     return buffer;
   }
 
@@ -89,19 +96,17 @@ export class WeightReader {
 
   /** A table cut into buffers that every device can bind. */
   async table(name: string, rows: number, cols: number): Promise<GpuTable> {
-    const { dtype } = this.files.info(name);
     const kind = this.storedKind(name);
-    const storedRow = cols * (dtype === 'F32' ? 4 : 2);
     const packedRow = cols * (kind === 'f32' ? 4 : 2);
     const limit = Math.min(this.gpu.device.limits.maxStorageBufferBindingSize, TABLE_PART_BYTES);
     // An even number of rows keeps bf16 pairs inside a part.
     const rowsPerPart = Math.max(2, Math.floor(limit / packedRow / 2) * 2);
     const parts: GpuTable['parts'] = [];
-    for await (const chunk of this.files.streamTensor(name, rowsPerPart * storedRow)) {
-      const source = toWeightSource({ dtype, bytes: chunk.bytes }, { file: name, field: name });
-      const weight = await this.pack(name, kind, source, source.length / cols, cols);
-      parts.push({ firstRow: chunk.offset / storedRow, weight });
-      this.count(chunk.bytes.byteLength);
+    for (let firstRow = 0; firstRow < rows; firstRow += rowsPerPart) {
+      const end = Math.min(rows, firstRow + rowsPerPart);
+      const weight = await this.placed(`${name}[${firstRow}:${end}]`, async () => this.quantize(name, kind, await this.files.readRowWeights(name, firstRow, end), end - firstRow, cols));
+      parts.push({ firstRow, weight });
+      this.count((this.storedBytes(name) * (end - firstRow)) / rows);
     }
     return { rows, cols, parts };
   }
@@ -111,15 +116,19 @@ export class WeightReader {
     return this.files.info(name).dtype === 'BF16' ? 'bf16' : 'f32';
   }
 
-  private async upload(name: string, kind: WeightKind, rows: number, cols: number): Promise<GpuWeight> {
-    const source = await this.files.readWeights(name);
-    const weight = await this.pack(name, kind, source, rows, cols);
-    this.count(source.byteLength);
-    return weight;
+  private storedBytes(name: string): number {
+    const { start, end } = this.files.info(name);
+    return end - start;
   }
 
-  private async pack(name: string, kind: WeightKind, source: Float32Array | Uint16Array, rows: number, cols: number): Promise<GpuWeight> {
-    return this.place(name, this.quantize(name, kind, source, rows, cols));
+  /** Puts on the GPU what was kept under this name, or what `make` makes, which is then kept. */
+  private async placed(name: string, make: () => Promise<PackedWeight>): Promise<GpuWeight> {
+    const { cache } = this.options;
+    const kept = await cache?.take(name);
+    const packed = kept ?? (await make());
+    const weight = await this.place(name, packed);
+    if (!kept) await cache?.keep(name, packed);
+    return weight;
   }
 
   private async place(name: string, packed: PackedWeight): Promise<GpuWeight> {

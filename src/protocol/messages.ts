@@ -16,7 +16,12 @@ export interface PathFile {
 export type ModelSource =
   | { kind: 'demo' }
   /** A Hugging Face folder: config.json, *.safetensors, tokenizer.json, … */
-  | { kind: 'files'; name: string; files: PathFile[]; /** Kept with a run, so that resuming needs no second drop. */ handle?: FileSystemDirectoryHandle };
+  | { kind: 'files'; name: string; files: PathFile[]; /** Kept with a run, so that resuming needs no second drop. */ handle?: FileSystemDirectoryHandle }
+  /** Packed weights in this site's own storage, without the files that they were made from. */
+  | { kind: 'packed'; key: string };
+
+/** What became of a model's packed weights: taken from storage, kept there, or why not. */
+export type KeptWeights = 'read' | 'written' | 'small' | 'no-room' | 'damaged' | 'refused';
 
 export type DatasetSource =
   /** The built-in set: of pictures, or of clips. */
@@ -66,6 +71,7 @@ export interface ModelSummary {
   /** How the family writes boxes: what "auto" means for this model. */
   boxUnit: BoxUnit;
   quantizationAdvice: QuantizationAdvice;
+  keptWeights: KeptWeights;
 }
 
 /** A box in thousandths of the image's width and height, with its words. */

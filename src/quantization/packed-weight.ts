@@ -155,6 +155,23 @@ export function packWeight(kind: WeightKind, weights: WeightSource, rows: number
   }
 }
 
+/**
+ * A packed matrix from words that were packed before.
+ * @throws Error "Invariant violation" when there are not as many as its form takes
+ */
+export function packedOf(kind: WeightKind, rows: number, cols: number, words: Uint32Array): PackedWeight {
+  invariant(words.byteLength === memoryBytes(kind, rows, cols), `${words.byteLength} bytes for a matrix of ${rows} × ${cols} in ${kind}`);
+  const base = { rows, cols, words, bytes: words.byteLength };
+  switch (kind) {
+    case 'nf4':
+      return { ...base, kind, sections: nf4Sections(rows, cols) };
+    case 'int8':
+      return { ...base, kind, sections: { codes: 0, scale: Math.ceil((rows * cols) / 4) } };
+    default:
+      return { ...base, kind, sections: { codes: 0 } };
+  }
+}
+
 /** rows × cols weights back as float32. */
 export function unpack(packed: PackedWeight): Float32Array {
   const { rows, cols, words } = packed;

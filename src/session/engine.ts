@@ -2,6 +2,7 @@
 import type { ModelFiles } from '../checkpoint/model-files.ts';
 import type { LinearModule } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
+import type { WeightCache } from '../quantization/weight-cache.ts';
 import type { LorikeetError } from '../protocol/errors.ts';
 import type { DeviceSummary } from '../protocol/messages.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
@@ -17,9 +18,10 @@ export interface Engine {
    * Puts a model's weights on the GPU.
    * @param kindOf how each linear layer is stored
    * @param onProgress bytes read so far, of all
+   * @param cache where packed weights are taken from and kept; null: nowhere
    * @throws LorikeetError "out-of-memory", and whatever reading the files throws
    */
-  load(files: ModelFiles, kindOf: (module: LinearModule) => WeightKind, onProgress: (done: number, total: number) => void): Promise<LoadedModel>;
+  load(files: ModelFiles, kindOf: (module: LinearModule) => WeightKind, onProgress: (done: number, total: number) => void, cache: WeightCache | null): Promise<LoadedModel>;
 }
 
 export interface LoadedModel {

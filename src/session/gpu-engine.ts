@@ -36,8 +36,8 @@ export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
     },
     flopsPerSecond: await measureSpeed(gpu),
     lost,
-    async load(files, kindOf, onProgress): Promise<LoadedModel> {
-      const model = await loadModel(gpu, files, { kindOf, onProgress });
+    async load(files, kindOf, onProgress, cache): Promise<LoadedModel> {
+      const model = await loadModel(gpu, files, { kindOf, onProgress, cache });
       const modules = files.architecture.linearModules;
       let trainable: AdaptedModel | null = null;
       return {

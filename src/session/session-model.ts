@@ -1,13 +1,16 @@
 /** The model of a session: its files, its processor, and its weights on the GPU in the form the settings ask for. */
+import type { FileSource } from '../checkpoint/file-source.ts';
 import { ModelFiles } from '../checkpoint/model-files.ts';
 import { parameterCount } from '../families/architecture.ts';
 import { ADVISED_QUANTIZATION, type TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import type { ModelSource, ModelSummary } from '../protocol/messages.ts';
+import type { KeptWeights, ModelSource, ModelSummary, PathFile } from '../protocol/messages.ts';
 import { Processor } from '../processing/processor.ts';
 import { isModel, modelChanged, referToModel, reopenModel } from '../storage/sources.ts';
 import type { ModelReference } from '../storage/sources.ts';
-import { weightKind } from '../training/planner.ts';
+import { openWeightCache } from '../storage/packed/open-cache.ts';
+import { packedSource } from '../storage/packed/source.ts';
+import { weightBytes, weightKind } from '../training/planner.ts';
 import { demoModel } from './demo.ts';
 import { SampleEncoder } from './encoded-dataset.ts';
 import type { Engine, LoadedModel } from './engine.ts';
@@ -27,6 +30,7 @@ export class SessionModel {
   private current: OpenModel | null = null;
   /** Weights on the GPU, and the settings they were loaded with. */
   private weights: { loaded: LoadedModel; key: string } | null = null;
+  private kept: KeptWeights = 'refused';
 
   constructor(
     private readonly engine: () => Promise<Engine>,
@@ -53,26 +57,46 @@ export class SessionModel {
     if (this.current && sameModel(this.current.reference, reference)) {
       this.current = { ...this.current, reference, source };
     } else {
-      const files = await ModelFiles.open(source.kind === 'demo' ? demoModel(this.demoUrl) : source.files);
+      const files = await ModelFiles.open(await this.filesOf(source));
       const processor = await Processor.fromFiles(files.readText, files.architecture);
       this.dropWeights();
-      const name = source.kind === 'demo' ? 'demo' : source.name;
+      const name = reference.kind === 'demo' ? 'demo' : reference.name;
       this.current = { name, reference, source, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };
     }
     await this.quantized(advised ? { ...config, ...ADVISED_QUANTIZATION[this.current.files.architecture.quantizationAdvice] } : config);
-    return summarize(this.current);
+    return summarize(this.current, this.kept);
   }
 
   /** Weights on the GPU, quantised as these settings say. */
   async quantized(config: TrainingConfig): Promise<LoadedModel> {
-    const { files } = this.require();
+    const { files, name, reference } = this.require();
     const key = JSON.stringify([config.load_in_4bit, config.load_in_8bit, config.quantize_vision]);
     if (this.weights?.key === key) return this.weights.loaded;
     const engine = await this.engine();
     this.dropWeights();
-    const loaded = await engine.load(files, (module) => weightKind(module, config), this.progress('model', 'weights'));
-    this.weights = { loaded, key };
-    return loaded;
+    const { load_in_4bit, load_in_8bit, quantize_vision } = config;
+    const fingerprint = reference.kind === 'demo' ? 'demo' : reference.fingerprint;
+    const opened = await openWeightCache({ name, fingerprint, files, form: { load_in_4bit, load_in_8bit, quantize_vision }, bytes: weightBytes(files.architecture, config) });
+    try {
+      const loaded = await engine.load(files, (module) => weightKind(module, config), this.progress('model', 'weights'), opened.cache);
+      this.kept = await opened.finish();
+      this.weights = { loaded, key };
+      return loaded;
+    } catch (error) {
+      await opened.abandon();
+      throw error;
+    }
+  }
+
+  private async filesOf(source: ModelSource): Promise<FileSource | readonly PathFile[]> {
+    switch (source.kind) {
+      case 'demo':
+        return demoModel(this.demoUrl);
+      case 'packed':
+        return packedSource(source.key);
+      case 'files':
+        return source.files;
+    }
   }
 
   /**
@@ -97,7 +121,7 @@ function sameModel(a: ModelReference, b: ModelReference): boolean {
   return a.kind === 'files' && b.kind === 'files' ? a.fingerprint === b.fingerprint : a.kind === b.kind;
 }
 
-function summarize({ name, files }: OpenModel): ModelSummary {
+function summarize({ name, files }: OpenModel, keptWeights: KeptWeights): ModelSummary {
   const { config } = files;
   return {
     name,
@@ -110,5 +134,6 @@ function summarize({ name, files }: OpenModel): ModelSummary {
     fileBytes: files.fileBytes,
     boxUnit: files.architecture.boxUnit,
     quantizationAdvice: files.architecture.quantizationAdvice,
+    keptWeights,
   };
 }

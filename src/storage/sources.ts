@@ -4,6 +4,8 @@ import type { DatasetSource, ModelSource, PathFile } from '../protocol/messages.
 import type { ReadingChoices } from '../protocol/reading-choices.ts';
 import { isQuotaError, storageError } from './database.ts';
 import { fingerprintBlob, fingerprintLines } from './fingerprint.ts';
+import { printOf } from './model-print.ts';
+import { requirePacked } from './packed/source.ts';
 import { walkFolder } from './walk-folder.ts';
 
 export type ModelReference =
@@ -34,18 +36,11 @@ type PermissionHandle = FileSystemDirectoryHandle & {
 
 /** Told apart from the fingerprints of old, which covered names, sizes and the first 64 KiB of each file. */
 const WHOLE = 'whole-';
-/** A file that was chosen does not change: what changes on disk can no longer be read through it. */
-const known = new WeakMap<Blob, Promise<string>>();
 
-/** Fingerprint of a model folder by names and whole contents; each file is read once, in pieces. */
+/** Fingerprint of a model folder by names and whole contents; each file is read once, in pieces, and large ones are remembered. */
 export async function fingerprintModel(files: readonly PathFile[]): Promise<string> {
   const lines: string[] = [];
-  for (const { path, file } of files) {
-    const print = known.get(file) ?? fingerprintBlob(file);
-    known.set(file, print);
-    print.catch(() => known.delete(file));
-    lines.push(`${path}\t${file.size}\t${await print}`);
-  }
+  for (const { path, file } of files) lines.push(`${path}\t${file.size}\t${await printOf(path, file)}`);
   return WHOLE + (await fingerprintLines(lines));
 }
 
@@ -68,6 +63,10 @@ export async function fingerprintDataset(source: { train: readonly PathFile[]; v
 /** Describes a model so that it can be found or recognised later. */
 export async function referToModel(source: ModelSource): Promise<ModelReference> {
   if (source.kind === 'demo') return { kind: 'demo' };
+  if (source.kind === 'packed') {
+    const { record } = await requirePacked(source.key);
+    return { kind: 'files', name: record.name, fingerprint: record.fingerprint, handle: null };
+  }
   return { kind: 'files', name: source.name, fingerprint: await fingerprintModel(source.files), handle: source.handle ?? null };
 }
 

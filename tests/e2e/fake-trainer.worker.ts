@@ -101,6 +101,7 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
       fileBytes: 5_050_000,
       boxUnit: 'thousandths',
       quantizationAdvice: 'nf4',
+      keptWeights: 'small',
     };
   },
   async loadDataset({ source, config }) {

@@ -35,7 +35,7 @@ class ModelState {
     try {
       // Settings of an earlier run may be others than those on the page: they are taken as they stand.
       const own = settings.config;
-      const advised = !settings.ownQuantization && config.load_in_4bit === own?.load_in_4bit && config.load_in_8bit === own.load_in_8bit;
+      const advised = source.kind !== 'packed' && !settings.ownQuantization && config.load_in_4bit === own?.load_in_4bit && config.load_in_8bit === own.load_in_8bit;
       const summary = await trainer.request({ type: 'loadModel', source, config, advised });
       if (turn !== this.#turn) return false;
       this.summary = summary;

@@ -1,0 +1,9 @@
+/** Weights in the form in which they lie on the GPU, kept so that no later start has to quantise them again. */
+import type { PackedWeight } from './packed-weight.ts';
+
+export interface WeightCache {
+  /** What was kept under this name, or null: then it has to be made from the model's files. */
+  take(name: string): Promise<PackedWeight | null>;
+  /** Keeps what was made; its words may be reused as soon as this returns. */
+  keep(name: string, packed: PackedWeight): Promise<void>;
+}
