@@ -18,6 +18,8 @@ export class Gpu {
   halfTiles = false;
   /** Names of kernel variants that are taken wherever they can run; see variants.ts. */
   readonly forced = new Set<string>();
+  /** Names of the variants that requests take, by the key of their class; see variants.ts. A run keeps those that it began with. */
+  choices: ReadonlyMap<string, string> = new Map();
   readonly shape: DeviceShape;
   private readonly pipelines: Pipelines;
   private readonly uniforms: UniformRing;

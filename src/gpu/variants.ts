@@ -7,7 +7,7 @@ import type { Gpu } from './gpu.ts';
 export interface Variant<Request> {
   /** Unique in its table. */
   readonly name: string;
-  /** Only devices of this kind; any when left out. */
+  /** Only devices of this kind take it by themselves; any when left out. */
   readonly profile?: DeviceProfile;
   readonly feature?: GPUFeatureName;
   /** Threads and bytes of workgroup memory that a workgroup needs. */
@@ -17,24 +17,38 @@ export interface Variant<Request> {
   readonly suits?: (request: Request) => boolean;
 }
 
-function fits<Request>({ device, profile }: Gpu, variant: Variant<Request>): boolean {
-  return (
-    (variant.profile === undefined || variant.profile === profile) &&
-    (variant.feature === undefined || device.features.has(variant.feature)) &&
-    variant.threads <= device.limits.maxComputeInvocationsPerWorkgroup &&
-    variant.workgroupBytes <= device.limits.maxComputeWorkgroupStorageSize
-  );
+/** The variants of one family, the most special first. The last is the plain one, which the others have to agree with. */
+export interface VariantTable<Request, V extends Variant<Request>> {
+  readonly family: string;
+  readonly variants: readonly V[];
+  /** Requests of one class are so alike that one variant is best for all of them. */
+  readonly classOf: (request: Request) => string;
+}
+
+/** What a choice for requests like this one is kept under. */
+export const classKey = <Request, V extends Variant<Request>>({ family, classOf }: VariantTable<Request, V>, request: Request): string => `${family} ${classOf(request)}`;
+
+/** Whether the device has what the variant needs, whatever kind of device it is. */
+export function runsOn<Request>({ device: { features, limits } }: Gpu, { feature, threads, workgroupBytes }: Variant<Request>): boolean {
+  return (feature === undefined || features.has(feature)) && threads <= limits.maxComputeInvocationsPerWorkgroup && workgroupBytes <= limits.maxComputeWorkgroupStorageSize;
 }
 
 /**
- * The first variant that suits. What `gpu.forced` names comes before all others wherever it can run at all.
- * @param possible what must hold of a variant for a right result, forced ones included
+ * The variant for a request: what `gpu.forced` names wherever it can run at all, else what `gpu.choices` holds for requests
+ * of its class, else the first in the table that suits.
+ * @param possible what must hold of a variant for a right result, forced and chosen ones included
  * @throws Error "Invariant violation" when none is left
  */
-export function chooseVariant<Request, V extends Variant<Request>>(gpu: Gpu, table: readonly V[], request: Request, possible: (variant: V) => boolean = () => true): V {
-  const forced = table.find(({ name }) => gpu.forced.has(name));
+export function chooseVariant<Request, V extends Variant<Request>>(gpu: Gpu, table: VariantTable<Request, V>, request: Request, possible: (variant: V) => boolean = () => true): V {
+  const { variants } = table;
+  const forced = variants.find(({ name }) => gpu.forced.has(name));
   if (forced && possible(forced)) return forced;
-  const chosen = table.find((variant) => fits(gpu, variant) && possible(variant) && (variant.suits?.(request) ?? true));
-  invariant(chosen, `no variant among ${table.map(({ name }) => name).join(', ')} runs on this device`);
-  return chosen;
+  const choice = gpu.choices.size > 0 ? gpu.choices.get(classKey(table, request)) : undefined;
+  const chosen = choice === undefined ? undefined : variants.find(({ name }) => name === choice);
+  if (chosen && runsOn(gpu, chosen) && possible(chosen)) return chosen;
+  const first = variants.find(
+    (variant) => (variant.profile === undefined || variant.profile === gpu.profile) && runsOn(gpu, variant) && possible(variant) && (variant.suits?.(request) ?? true),
+  );
+  invariant(first, `no variant among ${variants.map(({ name }) => name).join(', ')} runs on this device`);
+  return first;
 }

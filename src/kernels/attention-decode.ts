@@ -1,8 +1,8 @@
 /** Attention of one new token per sequence over cached keys and values. */
 import type * as tf from '@tensorflow/tfjs';
-import type { DeviceProfile } from '../gpu/device-shape.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { defineKernel, withConstants } from '../gpu/kernel.ts';
+import { chooseVariant, type Variant, type VariantTable } from '../gpu/variants.ts';
 import { invariant } from '../protocol/errors.ts';
 import headsWgsl from './attention-decode-heads.wgsl?raw';
 import { SPREAD_THREADS, SPREAD_WGSL } from './attention-decode-spread.ts';
@@ -44,25 +44,25 @@ const defineDecode = (name: string, wgsl: string) =>
     wgsl: (constants: Constants) => withConstants(constants, wgsl),
   });
 
-export interface DecodeVariant {
-  name: string;
-  /** Devices whose choice it is. */
-  profile: DeviceProfile;
-  threads: number;
-  maxHeadDim: number;
-  kernel: ReturnType<typeof defineDecode>;
+export interface DecodeVariant extends Variant<DecodeRequest> {
+  readonly maxHeadDim: number;
+  readonly kernel: ReturnType<typeof defineDecode>;
+}
+
+export interface DecodeRequest {
+  headDim: number;
 }
 
 export const DECODE_VARIANTS: readonly DecodeVariant[] = [
-  { name: 'spread', profile: 'gpu', threads: SPREAD_THREADS, maxHeadDim: 4 * SPREAD_THREADS, kernel: defineDecode('spread', SPREAD_WGSL) },
+  { name: 'spread', profile: 'gpu', threads: SPREAD_THREADS, workgroupBytes: 16384, maxHeadDim: 4 * SPREAD_THREADS, kernel: defineDecode('spread', SPREAD_WGSL) },
   // Each thread keeps a head-sized sum in workgroup memory, of which a device may have no more than 16 KiB.
-  { name: 'whole heads', profile: 'rasterizer', threads: 4, maxHeadDim: 1000, kernel: defineDecode('whole heads', headsWgsl) },
+  { name: 'whole heads', profile: 'rasterizer', threads: 4, workgroupBytes: 16384, maxHeadDim: 1000, kernel: defineDecode('whole heads', headsWgsl) },
 ];
 
+export const DECODE: VariantTable<DecodeRequest, DecodeVariant> = { family: 'attention of one token', variants: DECODE_VARIANTS, classOf: ({ headDim }) => `heads of ${headDim}` };
+
 function decodeVariant(gpu: Gpu, headDim: number): DecodeVariant {
-  const variant = DECODE_VARIANTS.find(({ profile, maxHeadDim }) => profile === gpu.profile && headDim <= maxHeadDim);
-  invariant(variant, `attention: no variant for one query and heads of ${headDim}`);
-  return variant;
+  return chooseVariant(gpu, DECODE, { headDim }, ({ maxHeadDim }) => headDim <= maxHeadDim);
 }
 
 /**

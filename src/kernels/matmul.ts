@@ -9,7 +9,7 @@ import type { PackedWeight, WeightKind } from '../quantization/packed-weight.ts'
 import type { MatmulForm, MatmulVariant } from './matmul-variant.ts';
 import { matmulWgsl } from './matmul-wgsl.ts';
 import { matvecWgsl } from './matvec-wgsl.ts';
-import { PRODUCT_VARIANTS, splitsFor, type ProductRequest, type ProductVariant, type TileVariant, type VectorVariant } from './product-variants.ts';
+import { PRODUCTS, splitsFor, type ProductRequest, type ProductVariant, type TileVariant, type VectorVariant } from './product-variants.ts';
 import splitSumWgsl from './split-sum.wgsl?raw';
 import { tileColumns, tileRows } from './tiles.ts';
 import { WEIGHT_PARAMS, weightValues } from './weight-wgsl.ts';
@@ -132,12 +132,18 @@ interface Product extends ProductRequest {
   aligned: boolean;
 }
 
+/** Whether a variant gives right results for such a product. */
+export function canCompute(variant: ProductVariant, { form, rows, aligned }: Pick<Product, 'form' | 'rows' | 'aligned'>): boolean {
+  return variant.family === 'tile' || (form === 'nt' && aligned && rows <= variant.rows);
+}
+
 function launch(gpu: Gpu, form: MatmulForm, x: MatrixView, rows: number, columns: number, depth: number, weight: GpuWeight, y: MatrixView, options: MatmulOptions): void {
   invariant(rows > 0, 'matmul without rows');
   const aligned = [weight.cols, columns, depth, x.stride, x.offset, y.stride, y.offset].every((n) => n % 4 === 0);
-  const product: Product = { form, rows, columns, depth, x, weight, y, options, aligned };
-  const possible = (variant: ProductVariant) => variant.family === 'tile' || (form === 'nt' && aligned && rows <= variant.rows);
-  const variant = options.variant ?? chooseVariant(gpu, PRODUCT_VARIANTS, product, possible);
+  // Gradients span too many orders of magnitude for f16 without loss scaling.
+  const half = gpu.halfTiles && form === 'nt';
+  const product: Product = { form, kind: weight.kind, half, rows, columns, depth, x, weight, y, options, aligned };
+  const variant = options.variant ?? chooseVariant(gpu, PRODUCTS, product, (candidate) => canCompute(candidate, product));
   if (variant.family === 'vector') launchVector(gpu, product, variant);
   else launchTiles(gpu, product, variant);
 }
@@ -172,14 +178,13 @@ function launchVector(gpu: Gpu, product: Product, { rows }: VectorVariant): void
 }
 
 function launchTiles(gpu: Gpu, product: Product, variant: TileVariant): void {
-  const { form, rows, columns, depth, weight, y, options, aligned } = product;
+  const { form, half, rows, columns, depth, weight, y, options, aligned } = product;
   const { tile } = variant;
   const splits = splitsFor(variant, product);
   const constants: MatmulVariant = {
     form, kind: weight.kind, tile, aligned,
     segment: segmentFor(tile.segment, weight.cols, form === 'nt' ? tile.depth : tileColumns(tile)),
-    // Gradients span too many orders of magnitude for f16 without loss scaling.
-    half: gpu.halfTiles && form === 'nt',
+    half,
   };
   const rounds = Math.ceil(depth / tile.depth) + Math.ceil((options.lowRank?.rank ?? 0) / tile.depth);
   const splitRounds = Math.ceil(rounds / splits);

@@ -2,6 +2,7 @@
 import type { Gpu } from '../gpu/gpu.ts';
 import { foldGroups } from '../gpu/grid.ts';
 import { defineKernel, withConstants } from '../gpu/kernel.ts';
+import { chooseVariant, type Variant, type VariantTable } from '../gpu/variants.ts';
 import type { MatrixView } from './matmul.ts';
 import outerWgsl from './outer.wgsl?raw';
 import reduceWgsl from './outer-reduce.wgsl?raw';
@@ -15,8 +16,35 @@ export interface OuterTarget {
 }
 
 const ROWS = 2;
-/** Tokens per split on a GPU: enough workgroups to fill it although the result is small. */
-const ROWS_PER_SPLIT = 512;
+const DEPTH = 32;
+
+/** A product over tokens with a small result. */
+export interface OuterRequest {
+  rows: number;
+  countI: number;
+  countJ: number;
+}
+
+export interface OuterVariant extends Variant<OuterRequest> {
+  /** Threads along j, four columns each. */
+  readonly columns: number;
+  /** Tokens that a workgroup adds up; the others are added in a second dispatch. */
+  readonly rowsPerSplit: number;
+}
+
+function variant(name: string, columns: number, rowsPerSplit: number, rest: Pick<OuterVariant, 'profile'>): OuterVariant {
+  return { name, columns, rowsPerSplit, threads: ROWS * columns, workgroupBytes: 4 * DEPTH * (8 * ROWS + 4 * columns), ...rest };
+}
+
+export const OUTER_PRODUCTS: VariantTable<OuterRequest, OuterVariant> = {
+  family: 'outer product',
+  variants: [
+    // Enough workgroups to fill a GPU although the result is small.
+    variant('512 tokens a workgroup', 16, 512, { profile: 'gpu' }),
+    variant('all tokens a workgroup', 4, Infinity, { profile: 'rasterizer' }),
+  ],
+  classOf: ({ rows }) => (rows > 512 ? 'rows > 512' : 'rows ≤ 512'),
+};
 
 /** Where the result goes: element (i, j) to offset + i · strideI + j · strideJ. */
 const TARGET = { offset: 'u32', strideI: 'u32', strideJ: 'u32', scale: 'f32', splits: 'u32' } as const;
@@ -40,9 +68,9 @@ const REDUCE = defineKernel({
  * @param rows tokens m
  * @param countI rank side; countJ long side
  */
-export function accumulateOuter(gpu: Gpu, p: MatrixView, countI: number, q: MatrixView, countJ: number, rows: number, scale: number, target: OuterTarget): void {
-  const COLUMNS = gpu.profile === 'gpu' ? 16 : 4;
-  const splits = gpu.profile === 'gpu' ? Math.ceil(rows / ROWS_PER_SPLIT) : 1;
+export function accumulateOuter(gpu: Gpu, p: MatrixView, countI: number, q: MatrixView, countJ: number, rows: number, scale: number, target: OuterTarget, chosen = chooseVariant(gpu, OUTER_PRODUCTS, { rows, countI, countJ })): void {
+  const { columns: COLUMNS, rowsPerSplit } = chosen;
+  const splits = Math.ceil(rows / rowsPerSplit) || 1;
   const { buffer, offset, strideI, strideJ } = target;
   const place = { countI, countJ, offset, strideI, strideJ, scale, splits };
   const partial = splits > 1 ? gpu.empty([splits, countI, countJ]) : null;

@@ -1,11 +1,15 @@
 /** The ways to multiply with a packed weight, the most special first. See bench/RESULTS.md for what each was measured against. */
-import type { Variant } from '../gpu/variants.ts';
+import type { Variant, VariantTable } from '../gpu/variants.ts';
+import type { WeightKind } from '../quantization/packed-weight.ts';
 import type { MatmulForm } from './matmul-variant.ts';
 import { tileBytes, tileColumns, tileRows, type Tile } from './tiles.ts';
 
 /** Y [rows, columns], summed over `depth`. */
 export interface ProductRequest {
   form: MatmulForm;
+  kind: WeightKind;
+  /** Tiles in f16. */
+  half: boolean;
   rows: number;
   columns: number;
   depth: number;
@@ -51,6 +55,19 @@ export const PRODUCT_VARIANTS: readonly ProductVariant[] = [
   tiled('tile 128 × 64', { rows: 16, columns: 16, threadRows: 8, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true, suits: ({ rows, columns }) => rows > 128 && columns > 48 }),
   tiled('tile 32 × 32', { rows: 8, columns: 8, threadRows: 4, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true }),
 ];
+
+/** Rows up to which products are alike; those of decoding one sequence, and a few at once, are limited by reading the weight. */
+const ROW_CLASSES = [1, 4, 8, 128];
+/** Columns up to which a product is that of a LoRA factor. */
+const NARROW = 64;
+
+/** Form, weights, class of rows, and whether the result is narrow. */
+function classOf({ form, kind, half, rows, columns }: ProductRequest): string {
+  const most = ROW_CLASSES.find((limit) => rows <= limit);
+  return `${form} ${kind}${half ? ' f16' : ''}, ${most === undefined ? `rows > ${ROW_CLASSES[ROW_CLASSES.length - 1]}` : `rows ≤ ${most}`}${columns <= NARROW ? ', narrow' : ''}`;
+}
+
+export const PRODUCTS: VariantTable<ProductRequest, ProductVariant> = { family: 'product', variants: PRODUCT_VARIANTS, classOf };
 
 /** Rounds of depth that a piece of a sum has at least, workgroups that are enough without cutting, and most pieces. */
 const [SPLIT_ROUNDS, ENOUGH_GROUPS, MOST_SPLITS] = [8, 128, 8];

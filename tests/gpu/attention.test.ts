@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import type { DeviceProfile } from '../../src/gpu/device-shape.ts';
+import type { Gpu } from '../../src/gpu/gpu.ts';
 import { attentionForward } from '../../src/kernels/attention.ts';
 import { ATTENTION_VARIANTS, attentionVariant } from '../../src/kernels/attention-variants.ts';
 import { checkAttention, variantOf } from './attention-case.ts';
@@ -69,13 +71,23 @@ describe('tiled attention', () => {
 });
 
 describe('the choice of a form', () => {
+  const device = (profile: DeviceProfile, maxComputeWorkgroupStorageSize: number, maxComputeInvocationsPerWorkgroup = 256, choices = new Map<string, string>()) =>
+    ({ profile, forced: new Set(), choices, device: { features: new Set(), limits: { maxComputeWorkgroupStorageSize, maxComputeInvocationsPerWorkgroup } } }) as unknown as Gpu;
+
   it.each(['gpu', 'rasterizer'] as const)('on a %s there is one for each size of heads', (profile) => {
-    for (const headDim of [12, 64, 80, 128, 256]) expect(attentionVariant({ profile, device: { limits: { maxComputeWorkgroupStorageSize: 16384 } } } as never, headDim).name).toBe(profile === 'gpu' ? 'tiled' : '8 rows');
+    for (const headDim of [12, 64, 80, 128, 256]) expect(attentionVariant(device(profile, 16384), headDim).name).toBe(profile === 'gpu' ? 'tiled' : '8 rows');
   });
 
   it('heads too large for registers go row by row, and so do all where workgroup memory is small', () => {
-    expect(attentionVariant({ profile: 'gpu', device: { limits: { maxComputeWorkgroupStorageSize: 16384 } } } as never, 512).name).toBe('64 rows');
-    expect(attentionVariant({ profile: 'gpu', device: { limits: { maxComputeWorkgroupStorageSize: 4096 } } } as never, 128).name).toBe('64 rows');
+    expect(attentionVariant(device('gpu', 16384), 512).name).toBe('64 rows');
+    expect(attentionVariant(device('gpu', 4096), 128).name).toBe('64 rows');
+    expect(attentionVariant(device('gpu', 16384, 64), 128).name).toBe('64 rows');
+  });
+
+  it('is the device’s own for heads of that size, where it can run', () => {
+    const choices = new Map([['attention heads of 128', '8 rows'], ['attention heads of 512', 'tiled']]);
+    const gpu = device('gpu', 16384, 256, choices);
+    expect([64, 128, 512].map((headDim) => attentionVariant(gpu, headDim).name)).toEqual(['tiled', '8 rows', '64 rows']);
   });
 });
 

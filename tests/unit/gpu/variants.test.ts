@@ -2,16 +2,16 @@ import { describe, expect, it } from 'vitest';
 import type { DeviceProfile } from '../../../src/gpu/device-shape.ts';
 import type { Gpu } from '../../../src/gpu/gpu.ts';
 import { chooseVariant } from '../../../src/gpu/variants.ts';
-import { PRODUCT_VARIANTS, splitsFor, type ProductRequest, type ProductVariant, type TileVariant } from '../../../src/kernels/product-variants.ts';
+import { PRODUCT_VARIANTS, PRODUCTS, splitsFor, type ProductRequest, type ProductVariant, type TileVariant } from '../../../src/kernels/product-variants.ts';
 
 const WEBGPU_DEFAULTS = { maxComputeInvocationsPerWorkgroup: 256, maxComputeWorkgroupStorageSize: 16384 };
 
-const deviceOf = (profile: DeviceProfile, limits: Partial<typeof WEBGPU_DEFAULTS> = {}, forced: string[] = []) =>
-  ({ profile, forced: new Set(forced), device: { features: new Set(), limits: { ...WEBGPU_DEFAULTS, ...limits } } }) as unknown as Gpu;
+const deviceOf = (profile: DeviceProfile, limits: Partial<typeof WEBGPU_DEFAULTS> = {}, forced: string[] = [], choices: Record<string, string> = {}) =>
+  ({ profile, forced: new Set(forced), choices: new Map(Object.entries(choices)), device: { features: new Set(), limits: { ...WEBGPU_DEFAULTS, ...limits } } }) as unknown as Gpu;
 
-const request = (rows: number, columns: number, depth = 2048): ProductRequest => ({ form: 'nt', rows, columns, depth });
+const request = (rows: number, columns: number, depth = 2048): ProductRequest => ({ form: 'nt', kind: 'nf4', half: false, rows, columns, depth });
 const named = (name: string) => PRODUCT_VARIANTS.find((variant) => variant.name === name)!;
-const chosen = (gpu: Gpu, rows: number, columns: number, possible?: (variant: ProductVariant) => boolean) => chooseVariant(gpu, PRODUCT_VARIANTS, request(rows, columns), possible).name;
+const chosen = (gpu: Gpu, rows: number, columns: number, possible?: (variant: ProductVariant) => boolean) => chooseVariant(gpu, PRODUCTS, request(rows, columns), possible).name;
 
 describe('the variant of a product', () => {
   it('follows the number of rows on a GPU with the limits that every WebGPU device has', () => {
@@ -37,6 +37,24 @@ describe('the variant of a product', () => {
     const possible = (rows: number) => (variant: ProductVariant) => variant.family === 'tile' || rows <= variant.rows;
     expect(chosen(gpu, 1, 2048, possible(1))).toBe('vector 4');
     expect(chosen(gpu, 200, 2048, possible(200))).toBe('tile 128 × 64');
+  });
+});
+
+describe('a choice', () => {
+  const choices = { 'product nt nf4, rows > 128': 'tile 32 × 32', 'product nt nf4, rows ≤ 4': 'rasterizer flat', 'product nt nf4, rows ≤ 128': 'vector 8' };
+  const possible = (rows: number) => (variant: ProductVariant) => variant.family === 'tile' || rows <= variant.rows;
+
+  it('holds for its class of requests and no other, whatever kind of device its variant is for', () => {
+    const gpu = deviceOf('gpu', {}, [], choices);
+    expect([1, 2, 4, 8, 129].map((rows) => chosen(gpu, rows, 2048, possible(rows)))).toEqual(['vector 1', 'rasterizer flat', 'rasterizer flat', 'vector 8', 'tile 32 × 32']);
+    expect(chosen(deviceOf('rasterizer', {}, [], choices), 129, 16)).toBe('rasterizer tall');
+  });
+
+  it('gives way to the table where it cannot run, and to what is forced', () => {
+    expect(chosen(deviceOf('gpu', {}, [], choices), 128, 2048, possible(128))).toBe('tile 32 × 32');
+    expect(chosen(deviceOf('gpu', { maxComputeInvocationsPerWorkgroup: 128 }, [], { 'product nt nf4, rows > 128': 'tile 128 × 64' }), 129, 2048)).toBe('tile 32 × 32');
+    expect(chosen(deviceOf('gpu', {}, ['vector 4'], choices), 4, 2048, possible(4))).toBe('vector 4');
+    expect(chosen(deviceOf('gpu', {}, [], { 'product nt nf4, rows > 128': 'a tile of old' }), 129, 2048)).toBe('tile 128 × 64');
   });
 });
 
