@@ -105,6 +105,14 @@ export class TfjsBackend {
     return internals.computePassEncoder;
   }
 
+  /** Opens a compute pass of its own, whose begin and end are written down; the next command ends it. */
+  timedPass(timestampWrites: GPUComputePassTimestampWrites): GPUComputePassEncoder {
+    const { internals } = this;
+    const encoder = this.encoder();
+    internals.computePassEncoder = encoder.beginComputePass({ timestampWrites });
+    return internals.computePassEncoder;
+  }
+
   /** The current encoder outside any pass, for copies. */
   encoder(): GPUCommandEncoder {
     this.internals.ensureCommandEncoderReady();

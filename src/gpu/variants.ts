@@ -17,7 +17,7 @@ export interface Variant<Request> {
   readonly suits?: (request: Request) => boolean;
 }
 
-/** The variants of one family, the most special first. The last is the plain one, which the others have to agree with. */
+/** The variants of one family, the most special first, the plainest last. */
 export interface VariantTable<Request, V extends Variant<Request>> {
   readonly family: string;
   readonly variants: readonly V[];
@@ -26,7 +26,7 @@ export interface VariantTable<Request, V extends Variant<Request>> {
 }
 
 /** What a choice for requests like this one is kept under. */
-export const classKey = <Request, V extends Variant<Request>>({ family, classOf }: VariantTable<Request, V>, request: Request): string => `${family} ${classOf(request)}`;
+export const classKey = <Request, V extends Variant<Request>>({ family, classOf }: VariantTable<Request, V>, request: Request): string => `${family}: ${classOf(request)}`;
 
 /** Whether the device has what the variant needs, whatever kind of device it is. */
 export function runsOn<Request>({ device: { features, limits } }: Gpu, { feature, threads, workgroupBytes }: Variant<Request>): boolean {
@@ -46,6 +46,11 @@ export function chooseVariant<Request, V extends Variant<Request>>(gpu: Gpu, tab
   const choice = gpu.choices.size > 0 ? gpu.choices.get(classKey(table, request)) : undefined;
   const chosen = choice === undefined ? undefined : variants.find(({ name }) => name === choice);
   if (chosen && runsOn(gpu, chosen) && possible(chosen)) return chosen;
+  return tableVariant(gpu, table, request, possible);
+}
+
+/** The variant that the table alone gives, as `chooseVariant`. */
+export function tableVariant<Request, V extends Variant<Request>>(gpu: Gpu, { variants }: VariantTable<Request, V>, request: Request, possible: (variant: V) => boolean = () => true): V {
   const first = variants.find(
     (variant) => (variant.profile === undefined || variant.profile === gpu.profile) && runsOn(gpu, variant) && possible(variant) && (variant.suits?.(request) ?? true),
   );

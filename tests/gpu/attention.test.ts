@@ -85,7 +85,7 @@ describe('the choice of a form', () => {
   });
 
   it('is the device’s own for heads of that size, where it can run', () => {
-    const choices = new Map([['attention heads of 128', '8 rows'], ['attention heads of 512', 'tiled']]);
+    const choices = new Map([['attention: heads of 128', '8 rows'], ['attention: heads of 512', 'tiled']]);
     const gpu = device('gpu', 16384, 256, choices);
     expect([64, 128, 512].map((headDim) => attentionVariant(gpu, headDim).name)).toEqual(['tiled', '8 rows', '64 rows']);
   });

@@ -41,7 +41,7 @@ describe('the variant of a product', () => {
 });
 
 describe('a choice', () => {
-  const choices = { 'product nt nf4, rows > 128': 'tile 32 × 32', 'product nt nf4, rows ≤ 4': 'rasterizer flat', 'product nt nf4, rows ≤ 128': 'vector 8' };
+  const choices = { 'product: nt nf4, rows > 128': 'tile 32 × 32', 'product: nt nf4, rows ≤ 4': 'rasterizer flat', 'product: nt nf4, rows ≤ 128': 'vector 8' };
   const possible = (rows: number) => (variant: ProductVariant) => variant.family === 'tile' || rows <= variant.rows;
 
   it('holds for its class of requests and no other, whatever kind of device its variant is for', () => {
@@ -52,9 +52,9 @@ describe('a choice', () => {
 
   it('gives way to the table where it cannot run, and to what is forced', () => {
     expect(chosen(deviceOf('gpu', {}, [], choices), 128, 2048, possible(128))).toBe('tile 32 × 32');
-    expect(chosen(deviceOf('gpu', { maxComputeInvocationsPerWorkgroup: 128 }, [], { 'product nt nf4, rows > 128': 'tile 128 × 64' }), 129, 2048)).toBe('tile 32 × 32');
+    expect(chosen(deviceOf('gpu', { maxComputeInvocationsPerWorkgroup: 128 }, [], { 'product: nt nf4, rows > 128': 'tile 128 × 64' }), 129, 2048)).toBe('tile 32 × 32');
     expect(chosen(deviceOf('gpu', {}, ['vector 4'], choices), 4, 2048, possible(4))).toBe('vector 4');
-    expect(chosen(deviceOf('gpu', {}, [], { 'product nt nf4, rows > 128': 'a tile of old' }), 129, 2048)).toBe('tile 128 × 64');
+    expect(chosen(deviceOf('gpu', {}, [], { 'product: nt nf4, rows > 128': 'a tile of old' }), 129, 2048)).toBe('tile 128 × 64');
   });
 });
 
