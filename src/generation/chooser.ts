@@ -1,4 +1,4 @@
-/** Chooses the next tokens of a wave of sequences and remembers what they have seen. */
+/** Chooses the next tokens of the sequences under way and remembers what they have seen. */
 import type * as tf from '@tensorflow/tfjs';
 import { chooseTokens, seenWords, type ChoiceSettings } from '../kernels/sample.ts';
 import type { Head } from '../model/parts/head.ts';
@@ -11,8 +11,10 @@ export interface Sequence {
   index: number;
   /** Position among the wave's prompts. */
   prompt: number;
-  /** Position among the wave's sequences, also after others have ended. */
+  /** Its place for as long as it goes on; then another's. */
   slot: number;
+  /** Step of the wave that gave its first token. */
+  start: number;
 }
 
 export class TokenChooser {
@@ -21,6 +23,7 @@ export class TokenChooser {
   private rows: tf.Tensor;
 
   /**
+   * @param sequences that take the first slots
    * @param promptIds tokens of each prompt of the wave; the penalty holds for them too
    * @param suppressId never drawn
    */
@@ -41,7 +44,7 @@ export class TokenChooser {
   /**
    * Next ids, int32 [sequences].
    * @param hidden [sequences, hidden] after the final norm
-   * @param step tokens that each sequence has already
+   * @param step of the wave
    */
   choose(hidden: tf.Tensor, step: number): tf.Tensor {
     const { context, head, settings, seen } = this;
@@ -52,10 +55,22 @@ export class TokenChooser {
     return ids;
   }
 
-  /** Goes on with some of the sequences. */
-  narrow(sequences: readonly Sequence[]): void {
+  /** Chooses for these sequences from now on. */
+  turnTo(sequences: readonly Sequence[]): void {
     this.rows.dispose();
     this.rows = this.uploadRows(sequences);
+  }
+
+  /** Turns to sequences that take slots which others have left. */
+  admit(sequences: readonly Sequence[], promptIds: readonly Int32Array[]): void {
+    const { seen } = this;
+    if (seen) {
+      const fresh = this.uploadSeen(sequences, promptIds);
+      const bytes = fresh.shape[1]! * 4;
+      sequences.forEach(({ slot }, i) => this.context.gpu.copy(fresh, i * bytes, seen, slot * bytes, bytes));
+      fresh.dispose();
+    }
+    this.turnTo(sequences);
   }
 
   dispose(): void {
@@ -65,15 +80,16 @@ export class TokenChooser {
 
   private uploadRows(sequences: readonly Sequence[]): tf.Tensor {
     const first = this.sampling?.firstSequence ?? 0;
-    return this.context.gpu.upload(Int32Array.from(sequences.flatMap(({ slot, index }) => [slot, first + index])), [sequences.length, 2]);
+    return this.context.gpu.upload(Int32Array.from(sequences.flatMap(({ slot, index, start }) => [slot, first + index, start, 0])), [sequences.length, 4]);
   }
 
+  /** One row for each of the sequences. */
   private uploadSeen(sequences: readonly Sequence[], promptIds: readonly Int32Array[]): tf.Tensor {
     const words = seenWords(this.head.table.rows);
     const bits = new Int32Array(sequences.length * words);
-    for (const { slot, prompt } of sequences) {
-      for (const id of promptIds[prompt]) bits[slot * words + (id >>> 5)] |= 1 << (id & 31);
-    }
+    sequences.forEach(({ prompt }, row) => {
+      for (const id of promptIds[prompt]) bits[row * words + (id >>> 5)] |= 1 << (id & 31);
+    });
     return this.context.gpu.upload(bits, [sequences.length, words]);
   }
 }

@@ -19,7 +19,7 @@ export interface WaveState {
 /**
  * State after each sequence's newest token, [sequences, hidden] after the final norm; the layers take that token in.
  * @param ids int32 [sequences], the newest tokens
- * @param step how many tokens each sequence had before the newest
+ * @param step of the wave; since its start each sequence has got a token a step
  * @param ropeDeltas per prompt of the wave
  */
 export function decodeStep(model: VisionLanguageModel, context: PassContext, ids: tf.Tensor, sequences: readonly Sequence[], step: number, ropeDeltas: readonly number[], { prompts, layers, capacity }: WaveState): tf.Tensor {
@@ -27,13 +27,14 @@ export function decodeStep(model: VisionLanguageModel, context: PassContext, ids
   const count = sequences.length;
   const positions = new Int32Array(3 * count);
   const spans = new Int32Array(4 * count);
-  sequences.forEach(({ prompt, slot }, i) => {
-    for (let axis = 0; axis < 3; axis++) positions[axis * count + i] = prompts.lengths[prompt] + step + ropeDeltas[prompt];
-    spans.set([prompts.starts[prompt], prompts.lengths[prompt], slot * capacity, step + 1], 4 * i);
+  sequences.forEach(({ prompt, slot, start }, i) => {
+    const before = step - start;
+    for (let axis = 0; axis < 3; axis++) positions[axis * count + i] = prompts.lengths[prompt] + before + ropeDeltas[prompt];
+    spans.set([prompts.starts[prompt], prompts.lengths[prompt], slot * capacity, before + 1], 4 * i);
   });
   const decoding: DecodeStep = {
     rotary: model.rotaryOf(positions, count),
-    rows: gpu.upload(Int32Array.from(sequences, ({ slot }) => slot * capacity + step), [count]),
+    rows: gpu.upload(Int32Array.from(sequences, ({ slot, start }) => slot * capacity + step - start), [count]),
     spans: gpu.upload(spans, [count, 4]),
   };
   const hidden = model.decode(context, decoding, ids, layers);

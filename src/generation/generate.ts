@@ -4,7 +4,6 @@ import type { VisionLanguageModel } from '../model/vision-language-model.ts';
 import { sampleLengths, sliceBatch } from '../processing/slice-batch.ts';
 import type { PackedBatch } from '../processing/types.ts';
 import { LorikeetError, invariant } from '../protocol/errors.ts';
-import type { Sequence } from './chooser.ts';
 import type { GeneratedAnswer, GenerationOptions } from './options.ts';
 import { planGroups, roomFor } from './plan.ts';
 import { prefill } from './prefill.ts';
@@ -28,23 +27,16 @@ export async function generate(model: VisionLanguageModel, context: PassContext,
   const room = roomFor(model.architecture, maxNewTokens, context.gpu.device.limits.maxStorageBufferBindingSize, options.cacheBytes);
   const groups = planGroups(room, lengths, numGenerations, maxNewTokens);
   const answers: GeneratedAnswer[] = Array.from({ length: lengths.length * numGenerations }, () => ({ ids: [], stopId: null }));
-  const total = groups.reduce((sum, { waves }) => sum + waves.length, 0) * maxNewTokens;
-  let done = 0;
-  for (const { firstPrompt, promptCount, waves } of groups) {
+  const onRead = (fresh: ReadonlyMap<number, number[]>) => {
+    const done = answers.reduce((sum, { ids, stopId }) => sum + (stopId === null ? ids.length : maxNewTokens), 0) / answers.length;
+    return options.onTokens?.(answers.map((_, i) => fresh.get(i) ?? []), Math.floor(done), maxNewTokens) ?? true;
+  };
+  for (const { firstPrompt, promptCount, slots } of groups) {
     const prefilled = prefill(model, context, sliceBatch(prompts, firstPrompt, promptCount, model.config.spatialMergeSize));
     const deltas = ropeDeltas.slice(firstPrompt, firstPrompt + promptCount);
-    let firstCompletion = 0;
+    const sequences = Array.from({ length: promptCount * numGenerations }, (_, i) => ({ index: firstPrompt * numGenerations + i, prompt: Math.floor(i / numGenerations) }));
     try {
-      for (const completions of waves) {
-        const sequences: Sequence[] = Array.from({ length: promptCount * completions }, (_, slot) => {
-          const prompt = Math.floor(slot / completions);
-          return { index: (firstPrompt + prompt) * numGenerations + firstCompletion + (slot % completions), prompt, slot };
-        });
-        const onRead = (fresh: ReadonlyMap<number, number[]>, steps: number) => options.onTokens?.(answers.map((_, i) => fresh.get(i) ?? []), done + steps, total) ?? true;
-        if (!(await decodeWave(model, context, prefilled, deltas, sequences, answers, { ...options, onRead }))) return answers;
-        done += maxNewTokens;
-        firstCompletion += completions;
-      }
+      if (!(await decodeWave(model, context, prefilled, deltas, sequences, answers, { ...options, slots, onRead }))) return answers;
     } finally {
       prefilled.dispose();
     }

@@ -38,6 +38,6 @@ export interface GenerationOptions {
   suppressId?: number;
   /** Which weights answer. */
   adapter: 'policy' | 'base';
-  /** New ids of each sequence as they arrive, a few steps at a time; false ends the generation early. */
+  /** New ids of each answer as they arrive, a few steps at a time, and the tokens that answers have on average, of the most they can get; one that ended counts as whole. False ends the generation early. */
   onTokens?: (fresh: readonly (readonly number[])[], done: number, total: number) => boolean | Promise<boolean>;
 }

@@ -1,4 +1,4 @@
-/** How a generation is split so that its cache stays small: groups of prompts, and waves of completions of a group. */
+/** How a generation is split so that its cache stays small: groups of prompts, and how many of their completions run at once. */
 import type { Architecture } from '../families/architecture.ts';
 import { MAX_LOGITS } from '../protocol/limits.ts';
 
@@ -7,12 +7,15 @@ const MAX_CACHE_BYTES = 512 * 2 ** 20;
 /** Prompt tokens that run at once: more brings no speed and takes activations. */
 const MAX_PROMPT_TOKENS = 4096;
 
-/** Consecutive prompts that run together, with all of their completions in one wave or one prompt's in several. */
+/** Prompts whose completions wait may take this share of the cache: each is one more that keeps places filled, and costs places. */
+const WAITING_SHARE = 1 / 4;
+
+/** Consecutive prompts that are computed together. */
 export interface PromptGroup {
   firstPrompt: number;
   promptCount: number;
-  /** Completions of each prompt in each wave; they sum up to numGenerations. */
-  waves: number[];
+  /** Completions decoded at once; one that ends makes room for the next. */
+  slots: number;
 }
 
 export interface Room {
@@ -52,7 +55,7 @@ export function promptsThatFit(room: Room, promptTokens: number, maxNewTokens: n
   return Math.max(1, Math.min(room.sequences, Math.floor(room.cacheBytes / perPrompt)));
 }
 
-/** Splits prompts of the given lengths; a group has at least one prompt and a wave at least one completion of each. */
+/** Splits prompts of the given lengths; a group has at least one prompt and one slot. */
 export function planGroups(room: Room, promptLengths: readonly number[], numGenerations: number, maxNewTokens: number): PromptGroup[] {
   const own = completionRows(maxNewTokens) * room.bytesPerToken + room.bytesPerSequence;
   const promptBytes = (count: number, tokens: number) => tokens * room.bytesPerToken + count * room.bytesPerSequence;
@@ -63,14 +66,14 @@ export function planGroups(room: Room, promptLengths: readonly number[], numGene
     while (first + count < promptLengths.length) {
       const longer = prompts + promptLengths[first + count];
       const sequences = (count + 1) * numGenerations;
-      if (count > 0 && (longer > MAX_PROMPT_TOKENS || sequences > room.sequences || promptBytes(count + 1, longer) + sequences * own > room.cacheBytes)) break;
+      const bytes = promptBytes(count + 1, longer);
+      const atOnce = sequences <= room.sequences && bytes + sequences * own <= room.cacheBytes;
+      if (count > 0 && (longer > MAX_PROMPT_TOKENS || !(atOnce || bytes <= WAITING_SHARE * room.cacheBytes))) break;
       prompts = longer;
       count++;
     }
-    const atOnce = Math.max(1, Math.min(Math.floor(room.sequences / count), Math.floor((room.cacheBytes - promptBytes(count, prompts)) / (own * count))));
-    const waves: number[] = [];
-    for (let left = numGenerations; left > 0; left -= atOnce) waves.push(Math.min(atOnce, left));
-    groups.push({ firstPrompt: first, promptCount: count, waves });
+    const slots = Math.min(count * numGenerations, room.sequences, Math.floor((room.cacheBytes - promptBytes(count, prompts)) / own));
+    groups.push({ firstPrompt: first, promptCount: count, slots: Math.max(1, slots) });
     first += count;
   }
   return groups;

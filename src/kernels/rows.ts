@@ -22,6 +22,14 @@ function launch(gpu: Gpu, kernel: typeof GATHER, source: tf.Tensor, index: tf.Te
   gpu.run(kernel, { bindings: { source, index, destination }, params: { count, size }, groups: foldGroups(Math.ceil((count * size) / 64)) });
 }
 
+/** The rows of first, then those of second, of one width and type. */
+export function joinRows(gpu: Gpu, first: tf.Tensor, second: tf.Tensor): tf.Tensor {
+  const joined = gpu.empty([first.shape[0] + second.shape[0], ...first.shape.slice(1)], first.dtype as 'float32' | 'int32');
+  if (first.size > 0) gpu.copy(first, 0, joined, 0, first.size * 4);
+  if (second.size > 0) gpu.copy(second, 0, joined, first.size * 4, second.size * 4);
+  return joined;
+}
+
 /** Rows `index` (int32 [n]) of source [rows, size]. */
 export function gatherRows(gpu: Gpu, source: tf.Tensor, index: tf.Tensor): tf.Tensor {
   const size = source.shape[1]!;

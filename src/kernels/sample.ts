@@ -33,8 +33,8 @@ const SAMPLE = defineKernel({
   bindings: {
     // [sequences, vocabulary]
     logits: 'read array<f32>',
-    // per sequence: its row of `seen`, and its counter
-    sequences: 'read array<vec2<u32>>',
+    // per sequence: its row of `seen`, its counter, and the step at which it began
+    sequences: 'read array<vec4<u32>>',
     // one bit for each token of the vocabulary, rows of whole words
     seen: 'write? array<u32>',
     ids: 'write array<i32>',
@@ -57,9 +57,9 @@ export const seenWords = (vocabulary: number): number => Math.ceil(vocabulary / 
 /**
  * Next ids, int32 [rows]. Random numbers are Philox words of (counter, step) under the seed: the same for a sequence wherever it stands.
  * @param logits [rows, vocabulary]
- * @param sequences int32 [rows, 2]: row of `seen` and random counter of each
+ * @param sequences int32 [rows, 4]: row of `seen`, random counter and first step of each, and nothing
  * @param seen one bit per token of the vocabulary and sequence, to which the choice is added; null without penalty
- * @param step counts the tokens of a sequence
+ * @param step less its first step counts the tokens of a sequence
  */
 export function chooseTokens(gpu: Gpu, logits: tf.Tensor, sequences: tf.Tensor, seen: tf.Tensor | null, step: number, { draw, repetitionPenalty }: ChoiceSettings): tf.Tensor {
   const [rows, vocabulary] = logits.shape as [number, number];

@@ -123,7 +123,7 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
       let whole = totalMass(lid, least, stretch);
       least = threshold(lid, clamp(u32(ceil(params.topP * f32(whole))), 1u, whole), true, least);
     }
-    random = philox(vec4<u32>(sequence.y, params.step, 0u, PURPOSE), vec2<u32>(params.seed, 0u)).x;
+    random = philox(vec4<u32>(sequence.y, params.step - sequence.z, 0u, PURPOSE), vec2<u32>(params.seed, 0u)).x;
   }
   // The first token, by id, whose mass with all before it exceeds a random share of the whole
   let total = totalMass(lid, least, stretch);

@@ -6,6 +6,9 @@ import { batchOf, loadModel, shareGpu } from '../../tools/parity/engine.ts';
 import { Folder } from '../../tools/parity/folder.ts';
 import { openProcessor } from '../../tools/parity/processing-checks.ts';
 import { checkVideoModel } from '../../tools/parity/video-checks.ts';
+import { generate, type DecodingOptions } from '../../src/generation/generate.ts';
+import { roomFor } from '../../src/generation/plan.ts';
+import { passContext } from '../../src/model/parts/pass-context.ts';
 import { AdaptedModel } from '../../src/training/adapted-model.ts';
 import { lossAndGradients, randomFactors, relativeL2, slopeOverNorm } from './gradient-slope.ts';
 import { useGpu } from './open.ts';
@@ -82,6 +85,30 @@ describe.each([
     for (const conversation of messages) apart.push(...(await trainable.tokenNll((await batchOf(folder, processor, [conversation])).batch)));
     expect(relativeL2(together, apart)).toBeLessThan(1e-5);
     trainable.dispose();
+    model.dispose();
+  });
+});
+
+describe('answers of a model with recurrent layers', () => {
+  it('take over the places of others, and nothing of their states', async () => {
+    const folder = folderOf('qwen3_5');
+    const model = await loadModel(folder, 'checkpoint', () => 'bf16');
+    const processor = await openProcessor(folder, 'checkpoint');
+    const ask = (text: string) => processor.encodePrompt({ id: text, conversation: [{ role: 'user', content: [{ type: 'text', text }] }], media: [] }, { maxLength: 99, maxImageSize: 0 });
+    const prompts = [await ask('Which is larger?'), await ask('No.')];
+    const batch = await processor.pack(prompts);
+    const answer = (options: Partial<DecodingOptions>) =>
+      generate(model, passContext(model.gpu, null, null), batch, prompts.map(({ ropeDelta }) => ropeDelta), {
+        maxNewTokens: 12, stopIds: [], numGenerations: 3, sampling: { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1, seed: 2, firstSequence: 0 }, ...options,
+      });
+    const free = await answer({});
+    const stopIds = [free[0].ids[3], free[3].ids[6]];
+    const whole = await answer({ stopIds });
+    expect(new Set(whole.map(({ ids }) => ids.length)).size).toBeGreaterThan(1);
+    const { bytesPerToken, bytesPerSequence } = roomFor(model.architecture, 12, 2 ** 30);
+    // Room for the longer prompt and two of its answers, 16 rows each; then for one answer at a time.
+    const two = 3 * bytesPerSequence + (prompts[0].inputIds.length + 2 * 16) * bytesPerToken;
+    for (const cacheBytes of [two, 1]) expect(await answer({ stopIds, cacheBytes })).toEqual(whole);
     model.dispose();
   });
 });

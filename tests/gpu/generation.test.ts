@@ -1,6 +1,7 @@
 /** Answers of the real engine: what is drawn is what the trainer's own pass says, however the work is split. */
 import { describe, expect, it } from 'vitest';
 import { generate, type DecodingOptions } from '../../src/generation/generate.ts';
+import { roomFor } from '../../src/generation/plan.ts';
 import { passContext } from '../../src/model/parts/pass-context.ts';
 import type { VisionLanguageModel } from '../../src/model/vision-language-model.ts';
 import { sampleLengths, sliceBatch } from '../../src/processing/slice-batch.ts';
@@ -80,6 +81,26 @@ describe('sampled answers', () => {
     expect(stopped).toEqual(free.map(({ ids }) => cut(ids)));
     expect(stopped.filter(({ stopId }) => stopId !== null).length).toBeGreaterThanOrEqual(2);
     expect(stopped.some(({ stopId }) => stopId === null)).toBe(true);
+    opened.trainable.dispose();
+    opened.model.dispose();
+  });
+
+  it('take the places of those that ended, and are what they would have been', async () => {
+    const opened = await open();
+    const free = await answer(opened, { maxNewTokens: 20 });
+    // Ends answers of the first prompts at unequal lengths, and leaves others whole.
+    const stopIds = [free[0].ids[2], free[1].ids[9], free[4].ids[13]];
+    const whole = await answer(opened, { maxNewTokens: 20, stopIds });
+    expect(new Set(whole.map(({ ids }) => ids.length)).size).toBeGreaterThan(2);
+    const { bytesPerToken } = roomFor(opened.model.architecture, 20, 2 ** 30);
+    // Room for the first two prompts, 26 tokens, and two of their six answers, 32 rows each; then for one answer at a time.
+    for (const tokens of [110, 1]) {
+      const seen: number[] = [];
+      const onTokens = (_: unknown, done: number) => (seen.push(done), true);
+      expect(await answer(opened, { maxNewTokens: 20, stopIds, cacheBytes: tokens * bytesPerToken, onTokens }), `${tokens} tokens of cache`).toEqual(whole);
+      expect(seen).toEqual([...seen].sort((a, b) => a - b));
+      expect(seen.at(-1)).toBe(20);
+    }
     opened.trainable.dispose();
     opened.model.dispose();
   });

@@ -5,6 +5,8 @@ import { plainChoice, plainGreedy, plainProbabilities, type PlainChoiceSettings 
 import { noise, useGpu } from './open.ts';
 
 const PLAIN: PlainChoiceSettings = { temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1, seed: 7 };
+/** Step at which the sequences began. */
+const START = 5;
 
 /** One choice for each row of logits; row i has the counter first + i. */
 async function choose(gpu: Gpu, logits: Float32Array, vocabulary: number, settings: PlainChoiceSettings & { suppressId?: number }, step = 0, first = 0, seen: Set<number>[] | null = null, greedy = false): Promise<number[]> {
@@ -12,10 +14,10 @@ async function choose(gpu: Gpu, logits: Float32Array, vocabulary: number, settin
   const words = seenWords(vocabulary);
   const bits = new Int32Array(rows * words);
   seen?.forEach((ids, row) => ids.forEach((id) => (bits[row * words + (id >>> 5)] |= 1 << (id & 31))));
-  const sequences = gpu.upload(Int32Array.from({ length: 2 * rows }, (_, i) => (i >> 1) + (i % 2) * first), [rows, 2]);
+  const sequences = gpu.upload(Int32Array.from({ length: 4 * rows }, (_, i) => [i >> 2, (i >> 2) + first, START, 0][i % 4]), [rows, 4]);
   const seenT = seen && gpu.upload(bits, [rows, words]);
   const logitsT = gpu.upload(logits, [rows, vocabulary]);
-  const ids = chooseTokens(gpu, logitsT, sequences, seenT, step, { draw: greedy ? null : settings, repetitionPenalty: settings.repetitionPenalty });
+  const ids = chooseTokens(gpu, logitsT, sequences, seenT, START + step, { draw: greedy ? null : settings, repetitionPenalty: settings.repetitionPenalty });
   const values = [...(await gpu.readInts(ids))];
   if (seenT) {
     const after = await gpu.readInts(seenT);

@@ -170,6 +170,9 @@ class ForkedKeyValues implements SequenceState {
   /** Each slot keeps its stretch of rows. */
   narrow(): void {}
 
+  /** A slot's next sequence writes over the rows of the one before. */
+  admit(): void {}
+
   dispose(): void {
     free(this.own.keys, this.own.values);
   }

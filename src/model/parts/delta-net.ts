@@ -11,7 +11,7 @@ import { gatedDeltaStep } from '../../kernels/gated-delta-step.ts';
 import { gatedDeltaForward, type DeltaShape } from '../../kernels/gated-delta.ts';
 import { gatedNormBackward, gatedNormForward, type GatedNormWeights } from '../../kernels/gated-norm.ts';
 import { viewOf } from '../../kernels/matmul.ts';
-import { gatherRows } from '../../kernels/rows.ts';
+import { gatherRows, joinRows } from '../../kernels/rows.ts';
 import { invariant } from '../../protocol/errors.ts';
 import { free } from './free.ts';
 import type { ForkPlan, LayerState, SequenceState } from './layer-state.ts';
@@ -125,19 +125,30 @@ function batchOf({ delta }: TextSequence) {
   return delta;
 }
 
-/** Windows of the convolution and matrices of the rule, one row for each prompt or sequence. */
+/** Windows of the convolution and matrices of the rule, one row for each prompt or sequence; sequences know their prompts'. */
 class RecurrentStates implements LayerState, SequenceState {
   constructor(
     private readonly gpu: Gpu,
     public windows: tf.Tensor,
     public states: tf.Tensor,
+    private readonly prompts: RecurrentStates | null = null,
   ) {}
 
-  fork({ prompts }: ForkPlan): SequenceState {
+  fork({ prompts }: Pick<ForkPlan, 'prompts'>): RecurrentStates {
     const index = this.gpu.upload(Int32Array.from(prompts), [prompts.length]);
-    const forked = new RecurrentStates(this.gpu, gatherRows(this.gpu, this.windows, index), gatherRows(this.gpu, this.states, index));
+    const forked = new RecurrentStates(this.gpu, gatherRows(this.gpu, this.windows, index), gatherRows(this.gpu, this.states, index), this);
     index.dispose();
     return forked;
+  }
+
+  admit(prompts: readonly number[]): void {
+    invariant(this.prompts, 'only sequences take others in');
+    const { gpu, windows, states } = this;
+    const begun = this.prompts.fork({ prompts });
+    this.windows = joinRows(gpu, windows, begun.windows);
+    this.states = joinRows(gpu, states, begun.states);
+    free(windows, states);
+    begun.dispose();
   }
 
   narrow(index: tf.Tensor): void {

@@ -20,5 +20,7 @@ export interface LayerState {
 export interface SequenceState {
   /** Goes on with some of the sequences: int32 [left], places among those that took part so far. */
   narrow(index: tf.Tensor): void;
+  /** Takes sequences in after them, in slots that others have left, each at the end of its prompt. */
+  admit(prompts: readonly number[]): void;
   dispose(): void;
 }

@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import type { PackedBatch } from '../../../src/processing/types.ts';
 import { readRunFiles } from '../../../src/storage/export-run.ts';
 import { listCompletionSteps, readCompletions } from '../../../src/storage/runs.ts';
 import type { Scorer } from '../../../src/training/methods/scorer.ts';
@@ -25,6 +26,27 @@ describe('a GRPO run', () => {
     }
     expect(row.kl).toBeCloseTo(0, 6);
     expect(log.train_history.map(({ samples }) => samples).slice(0, 3)).toEqual([4, 8, 9]);
+  });
+
+  it('lays each prompt of a micro-batch down once, for its model before the updates and for the reference', async () => {
+    const batches: PackedBatch[] = [];
+    const settings = methodConfig({ ...config, num_iterations: 2, max_steps: 2 });
+    const { model } = await methodRun({
+      id: 'shared',
+      config: settings,
+      prepare: ({ model: toy }) => {
+        const score = toy.scoreTokens.bind(toy);
+        toy.scoreTokens = (batch, options) => (batches.push(batch), score(batch, options));
+      },
+    });
+    expect(model.calls).toEqual(expect.arrayContaining(['scoreTokens:policy', 'scoreTokens:reference']));
+    expect(batches).toHaveLength(6);
+    for (const { prefixes, sampleCount, tokenCount, targetIds } of batches) {
+      expect(prefixes).toBeDefined();
+      expect(sampleCount).toBe(8);
+      // Every token but those of two prompts, four to eight each, is an answer's.
+      expect(tokenCount - targetIds.length).toBeLessThanOrEqual(16);
+    }
   });
 
   it('goes on bit for bit after a kill between sampling and update', async () => {

@@ -8,7 +8,7 @@ const [SEQUENCES, VOCABULARY, HIDDEN] = [4, 1024, LAYERS[0].hidden];
 const DRAW: NonNullable<ChoiceSettings['draw']> = { temperature: 1, topK: 20, topP: 0.9, seed: 1 };
 
 function choose({ gpu, floats, ints }: CompileContext, draw: ChoiceSettings['draw'], penalized: boolean): void {
-  const sequences = ints(Array.from({ length: SEQUENCES }, (_, i) => [i, i]).flat(), [SEQUENCES, 2]);
+  const sequences = ints(Array.from({ length: SEQUENCES }, (_, i) => [i, i, 0, 0]).flat(), [SEQUENCES, 4]);
   const seen = penalized ? ints(Array.from({ length: SEQUENCES * seenWords(VOCABULARY) }, () => 0), [SEQUENCES, seenWords(VOCABULARY)]) : null;
   chooseTokens(gpu, floats(SEQUENCES, VOCABULARY), sequences, seen, 0, { draw, repetitionPenalty: penalized ? 1.1 : 1 });
 }
