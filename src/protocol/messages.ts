@@ -113,6 +113,27 @@ export interface DatasetSummary {
   unknown: UnknownLayout[];
   /** Files whose boxes seem to count pixels, each with a sample that shows it, where one is usable. */
   boxQuestions: { file: string; sample: { split: SplitName; index: number } | null }[];
+  profile: DataProfile;
+  /** Whether there is a model, and samples were read without it yet: there were too many to wait for. */
+  unchecked?: boolean;
+}
+
+/** Words and how often each occurs, the most frequent first; `others` counts what is not listed. */
+export interface Frequencies {
+  rows: { name: string; count: number }[];
+  others: number;
+}
+
+/** What a dataset is made of. */
+export interface DataProfile {
+  /** Tokens per sample in bins of one width; null until a model is loaded. */
+  lengths: { from: number; width: number; counts: number[] } | null;
+  /** Of pictures as the model sees them, "width × height"; none until a model is loaded. */
+  imageSizes: Frequencies;
+  /** Objects by category, or answers where they are classes. */
+  classes: Frequencies;
+  /** What validation shares with training: pictures by their bytes; questions with their answers, without pictures. */
+  shared: { images: number; texts: number };
 }
 
 /** A file whose columns nobody knows, for somebody to say what they mean. */
@@ -307,6 +328,8 @@ export type Request =
   /** `advised`: the user says nothing of quantisation, so the weights are stored as the model's family advises, whatever the config has. */
   | { type: 'loadModel'; source: ModelSource; config: TrainingConfig; advised?: boolean }
   | { type: 'loadDataset'; source: DatasetSource; config: TrainingConfig }
+  /** Encodes what loadDataset has left unchecked. */
+  | { type: 'checkDataset'; config: TrainingConfig }
   | { type: 'sample'; split: SplitName; index: number }
   /** Samples a clip as the loaded model would. */
   | { type: 'viewClip'; clip: Media<Blob>; config: TrainingConfig }
@@ -335,6 +358,7 @@ export interface Replies {
   openDevice: DeviceSummary;
   loadModel: ModelSummary;
   loadDataset: DatasetSummary;
+  checkDataset: DatasetSummary;
   sample: SamplePreview;
   viewClip: ClipView;
   plan: RunPlan;

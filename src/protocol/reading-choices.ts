@@ -15,7 +15,7 @@ const annotationSchema = v.strictObject({
 export type AnnotationChoices = v.InferOutput<typeof annotationSchema>;
 
 const column = v.nullable(v.string());
-const mappingSchema = v.strictObject({
+export const mappingSchema = v.strictObject({
   /** Null where the samples have no text of a question: the usual one is asked. */
   prompt: column,
   answer: v.string(),

@@ -46,9 +46,22 @@ export function readCsvLogs(text: string, source: string): RunLog[] {
   const repeated = table.header.filter((name, i) => table.header.indexOf(name) !== i);
   if (repeated.length > 0) notes.push(note('warning', said('columnTwice', { name: repeated[0] }), { line: 1 }));
 
+  if (isTensorBoard(table.header)) return [{ ...tensorBoardRun(table, source), notes }];
   const panel = table.header.filter((name) => name.includes(' - ')).length > 0 && table.header[step] !== 'step';
   const runs = panel ? panelRuns(table, step, notes, source) : tableRuns(table, step, source);
   return runs.map((run) => ({ ...run, notes: [...notes, ...run.notes] }));
+}
+
+/** What TensorBoard downloads of one curve. */
+function isTensorBoard(header: readonly string[]): boolean {
+  return header.join() === 'Wall time,Step,Value';
+}
+
+/** The curve's name stands in the file's only: "run-.-tag-train_loss.csv", slashes written as underscores. */
+function tensorBoardRun(table: CsvTable, source: string): RunLog {
+  const tag = /(?:^|-tag-)([^/]*?)(?:\.csv)?$/i.exec(source.slice(source.lastIndexOf('/') + 1).replace(/^.*-tag-/, ''))![1];
+  const metric = tag.replace(/^train_(?=.)/, '') || 'value';
+  return build(table.rows, table.header.indexOf('Step'), [{ index: table.header.indexOf('Value'), metric }], source, 'csv');
 }
 
 /** A chart of W&B: one column per run and metric, "RUN - METRIC", with __MIN and __MAX beside it. */

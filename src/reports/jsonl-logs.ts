@@ -2,6 +2,7 @@
 import { HistoryReader, linePlace } from './history-reader.ts';
 import { readJson } from './json-reader.ts';
 import { note, said } from './notes.ts';
+import { countedSteps } from './python-lines.ts';
 import { bareObject } from './run-log.ts';
 import type { LogDialect, LogNote, RecordedBest, RunLog } from './run-log.ts';
 import { trainerBest, TrainerRows } from './trainer-state.ts';
@@ -25,7 +26,10 @@ const PROGRESS = new Set(['current_steps', 'total_steps', 'percentage', 'elapsed
 export function readJsonl(text: string, source: string): RunLog {
   const reader = new HistoryReader(source);
   const notes: LogNote[] = [];
-  const lines = parseLines(text, reader, notes);
+  const given = parseLines(text, reader, notes);
+  const counted = countedSteps(given.map(({ fields }) => fields));
+  if (counted && given.length > 0) notes.push(note('info', said('stepsCounted')));
+  const lines = counted ? given.map(({ line }, i) => ({ fields: counted[i], line })) : given;
   const rows = new TrainerRows(reader);
   const config = bareObject<unknown>();
   let best: RecordedBest | null = null;

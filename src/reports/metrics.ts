@@ -151,10 +151,12 @@ export function bestOf(run: RunLog): RunBest | null {
 function nameBest(run: RunLog, best: RecordedBest): RecordedBest {
   const value = best.metrics.best_metric;
   if (best.metric !== null || best.step === null || value === undefined) return best;
-  const row = run.validation.find((entry) => entry.step === best.step);
-  const metric = row && metricNames([row]).find((name) => typeof row[name] === 'number' && Math.abs(row[name] - value) <= 1e-7 * Math.abs(value));
-  if (!row || metric === undefined) return best;
-  return { ...best, metric, epoch: typeof row.epoch === 'number' ? row.epoch : null, metrics: { [metric]: value } };
+  // Several evaluation sets make several rows of one step.
+  for (const row of run.validation.filter((entry) => entry.step === best.step)) {
+    const metric = metricNames([row]).find((name) => typeof row[name] === 'number' && Math.abs(row[name] - value) <= 1e-7 * Math.abs(value));
+    if (metric !== undefined) return { ...best, metric, epoch: typeof row.epoch === 'number' ? row.epoch : null, metrics: { [metric]: value } };
+  }
+  return best;
 }
 
 /** The validation metric that judges a run; null without validation. */

@@ -15,6 +15,7 @@ export const notesEn = {
   noValue: () => 'A value that is neither a number nor a text was left out',
   stepsGoBack: () => 'The step goes back (a resumed run?); charts and statistics sort rows by step',
   progressOnly: () => 'A line tells progress only and has no metric',
+  stepsCounted: () => 'The rows name no step: they are counted, as they were logged',
   lineNoObject: () => 'A line is no JSON object and was left out',
 
   row: ({ history, row }: { history: string; row: number }) => `${history}, row ${row}`,

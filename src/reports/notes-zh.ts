@@ -13,6 +13,7 @@ export const notesZh: Notes = {
   noValue: () => '有的值既不是数也不是文本，已略去',
   stepsGoBack: () => '步数倒退（是否为续训？）；图表与统计按步数排序',
   progressOnly: () => '有的行只记录进度，没有指标',
+  stepsCounted: () => '各行没有步数：按记录的顺序编号',
   lineNoObject: () => '有的行不是 JSON 对象，已略去',
 
   row: ({ history, row }) => `${history} 第 ${row} 行`,

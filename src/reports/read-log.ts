@@ -6,6 +6,7 @@ import { isLogLine, readJsonl } from './jsonl-logs.ts';
 import { note, said } from './notes.ts';
 import { DIALECT_NAMES, MAX_LOG_BYTES } from './run-log.ts';
 import type { RunLog } from './run-log.ts';
+import { isPythonLines, pythonLinesAsJson } from './python-lines.ts';
 import { isTrainerState, readTrainerState } from './trainer-state.ts';
 import { isTrainingLog, readTrainingLog } from './training-log.ts';
 
@@ -31,7 +32,7 @@ export function readLog(text: string, source: string): RunLog[] {
   const content = text.startsWith('\ufeff') ? text.slice(1) : text;
   const start = content.trimStart();
   if (start === '') throw new LorikeetError('file-corrupt', `${source} is empty.`, 'The run may have ended before its first log row.', { file: source });
-  const runs = start[0] === '{' || start[0] === '[' ? [readJsonLog(content, source)] : looksLikeCsv(start) ? readCsvLogs(content, source) : [];
+  const runs = isPythonLines(start) ? [readJsonl(pythonLinesAsJson(content), source)] : start[0] === '{' || start[0] === '[' ? [readJsonLog(content, source)] : looksLikeCsv(start) ? readCsvLogs(content, source) : [];
   if (runs.length === 0) throw unknown(source, 'it is neither JSON nor a table');
   if (runs.every((run) => run.train.length === 0 && run.validation.length === 0)) {
     const why = runs[0].notes[0]?.message;

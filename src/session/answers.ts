@@ -2,6 +2,7 @@
 import type { DatasetSample } from '../data/dataset.ts';
 import { categoriesOf, detectionMetrics, extractBoxes } from '../objectives/detection.ts';
 import type { DetectionMetrics } from '../objectives/detection.ts';
+import { textMetrics, type TextMetrics } from '../objectives/text-metrics.ts';
 import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { EncodedSample, VisionMedia } from '../processing/types.ts';
@@ -26,7 +27,7 @@ export function drawnBoxes(text: string, unit: BoxUnit, { imageSize }: Pick<Scor
   return imageSize ? extractBoxes(text, imageSize) : [];
 }
 
-/** Reads answers; detections are scored with the categories that occur anywhere in the dataset. */
+/** Reads answers; detections are scored with the categories that occur anywhere in the dataset, plain text by its words. */
 export function answerReader(processor: Processor, dataset: EncodedDataset, config: BoxConfig): AnswerReader {
   const categories = categoriesIn(dataset);
   return {
@@ -35,7 +36,7 @@ export function answerReader(processor: Processor, dataset: EncodedDataset, conf
     decode: (ids) => processor.decode(ids),
     boxes: (answer, prompt) => drawnBoxes(answer, boxUnitOf(config), prompt),
     metrics(pairs) {
-      const metrics = detectionMetrics(pairs, { categories });
+      const metrics = detectionMetrics(pairs, { categories }) ?? textMetrics(pairs);
       return metrics ? logNames(metrics) : {};
     },
   };
@@ -65,7 +66,7 @@ export function rolloutPrompt(sample: DatasetSample, index: number, encoded: Enc
   return { ...scored, index, id: sample.id, encoded, truthBoxes: drawnBoxes(scored.truth, boxUnitOf(config), scored), image: posterOf(sample.media.at(0))?.file ?? null };
 }
 
-/** Greedy answers on the validation split, scored with the detection metrics where the ground truth holds detections. */
+/** Greedy answers on the validation split, scored as detections where the ground truth holds any, else as plain text. */
 export function detectionTask(processor: Processor, encoder: SampleEncoder, dataset: EncodedDataset, config: EncodingConfig & BoxConfig): AnswerTask {
   const reader = answerReader(processor, dataset, config);
   const truths = dataset.validation.map(({ source }) => answerOf(source.conversation));
@@ -79,6 +80,6 @@ export function detectionTask(processor: Processor, encoder: SampleEncoder, data
   };
 }
 
-function logNames(metrics: DetectionMetrics): Record<string, number> {
+function logNames(metrics: DetectionMetrics | TextMetrics): Record<string, number> {
   return Object.fromEntries(Object.entries(metrics).map(([name, value]) => [`eval_${name}`, value as number]));
 }

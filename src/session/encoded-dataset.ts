@@ -44,6 +44,8 @@ export interface EncodedDataset {
 /** Images decoded at the same time while a dataset is checked. */
 const PARALLEL = 4;
 const MAX_PROBLEMS = 200;
+/** How long samples are encoded in one go. */
+const STRETCH_MS = 40;
 
 /** Encodes samples for one model; remembers which pictures and clips have been found readable. */
 export class SampleEncoder {
@@ -198,7 +200,7 @@ async function ofSide(side: 'chosen' | 'rejected', encoding: Promise<EncodedSamp
 }
 
 /** Counts for the page; tokens only once a model has encoded the samples, both sides of a pair counting for themselves. */
-export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | null): DatasetSummary {
+export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | null): Omit<DatasetSummary, 'profile'> {
   const { images, videos, annotations, unknown } = dataset;
   const parts = encoded ? { train: encoded.train.map(({ source }) => source), validation: encoded.validation.map(({ source }) => source) } : dataset;
   const asked = { annotations, unknown, boxQuestions: dataset.pixelSuspects.map((file) => ({ file, sample: sampleOf(file, parts) })) };
@@ -241,10 +243,15 @@ function sampleOf(file: string, parts: Record<SplitName, readonly DatasetSample[
 async function inParallel<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
   const results = new Array<R>(items.length);
   let next = 0;
+  let rested = performance.now();
   const worker = async () => {
     while (next < items.length) {
       const i = next++;
       results[i] = await work(items[i]);
+      if (performance.now() - rested < STRETCH_MS) continue;
+      // Text is encoded without ever giving the thread back: other requests would not be heard.
+      await new Promise((resume) => setTimeout(resume, 0));
+      rested = performance.now();
     }
   };
   await Promise.all(Array.from({ length: Math.min(PARALLEL, items.length) }, worker));

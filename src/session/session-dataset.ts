@@ -5,16 +5,21 @@ import { boxUnitOf, type BoxUnit, type TrainingConfig } from '../protocol/config
 import { LorikeetError } from '../protocol/errors.ts';
 import { withFiles } from '../protocol/media.ts';
 import type { DatasetSource, DatasetSummary, PathFile, SamplePreview, SplitName } from '../protocol/messages.ts';
+import type { ReadingChoices } from '../protocol/reading-choices.ts';
 import { mediaOrder } from '../processing/conversation.ts';
 import { seenSize } from '../processing/prepare-image.ts';
 import { fingerprintDataset, reopenDataset } from '../storage/sources.ts';
 import type { DatasetReference } from '../storage/sources.ts';
 import { drawnBoxes, scoredPrompt } from './answers.ts';
+import { EMPTY_PROFILE, profileOf } from './data-profile.ts';
 import { demoDataset } from './demo.ts';
 import { mediaOptions, summarizeDataset } from './encoded-dataset.ts';
-import type { EncodedDataset } from './encoded-dataset.ts';
+import type { EncodedDataset, SessionSample } from './encoded-dataset.ts';
 import type { ReportProgress } from './progress.ts';
 import type { OpenModel } from './session-model.ts';
+
+/** More samples than anybody should have to wait for before the first is shown. */
+const MAX_ENCODED_AT_ONCE = 2000;
 
 interface ReadDataset {
   source: DatasetSource;
@@ -42,12 +47,24 @@ export class SessionDataset {
     return this.require().source;
   }
 
-  /** Reads a dataset, and encodes it where there is a model. */
+  /** Reads a dataset, and encodes it where there is a model. Of very many samples the reading alone is waited for: `check` does the rest. */
   async load(source: DatasetSource, model: OpenModel | null, config: TrainingConfig): Promise<DatasetSummary> {
     const files = await this.filesOf(source, kindOf(config));
     this.current = { source, files, filesKind: kindOf(config), ...(await readFiles(source, files, config, model)), boxes: boxUnitOf(config), encoded: null };
-    const encoded = model ? await this.encode(model, config) : null;
-    return summarizeDataset(this.current.dataset, encoded);
+    const { train, validation } = this.current.dataset;
+    if (model && train.length + validation.length > MAX_ENCODED_AT_ONCE) return { ...summarizeDataset(this.current.dataset, null), profile: EMPTY_PROFILE, unchecked: true };
+    return this.check(model, config);
+  }
+
+  /** Encodes the present dataset where there is a model, and says what it is now. */
+  async check(model: OpenModel | null, config: TrainingConfig): Promise<DatasetSummary> {
+    return this.summary(model ? await this.encode(model, config) : null, model);
+  }
+
+  private async summary(encoded: EncodedDataset | null, model: OpenModel | null): Promise<DatasetSummary> {
+    const { dataset } = this.require();
+    const parts = encoded ? { train: encoded.train.map(sourceOf), validation: encoded.validation.map(sourceOf) } : dataset;
+    return { ...summarizeDataset(dataset, encoded), profile: await profileOf(parts, encoded, model?.processor.preprocessor.patchSize ?? 0) };
   }
 
   /** The dataset as these settings and this model see it. */
@@ -103,8 +120,11 @@ export class SessionDataset {
    * @throws LorikeetError "resume", field "dataset", when the user has to give its files again
    */
   async returnTo(reference: DatasetReference, model: OpenModel, config: TrainingConfig): Promise<void> {
-    if (this.current && (await isSame(this.current.source, reference))) return;
-    await this.load(await reopenDataset(reference), model, config);
+    const source = this.current && (await isSame(this.current.source, reference)) ? this.current.source : await reopenDataset(reference);
+    // Other choices make other samples of the same files: the run's own count.
+    const chosen = source.kind === 'files' && reference.kind === 'files' ? { ...source, choices: reference.choices } : source;
+    if (this.current?.source === source && JSON.stringify(choicesOf(source)) === JSON.stringify(choicesOf(chosen))) return;
+    await this.load(chosen, model, config);
   }
 
   private async filesOf(source: DatasetSource, kind: DatasetKind): Promise<ReadDataset['files']> {
@@ -119,8 +139,13 @@ export class SessionDataset {
 
 async function isSame(source: DatasetSource, reference: DatasetReference): Promise<boolean> {
   if (source.kind === 'demo' || reference.kind === 'demo') return source.kind === 'demo' && reference.kind === 'demo' && source.set === reference.set;
-  // Other choices make other samples of the same files.
-  return JSON.stringify(source.choices) === JSON.stringify(reference.choices) && (await fingerprintDataset(source)) === reference.fingerprint;
+  return (await fingerprintDataset(source)) === reference.fingerprint;
+}
+
+const sourceOf = ({ source }: SessionSample) => source;
+
+function choicesOf(source: DatasetSource): ReadingChoices {
+  return (source.kind === 'files' && source.choices) || {};
 }
 
 const KINDS: Readonly<Record<TrainingConfig['method'], DatasetKind>> = { sft: 'conversations', dpo: 'preference', grpo: 'prompts', 'grpo-trl': 'prompts' };

@@ -32,7 +32,7 @@ import { SessionModel } from './session-model.ts';
 /** Requests that end an answer of the playground that is still being written. */
 const ENDS_GENERATION: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel'];
 
-type QueuedRequest = Exclude<Request, { type: 'ping' | 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' }>;
+type QueuedRequest = Exclude<Request, { type: 'ping' | 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' | 'sample' }>;
 
 export class TrainerSession {
   private engine: Promise<Engine> | null = null;
@@ -82,6 +82,9 @@ export class TrainerSession {
       case 'stopGenerating':
         this.playground.stop();
         return null;
+      // Samples can be looked at while the others are being checked.
+      case 'sample':
+        return this.dataset.sample(request.split, request.index, this.model.open);
       default: {
         // Whoever changes what the GPU holds need not wait for an answer to be finished.
         if (ENDS_GENERATION.includes(request.type)) this.playground.stop();
@@ -103,8 +106,9 @@ export class TrainerSession {
       case 'loadDataset':
         this.requireIdle();
         return this.dataset.load(request.source, this.model.open, request.config);
-      case 'sample':
-        return this.dataset.sample(request.split, request.index, this.model.open);
+      case 'checkDataset':
+        this.requireIdle();
+        return this.dataset.check(this.model.open, request.config);
       case 'viewClip':
         return viewClip(this.model.require(), request.clip, request.config);
       case 'plan':

@@ -1,12 +1,13 @@
 /** Adapters to start from: where their files lie, and whether they fit the model and the settings. */
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, type Adapter, type AdapterBase } from '../checkpoint/adapter.ts';
+import { outermostAdapter } from '../checkpoint/adapter-files.ts';
 import { UrlFileSource } from '../checkpoint/file-source.ts';
 import { moduleRanks, patternsInUse, rankOf } from '../checkpoint/module-ranks.ts';
 import { matchTargetModules } from '../checkpoint/target-modules.ts';
 import type { LinearModule } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import type { AdapterSource, AdapterSummary, PathFile } from '../protocol/messages.ts';
+import type { AdapterSource, AdapterSummary } from '../protocol/messages.ts';
 import { readRunDirectory } from '../storage/runs.ts';
 
 /** Larger adapter files are refused before they are read. */
@@ -39,21 +40,11 @@ async function locate(source: AdapterSource, demoUrl: string): Promise<{ name: s
     }
     case 'run': {
       const { name, files } = await readRunDirectory(source.runId, source.directory);
-      return { name: `${name}/${source.directory}`, ...pick(files, name) };
+      return { name: `${name}/${source.directory}`, ...outermostAdapter(files, name) };
     }
     case 'files':
-      return { name: source.name, ...pick(source.files, source.name) };
+      return { name: source.name, ...outermostAdapter(source.files, source.name) };
   }
-}
-
-function pick(files: readonly PathFile[], name: string): { config: Blob; weights: Blob } {
-  const find = (wanted: string) => {
-    const found = files.filter(({ path }) => path === wanted || path.endsWith(`/${wanted}`));
-    if (found.length === 1) return found[0].file;
-    const message = found.length === 0 ? `${name} has no ${wanted}.` : `${name} has ${found.length} files ${wanted}.`;
-    throw new LorikeetError('file-missing', message, 'Choose one folder that PEFT saved: adapter_config.json beside adapter_model.safetensors.', { file: wanted });
-  };
-  return { config: find(ADAPTER_CONFIG_FILE), weights: find(ADAPTER_WEIGHTS_FILE) };
 }
 
 /**

@@ -28,9 +28,9 @@ export async function fakePairs(settings: PairSettings): Promise<MadePairsSummar
 }
 
 /** Files that the user gave, as the method reads them. */
-export async function readFiles(source: DatasetSource, { method }: TrainingConfig): Promise<Dataset | null> {
+export async function readFiles(source: DatasetSource, { method, validation_split, seed }: TrainingConfig): Promise<Dataset | null> {
   if (source.kind === 'demo') return null;
-  return readDataset(source, { kind: method === 'dpo' ? 'preference' : 'conversations', validationSplit: 0, seed: 1 });
+  return readDataset(source, { kind: method === 'dpo' ? 'preference' : 'conversations', ...(source.choices && { choices: source.choices }), validationSplit: validation_split, seed });
 }
 
 export function previewOf(dataset: Dataset, split: SplitName, index: number): SamplePreview {

@@ -10,6 +10,7 @@ import { lockRun } from '../../src/storage/locks.ts';
 import { RunWriter } from '../../src/storage/run-writer.ts';
 import { dpoMetrics, fakeCompletions, grpoMetrics, methodColumns, validationMetrics } from './fake-methods.ts';
 import { fakeClipView } from './fake-clips.ts';
+import { profileOf } from '../../src/session/data-profile.ts';
 import { fakePairs, previewOf, readFiles } from './fake-data.ts';
 import { FakePlayground, inspectFakeAdapter } from './fake-playground.ts';
 import { loadScenes, noisyBoxes, type Scene } from './fake-scenes.ts';
@@ -37,7 +38,7 @@ const post = (message: FromWorker) => self.postMessage(message);
 const tell = (event: TrainerEvent) => post({ kind: 'event', event });
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-const NOTHING_ASKED = { annotations: [], unknown: [], boxQuestions: [] };
+const NOTHING_ASKED = { annotations: [], unknown: [], boxQuestions: [], profile: { lengths: null, imageSizes: { rows: [], others: 0 }, classes: { rows: [], others: 0 }, shared: { images: 0, texts: 0 } } };
 const NO_PAIR: DatasetProblem = { level: 'error', code: 'dataset', message: 'The record has no rejected answer.', advice: 'Add it under "rejected".', file: 'train.json', sample: 1, field: 'rejected' };
 
 let scenes: { train: Scene[]; validation: Scene[] } | null = null;
@@ -104,12 +105,16 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
       keptWeights: 'small',
     };
   },
+  async checkDataset() {
+    throw new Error('the fake leaves nothing unchecked');
+  },
   async loadDataset({ source, config }) {
     own = await readFiles(source, config);
-    if (own?.train.length === 0) own = null;
+    if (own?.train.length === 0 && own.unknown.length === 0) own = null;
     if (own) {
-      const { images, videos, rejected, problems, problemCount, errorCount } = own;
-      return { trainSamples: own.train.length, validationSamples: own.validation.length, tokens: null, images, videos, rejected, problems, problemCount, errorCount, ...NOTHING_ASKED };
+      const { images, videos, rejected, problems, problemCount, errorCount, annotations, unknown, pixelSuspects } = own;
+      const boxQuestions = pixelSuspects.map((file) => ({ file, sample: { split: 'train' as const, index: 0 } }));
+      return { trainSamples: own.train.length, validationSamples: own.validation.length, tokens: null, images, videos, rejected, problems, problemCount, errorCount, annotations, unknown, boxQuestions, profile: await profileOf(own, null, 0) };
     }
     const { train, validation } = await data();
     if (config.method === 'dpo' && source.kind === 'files') {

@@ -1,13 +1,13 @@
 /** Model folders, adapters and training logs as the page opens them. */
-import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter } from '../../src/checkpoint/adapter.ts';
+import { ADAPTER_WEIGHTS_FILE, readAdapter } from '../../src/checkpoint/adapter.ts';
+import { outermostAdapter } from '../../src/checkpoint/adapter-files.ts';
 import { parseAdapterConfig } from '../../src/checkpoint/adapter-config.ts';
 import { ModelFiles } from '../../src/checkpoint/model-files.ts';
 import { SafetensorsFile } from '../../src/checkpoint/safetensors.ts';
-import { baseName, folderOf } from '../../src/data/paths.ts';
 import { type Architecture, parameterCount } from '../../src/families/architecture.ts';
 import { openLogs } from '../../src/imports/open-logs.ts';
 import { Processor } from '../../src/processing/processor.ts';
-import { LorikeetError, type ErrorRecord } from '../../src/protocol/errors.ts';
+import type { ErrorRecord } from '../../src/protocol/errors.ts';
 import type { PathFile } from '../../src/protocol/messages.ts';
 import { metricNames } from '../../src/reports/metrics.ts';
 import { unpackRun } from '../../src/reports/packed-run.ts';
@@ -47,15 +47,11 @@ export function reportModel({ files }: InspectedModel, because: string): ModelRe
  * @throws LorikeetError as readAdapter; "file-missing" where a half of it is not there
  */
 export async function inspectAdapter(files: readonly PathFile[], because: string, model: Architecture | null): Promise<AdapterReport> {
-  const depth = ({ path }: PathFile) => path.split('/').length;
-  const [config] = files.filter(({ path }) => baseName(path) === ADAPTER_CONFIG_FILE).sort((a, b) => depth(a) - depth(b));
-  const folder = folderOf(config.path);
-  const weights = files.find(({ path }) => folderOf(path) === folder && baseName(path) === ADAPTER_WEIGHTS_FILE);
-  if (!weights) throw new LorikeetError('file-missing', `${folder || 'The folder'} has no ${ADAPTER_WEIGHTS_FILE}.`, 'Choose the folder that PEFT saved.', { file: ADAPTER_WEIGHTS_FILE });
-  const text = await config.file.text();
+  const { config, weights } = outermostAdapter(files, 'The folder');
+  const text = await config.text();
   const settings = parseAdapterConfig(text);
-  const header = await SafetensorsFile.open(weights.file, ADAPTER_WEIGHTS_FILE);
-  const adapter = model && (await readAdapter(text, weights.file, model));
+  const header = await SafetensorsFile.open(weights, ADAPTER_WEIGHTS_FILE);
+  const adapter = model && (await readAdapter(text, weights, model));
   return {
     kind: 'adapter',
     because,

@@ -58,16 +58,18 @@ export function bestRow<Row extends LogRow>(rows: readonly Row[], metric: string
 }
 
 const DETECTION = ['eval_format', 'eval_bbox_iou', 'eval_category', 'eval_status', 'eval_completeness', 'eval_f1'];
+/** Of answers in plain text. */
+const TEXT = ['eval_exact_match', 'eval_token_f1', 'eval_rouge_l', 'eval_yes_no_accuracy', 'eval_cer'];
 
 /** Metrics of the before-and-after table in their order. @param row a validation, which names the reward terms */
 export function summaryMetrics(method: Method, row: LogRow): string[] {
-  if (method === 'sft') return ['eval_loss', ...DETECTION];
+  if (method === 'sft') return ['eval_loss', ...DETECTION, ...TEXT];
   if (method === 'dpo') return ['val_loss', 'val_accuracy', 'val_reward_margin'];
   const terms = Object.keys(row).filter((name) => (method === 'grpo' ? /^val_(?!reward$)/ : /^eval_rewards\/.+\/mean$/).test(name));
   return [method === 'grpo' ? 'val_reward' : 'eval_reward', ...terms, ...DETECTION];
 }
 
-/** Whether a change of a summary metric is for the better; losses fall, all else rises. */
+/** Whether a change of a summary metric is for the better; losses and errors fall, all else rises. */
 export function isBetter(metric: string, change: number): boolean {
-  return metric.endsWith('_loss') ? change < 0 : change > 0;
+  return metric.endsWith('_loss') || metric === 'eval_cer' ? change < 0 : change > 0;
 }

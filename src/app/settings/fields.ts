@@ -48,9 +48,12 @@ const lower = (name: string): BestMetric => ({ name, greaterIsBetter: false });
 /** Scores of the answers as detections, which every method that lets the model answer logs. */
 const DETECTION = ['f1', 'bbox_iou', 'bbox_iou50', 'category', 'status', 'format', 'completeness', 'precision', 'recall'].map((name) => better(`eval_${name}`));
 
+/** Scores of the answers where they are plain text. */
+const TEXT = [...['exact_match', 'token_f1', 'rouge_l', 'yes_no_accuracy'].map((name) => better(`eval_${name}`)), lower('eval_cer')];
+
 /** What `metric_for_best_model` offers by method; any other logged metric may be typed. */
 export const BEST_METRICS: Readonly<Record<Method, readonly BestMetric[]>> = {
-  sft: [lower('eval_loss'), ...DETECTION],
+  sft: [lower('eval_loss'), ...DETECTION, ...TEXT],
   dpo: [better('val_accuracy'), better('val_reward_margin'), lower('val_loss'), better('eval_rewards/chosen')],
   grpo: [better('val_reward'), ...['format', 'bbox', 'category', 'completeness'].map((term) => better(`val_${term}`)), ...DETECTION],
   'grpo-trl': [better('eval_reward'), ...DETECTION],

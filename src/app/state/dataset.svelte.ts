@@ -2,7 +2,9 @@
 import type { TrainingConfig } from '../../protocol/config.ts';
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
 import type { DatasetSource, DatasetSummary, PathFile, SamplePreview, SplitName } from '../../protocol/messages.ts';
+import type { ReadingChoices } from '../../protocol/reading-choices.ts';
 import { DATASET_KEYS, settingsKey } from '../settings/layers.ts';
+import { rememberedMappings } from './column-memory.ts';
 import { model } from './model.svelte.ts';
 import { trainer } from './trainer.svelte.ts';
 
@@ -10,6 +12,8 @@ class DatasetState {
   source = $state.raw<DatasetSource | null>(null);
   summary = $state.raw<DatasetSummary | null>(null);
   loading = $state(false);
+  /** Samples can be looked at already, but not all have been seen by the model. */
+  checking = $state(false);
   error = $state.raw<ErrorRecord | null>(null);
   /** Counts loads, so that views know when a preview is out of date. */
   version = $state(0);
@@ -26,11 +30,21 @@ class DatasetState {
     this.source = source;
     this.error = null;
     this.loading = true;
+    this.checking = false;
     try {
-      const summary = await trainer.request({ type: 'loadDataset', source, config });
+      let summary = await trainer.request({ type: 'loadDataset', source, config });
       if (turn !== this.#turn) return false;
-      this.summary = summary;
-      this.version += 1;
+      const mapped = source.kind === 'files' ? source.choices?.mappings : undefined;
+      const known = rememberedMappings(summary.unknown.filter(({ file }) => !mapped || !Object.hasOwn(mapped, file)));
+      if (known && source.kind === 'files') return await this.load(withChoices(source, { mappings: { ...mapped, ...known } }), config);
+      this.#take(summary);
+      if (summary.unchecked) {
+        this.loading = false;
+        this.checking = true;
+        summary = await trainer.request({ type: 'checkDataset', config });
+        if (turn !== this.#turn) return false;
+        this.#take(summary);
+      }
       this.#loadedWith = this.#wanted(config);
       return summary.trainSamples > 0;
     } catch (error) {
@@ -42,9 +56,20 @@ class DatasetState {
     } finally {
       if (turn === this.#turn) {
         this.loading = false;
+        this.checking = false;
         trainer.endTask('dataset');
       }
     }
+  }
+
+  /** Whether the files have to be asked about before they can be trained on as they are meant. */
+  get asks(): boolean {
+    return this.summary !== null && this.summary.unknown.length + this.summary.boxQuestions.length > 0;
+  }
+
+  /** Reads the user's own files again, some of what was decided about them being other. */
+  async decide(changes: ReadingChoices, config: TrainingConfig): Promise<void> {
+    if (this.source?.kind === 'files') await this.load(withChoices(this.source, changes), config);
   }
 
   /** Adds, replaces or (with an empty list) removes the validation files of the user's own data. */
@@ -62,6 +87,11 @@ class DatasetState {
     return trainer.request({ type: 'sample', split, index });
   }
 
+  #take(summary: DatasetSummary): void {
+    this.summary = summary;
+    this.version += 1;
+  }
+
   #wanted(config: TrainingConfig): string {
     const split = config.validation_split > 0 ? config.seed : '';
     return `${settingsKey(config, DATASET_KEYS)} ${split} ${model.summary?.name ?? ''} ${model.summary?.vocabularySize ?? 0}`;
@@ -71,7 +101,12 @@ class DatasetState {
     this.#turn += 1;
     this.summary = null;
     this.loading = false;
+    this.checking = false;
   }
+}
+
+function withChoices(source: Extract<DatasetSource, { kind: 'files' }>, changes: ReadingChoices): DatasetSource {
+  return { ...source, choices: { ...source.choices, ...changes } };
 }
 
 export const dataset = new DatasetState();

@@ -75,6 +75,11 @@ export const enRun = {
       eval_precision: 'precision',
       eval_recall: 'recall',
       eval_loss: 'validation loss',
+      eval_exact_match: 'exact match',
+      eval_token_f1: 'word F1',
+      eval_rouge_l: 'ROUGE-L',
+      eval_yes_no_accuracy: 'yes or no',
+      eval_cer: 'character errors',
     },
   },
   answers: {

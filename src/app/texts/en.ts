@@ -14,6 +14,7 @@ import { enHub } from './en-hub.ts';
 import { enLibrary } from './en-library.ts';
 import { enSweep } from './en-sweep.ts';
 import { enPairs } from './en-pairs.ts';
+import { enReading } from './en-reading.ts';
 import { enPlayground } from './en-playground.ts';
 import { enRewards } from './en-rewards.ts';
 import { enRun } from './en-run.ts';
@@ -137,6 +138,9 @@ export const en = {
     warnings: (n: string) => (n === '1' ? '1 warning' : `${n} warnings`),
     inspect: 'inspect',
     loading: 'Reading the data',
+    checking: 'Checking every sample',
+    faultKind: 'Kind of problem',
+    everyFault: 'All kinds',
     nothing: 'No data is loaded.',
     nothingHint: 'Load the demo or your own samples in the Train view or here.',
     emptyDrop: 'Nothing readable was dropped.',
@@ -312,6 +316,7 @@ export const en = {
   ...enAdapters,
   ...enPlayground,
   ...enPairs,
+  ...enReading,
   ...enRewards,
   ...enConsent,
   error: {

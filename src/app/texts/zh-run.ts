@@ -75,6 +75,11 @@ export const zhRun: typeof enRun = {
       eval_precision: '精确率',
       eval_recall: '召回率',
       eval_loss: '验证损失',
+      eval_exact_match: '完全匹配',
+      eval_token_f1: '词 F1',
+      eval_rouge_l: 'ROUGE-L',
+      eval_yes_no_accuracy: '是否判断',
+      eval_cer: '字符错误率',
     },
   },
   answers: {

@@ -12,6 +12,7 @@ import { zhHub } from './zh-hub.ts';
 import { zhLibrary } from './zh-library.ts';
 import { zhSweep } from './zh-sweep.ts';
 import { zhPairs } from './zh-pairs.ts';
+import { zhReading } from './zh-reading.ts';
 import { zhPlayground } from './zh-playground.ts';
 import { zhRewards } from './zh-rewards.ts';
 import { zhRun } from './zh-run.ts';
@@ -92,6 +93,9 @@ export const zh: Texts = {
     supportedText: 'Hugging Face 格式的 Qwen2-VL、Qwen2.5-VL、Qwen3-VL 与 Qwen3.5（稠密模型），单个或分片文件，bf16、f16 或 f32，也可以是 bitsandbytes 量化过的。文件不会离开这台电脑。',
   },
   data: {
+    checking: '正在逐个检查样本',
+    faultKind: '问题类型',
+    everyFault: '全部类型',
     title: '数据',
     useDemo: '使用演示数据',
     demoHint: '320 个带框的道路场景，另有 64 个用于验证。',
@@ -293,6 +297,7 @@ export const zh: Texts = {
   ...zhAdapters,
   ...zhPlayground,
   ...zhPairs,
+  ...zhReading,
   ...zhRewards,
   ...zhConsent,
   error: {
