@@ -2,8 +2,10 @@
 import type { DamagedPart } from '../protocol/messages.ts';
 import { commit, keysUnder, read, readEntries, readKeys, type RecordKey } from './database.ts';
 import { sha256 } from './fingerprint.ts';
+import { damagedImported } from './imported-logs.ts';
 import { lockRun } from './locks.ts';
 import { keyOf, rangeOf, type DirectoryRecord, type RunHead, type StoredFile } from './records.ts';
+import { damagedSweeps } from './sweeps.ts';
 import { readLogRecords, readRunHead, readRunRecord } from './stored-records.ts';
 
 export interface RunFinding {
@@ -22,17 +24,21 @@ export interface LibraryFindings {
   findings: RunFinding[];
   /** Runs that are being trained and were left alone. */
   busy: number;
+  /** Sweeps and opened logs that cannot be read; no list shows them. */
+  sweeps: string[];
+  logs: string[];
 }
 
 /**
- * Checks all runs, one after the other.
+ * Checks all runs, one after the other, and what else is stored.
  * @param tell called before each with how many are done
  * @throws LorikeetError "storage-failed", "storage-full"
  */
 export async function checkLibrary(tell: (done: number, total: number) => void = () => undefined): Promise<LibraryFindings> {
   const keys = [...(await readKeys(rangeOf.runs())), ...(await readKeys(keysUnder('head')))];
   const ids = [...new Set(keys.map((key) => String(key[1])))];
-  const result: LibraryFindings = { runs: ids.length, files: 0, findings: [], busy: 0 };
+  const [sweeps, logs] = await Promise.all([damagedSweeps(), damagedImported()]);
+  const result: LibraryFindings = { runs: ids.length, files: 0, findings: [], busy: 0, sweeps, logs };
   for (const [done, id] of ids.entries()) {
     tell(done, ids.length);
     const release = await lockRun(id).catch(() => null);

@@ -3,7 +3,7 @@ import { LorikeetError } from '../protocol/errors.ts';
 import type { PackedRun } from '../reports/packed-run.ts';
 import type { LogDialect } from '../reports/run-log.ts';
 import type { RecordKey } from './database.ts';
-import { commit, keysUnder, read, readAll } from './database.ts';
+import { commit, keysUnder, read, readAll, readEntries, readKeys } from './database.ts';
 
 /** What a list shows without reading the log. */
 export interface ImportedHead {
@@ -91,8 +91,25 @@ async function change(id: string, values: Partial<ImportedHead>): Promise<void> 
   if (head) await commit({ put: [[keyOf.head(id), { ...head, ...values }]] });
 }
 
+const isHead = (value: unknown): value is ImportedHead => {
+  const { id, name, importedAt } = (value ?? {}) as Partial<ImportedHead>;
+  return typeof id === 'string' && typeof name === 'string' && typeof importedAt === 'string';
+};
+
 /** Heads that can be listed: a damaged one must not take the others with it. */
 async function readHeads(): Promise<ImportedHead[]> {
-  const stored = await readAll<Partial<ImportedHead> | null>(keysUnder('imported'));
-  return stored.filter((head): head is ImportedHead => typeof head === 'object' && head !== null && typeof head.id === 'string' && typeof head.name === 'string' && typeof head.importedAt === 'string');
+  return (await readAll<unknown>(keysUnder('imported'))).filter(isHead);
+}
+
+/** Names, or ids where the name is gone, of opened logs whose head or rows are damaged or missing. */
+export async function damagedImported(): Promise<string[]> {
+  const [heads, keys] = await Promise.all([readEntries<unknown>(keysUnder('imported')), readKeys(keysUnder('imported-run'))]);
+  const known = new Set(heads.map(([key]) => String(key[1])));
+  const damaged = keys.map((key) => String(key[1])).filter((id) => !known.has(id));
+  for (const [key, head] of heads) {
+    const run = await read<Partial<PackedRun>>(keyOf.run(String(key[1]))).catch(() => undefined);
+    if (!isHead(head)) damaged.push(String(key[1]));
+    else if (typeof run !== 'object' || run === null || typeof run.train !== 'object' || typeof run.validation !== 'object') damaged.push(head.name);
+  }
+  return damaged;
 }

@@ -3,7 +3,7 @@ import type { TrainingConfig } from '../protocol/config.ts';
 import type { ErrorRecord } from '../protocol/errors.ts';
 import type { AdapterSource } from '../protocol/messages.ts';
 import type { SweepDefinition, SweepSettings } from '../protocol/sweep.ts';
-import { commit, keysUnder, readAll } from './database.ts';
+import { commit, keysUnder, readAll, readEntries } from './database.ts';
 import type { RecordKey } from './database.ts';
 
 export interface SweepRun {
@@ -37,12 +37,20 @@ export function isSweepId(id: string): boolean {
   return id.startsWith('sweep-');
 }
 
-/** All sweeps, newest first. */
+const isSweep = (value: unknown): value is SweepRecord => {
+  const { id, runs, definition, base } = (value ?? {}) as Partial<SweepRecord>;
+  return typeof id === 'string' && Array.isArray(runs) && typeof definition === 'object' && typeof base === 'object';
+};
+
+/** All sweeps that can be read, newest first: a damaged one must not take the others with it. */
 export async function listSweeps(): Promise<SweepRecord[]> {
-  const stored = await readAll<Partial<SweepRecord> | null>(keysUnder('sweep'));
-  // A damaged one must not take the others with it.
-  const sweeps = stored.filter((sweep): sweep is SweepRecord => typeof sweep === 'object' && sweep !== null && typeof sweep.id === 'string' && Array.isArray(sweep.runs) && typeof sweep.definition === 'object' && typeof sweep.base === 'object');
-  return sweeps.sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+  const stored = await readAll<unknown>(keysUnder('sweep'));
+  return stored.filter(isSweep).sort((a, b) => b.createdAt.localeCompare(a.createdAt));
+}
+
+/** Ids of the sweeps whose record is damaged, which no list shows. */
+export async function damagedSweeps(): Promise<string[]> {
+  return (await readEntries<unknown>(keysUnder('sweep'))).filter(([, value]) => !isSweep(value)).map(([key]) => String(key[1]));
 }
 
 /** Stores a sweep as it stands. */

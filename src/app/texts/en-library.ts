@@ -30,6 +30,8 @@ export const enLibrary = {
     checkHint: 'Reads every record and file, compares checksums, and writes anew what can be made from what is left.',
     checking: (done: string, total: string) => `Checking ${done} of ${total}`,
     checked: (runs: string, files: string) => `${runs} runs and ${files} files checked: all as they were written.`,
+    damagedSweep: (id: string) => `${id}: the plan of this sweep cannot be read; its runs are listed one by one.`,
+    damagedLog: (name: string) => `${name}: this opened log cannot be read any more; open its file again.`,
     checkedBusy: (busy: string) => `${busy} being trained were left alone.`,
     damaged: 'damaged',
     damagedHint: 'Parts of this run’s storage are not as they were written. What is left can be seen and exported.',

@@ -31,6 +31,8 @@ export const zhLibrary: typeof enLibrary = {
     checkHint: '读取每条记录和每个文件，比较校验和，并用现存内容重写可以恢复的部分。',
     checking: (done, total) => `正在检查 ${done} / ${total}`,
     checked: (runs, files) => `已检查 ${runs} 次训练和 ${files} 个文件：均与写入时一致。`,
+    damagedSweep: (id) => `${id}：该超参数搜索的计划无法读取；其训练仍逐一列出。`,
+    damagedLog: (name) => `${name}：该已打开的日志无法再读取；请重新打开其文件。`,
     checkedBusy: (busy) => `${busy} 次正在训练，未检查。`,
     damaged: '已损坏',
     damagedHint: '此训练的部分存储内容与写入时不同。现存内容仍可查看和导出。',

@@ -2,7 +2,10 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { zipFiles } from '../../../src/checkpoint/zip.ts';
 import type { TrainRow } from '../../../src/protocol/log.ts';
 import { checkLibrary } from '../../../src/storage/check-library.ts';
-import { commit, readKeys } from '../../../src/storage/database.ts';
+import { commit, readKeys, type RecordKey } from '../../../src/storage/database.ts';
+import { listImported, type ImportedHead } from '../../../src/storage/imported-logs.ts';
+import { packRun } from '../../../src/reports/packed-run.ts';
+import type { RunLog } from '../../../src/reports/run-log.ts';
 import { readRunFiles } from '../../../src/storage/export-run.ts';
 import { keyOf, rangeOf } from '../../../src/storage/records.ts';
 import { RunWriter } from '../../../src/storage/run-writer.ts';
@@ -128,6 +131,28 @@ describe('a check of the library', () => {
     const { runs, files, findings } = await checkLibrary();
     expect({ runs, files }).toEqual({ runs: 1, files: 2 });
     expect(findings).toMatchObject([{ damaged: ['files'], files: ['best/adapter_config.json', 'best/adapter_model.safetensors'], repaired: false }]);
+  });
+});
+
+describe('sweeps and opened logs that are damaged', () => {
+  it('are said by the check, though no list shows them', async () => {
+    const head = { id: 'log-b', name: 'b.json', importedAt: '2026-01-01T00:00:00.000Z', deletedAt: null } as ImportedHead;
+    const run = packRun({ id: 'b', train: [], validation: [] } as unknown as RunLog);
+    const sweep = { id: 'sweep-b', runs: [], definition: {}, base: {}, createdAt: '' };
+    const keys = ['a', 'b', 'c', 'd'].flatMap((name): RecordKey[] => [['imported', `log-${name}`], ['imported-run', `log-${name}`], ['sweep', `sweep-${name}`]]);
+    await commit({
+      put: [
+        [['imported', 'log-a'], 'rubbish'], [['imported-run', 'log-a'], run],
+        [['imported', 'log-b'], head], [['imported-run', 'log-b'], run],
+        [['imported', 'log-c'], { ...head, id: 'log-c', name: 'c.json' }],
+        [['imported-run', 'log-d'], run],
+        [['sweep', 'sweep-a'], 7], [['sweep', 'sweep-b'], sweep],
+      ],
+    });
+    const { sweeps, logs, findings } = await checkLibrary();
+    expect({ sweeps, logs: logs.sort(), findings }).toEqual({ sweeps: ['sweep-a'], logs: ['c.json', 'log-a', 'log-d'], findings: [] });
+    expect((await listImported()).map(({ id }) => id).sort()).toEqual(['log-b', 'log-c']);
+    await commit({ remove: keys });
   });
 });
 
