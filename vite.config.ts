@@ -3,16 +3,7 @@ import { playwright } from '@vitest/browser-playwright';
 import { loadEnv, type Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { chromiumLaunchOptions } from './tools/browser/chromium.ts';
-
-/** What a page cannot say of itself in its own policy; docs/en/security.md lists them for other servers. */
-const HEADERS = {
-  'X-Content-Type-Options': 'nosniff',
-  'Referrer-Policy': 'no-referrer',
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-  'Permissions-Policy': 'camera=(), microphone=(), geolocation=(), usb=(), serial=()',
-};
-const FRAMES = { 'Content-Security-Policy': "frame-ancestors 'none'" };
+import { FRAMES, HEADERS, laxWhileDeveloping } from './tools/browser/security.ts';
 
 /** Lets the page fetch from the mirror of the Hub that VITE_HUB_MIRROR names, and from no other. */
 function hubMirror(): Plugin {
@@ -27,11 +18,10 @@ function hubMirror(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [svelte(), hubMirror()],
+  plugins: [svelte(), hubMirror(), laxWhileDeveloping()],
   base: './',
   worker: { format: 'es' },
   build: { target: 'es2022', chunkSizeWarningLimit: 2500 },
-  // Tests run the development server's pages in a frame.
   server: { fs: { strict: true }, headers: HEADERS },
   preview: { headers: { ...HEADERS, ...FRAMES } },
   test: {

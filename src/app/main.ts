@@ -1,5 +1,6 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
+import './trusted-workers.ts';
 import './styles/base.css';
 import './styles/charts.css';
 import './styles/figures.css';

@@ -36,10 +36,15 @@ async function bundleFakeTrainer(): Promise<string> {
   return chunk.code;
 }
 
+/** The fake worker with its scenario, to be served in the place of the real one. */
+export async function fakeTrainerScript(scenario: FakeScenario = {}): Promise<string> {
+  bundled ??= bundleFakeTrainer();
+  return `globalThis.SCENARIO = ${JSON.stringify(scenario)};\n${await bundled}`;
+}
+
 /** Call before the page is opened; holds for every later visit of this page. */
 export async function fakeTrainer(page: Page, scenario: FakeScenario = {}): Promise<void> {
-  bundled ??= bundleFakeTrainer();
-  const code = `globalThis.SCENARIO = ${JSON.stringify(scenario)};\n${await bundled}`;
+  const code = await fakeTrainerScript(scenario);
   const content = `{
     const Original = globalThis.Worker;
     const address = URL.createObjectURL(new Blob([${JSON.stringify(code)}], { type: 'text/javascript' }));

@@ -4,6 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { preview } from 'vite';
 import type { Plugin } from 'vite';
+import { FRAMES, HEADERS } from './security.ts';
 
 /** A folder served under a route. */
 export interface Mount {
@@ -90,7 +91,7 @@ export async function servePage(outDir: string, mounts: readonly Mount[] = [], f
     build: { outDir },
     logLevel: 'warn',
     plugins: [plugin],
-    preview: { host: '127.0.0.1', port: 0, strictPort: false },
+    preview: { host: '127.0.0.1', port: 0, strictPort: false, headers: { ...HEADERS, ...FRAMES } },
   });
   const address = server.httpServer.address();
   if (typeof address !== 'object' || !address) throw new Error('The preview server gave no address.');

@@ -1,0 +1,23 @@
+/** The page's policy of Trusted Types: the only texts that may become running code are the addresses of its own workers. */
+
+interface TrustedTypes {
+  createPolicy(name: string, rules: { createScriptURL(url: string): string | null }): unknown;
+}
+
+/** As the build names them, and as the development server serves them. */
+const WORKER = /^(assets|workers)\/(trainer|reward|log-reader|model-export|model-download)\.worker(-[\w-]+)?\.[jt]s$/;
+
+/**
+ * @param base address of the page
+ * @returns null for an address that is none of a worker of the page: the browser refuses and reports it
+ */
+export function trustWorker(url: string, base: string): string | null {
+  const { origin, pathname, href } = new URL(url, base);
+  const folder = new URL('.', base);
+  const own = origin === folder.origin && pathname.startsWith(folder.pathname);
+  return own && WORKER.test(pathname.slice(folder.pathname.length)) ? href : null;
+}
+
+// Browsers without Trusted Types ask nobody.
+const { trustedTypes } = globalThis as { trustedTypes?: TrustedTypes };
+trustedTypes?.createPolicy('default', { createScriptURL: (url) => trustWorker(url, document.baseURI) });
