@@ -62,6 +62,8 @@ export interface RunEnvironment {
   features: string[];
   mixed_precision: 'no' | 'f16';
   quantization: string;
+  /** Forms of the kernels that the device's tuning had chosen, by class; a resumed run takes the same. */
+  kernel_choices?: Record<string, string>;
 }
 
 /** Bad input that was left out, counted and named, and faults the run survived. */

@@ -6,6 +6,7 @@ import type { Media } from './media.ts';
 import type { ReadingChoices } from './reading-choices.ts';
 import type { ScoredPrompt } from './reward-messages.ts';
 import type { Saying, Stage } from './sayings.ts';
+import type { TuningState } from './tuning.ts';
 
 /** A file with the path it had in the dropped folder or archive ("images/1.png"); plain drops have just a name. */
 export interface PathFile {
@@ -325,6 +326,8 @@ export type Request =
   /** Answered at once, whatever else goes on, unless the worker's thread is stuck. */
   | { type: 'ping' }
   | { type: 'openDevice' }
+  /** Forgets what the device was found to be fastest with, and finds it anew; refused while a run is under way. */
+  | { type: 'tune' }
   /** `advised`: the user says nothing of quantisation, so the weights are stored as the model's family advises, whatever the config has. */
   | { type: 'loadModel'; source: ModelSource; config: TrainingConfig; advised?: boolean }
   | { type: 'loadDataset'; source: DatasetSource; config: TrainingConfig }
@@ -356,6 +359,7 @@ export type Request =
 export interface Replies {
   ping: null;
   openDevice: DeviceSummary;
+  tune: null;
   loadModel: ModelSummary;
   loadDataset: DatasetSummary;
   checkDataset: DatasetSummary;
@@ -382,6 +386,8 @@ export type TrainerEvent =
   | { type: 'validation'; runId: string; row: ValRow; answers: AnswerPreview[]; best: BestCheckpoint | null }
   /** Sampled answers of a logged step, stored already. */
   | { type: 'completions'; runId: string; step: number; groups: CompletionGroup[] }
+  /** How far the device's tuning is, and what it found. */
+  | { type: 'tuning'; state: TuningState }
   /** The playground's answer so far. */
   | { type: 'tokens'; turn: number; answer: WrittenAnswer }
   | { type: 'saved'; runId: string; step: number; at: string }

@@ -4,6 +4,7 @@ import type { Sayings } from './sayings.ts';
 export const chineseSayings: Sayings = {
   resumed: ({ step }) => `已从第 ${step} 步之后继续。`,
   otherGpu: ({ from, to }) => `此训练开始于“${from}”，现在在“${to}”上继续：数值的末几位可能不同。`,
+  otherKernels: ({ count }) => `此训练开始时所用的 ${count} 种内核形式无法在此设备上运行：数值的末几位可能不同。`,
   samplesLeftOut: ({ count }) => `有 ${count} 个样本因含有错误而被略过。`,
   noF16: () => '此 GPU 不支持 shader-f16：以 float32 计算。',
   datasetNotKept: () => '空间不足，未能保留数据副本：重新载入页面后继续训练时，需要再次选择数据文件。',

@@ -7,6 +7,7 @@
 export const englishSayings = {
   resumed: ({ step }: { step: number }) => `Resumed after step ${step}.`,
   otherGpu: ({ from, to }: { from: string; to: string }) => `The run began on "${from}" and goes on on "${to}": the numbers may differ in their last digits.`,
+  otherKernels: ({ count }: { count: number }) => `${count} forms of kernels that the run began with do not run on this device: the numbers may differ in their last digits.`,
   samplesLeftOut: ({ count }: { count: number }) => `${count} samples were left out because of errors in them.`,
   noF16: () => 'This GPU has no shader-f16: the run computes in float32.',
   datasetNotKept: () => 'There was no room to keep a copy of the dataset: resuming after a reload will ask for its files again.',

@@ -5,6 +5,7 @@ import type { TrainingConfig } from '../protocol/config.ts';
 import type { WeightCache } from '../quantization/weight-cache.ts';
 import type { LorikeetError } from '../protocol/errors.ts';
 import type { DeviceSummary } from '../protocol/messages.ts';
+import type { TunedClass } from '../protocol/tuning.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
 import type { TrainableModel } from '../training/trainable-model.ts';
 
@@ -12,6 +13,7 @@ export interface Engine {
   readonly device: DeviceSummary;
   /** Measured on this device in training-like work; null when unknown. */
   readonly flopsPerSecond: number | null;
+  readonly kernels: KernelChoices;
   /** Resolves with the reason when the GPU goes away. */
   readonly lost: Promise<LorikeetError>;
   /**
@@ -22,6 +24,30 @@ export interface Engine {
    * @throws LorikeetError "out-of-memory", and whatever reading the files throws
    */
   load(files: ModelFiles, kindOf: (module: LinearModule) => WeightKind, onProgress: (done: number, total: number) => void, cache: WeightCache | null): Promise<LoadedModel>;
+}
+
+/** Names of variants by the key of their class. */
+export type Choices = Readonly<Record<string, string>>;
+
+/** Which of several forms the device's kernels take. */
+export interface KernelChoices {
+  /** Number of the forms that there are: what was chosen among others means nothing. */
+  readonly version: number;
+  /** Keys of the classes that can be tuned, the weightiest first. */
+  readonly classes: readonly string[];
+  /** Those in force; classes that are not among them go by the kernels' own order. */
+  readonly inForce: Choices;
+  /**
+   * Takes these and no others.
+   * @returns keys of those that cannot be kept on this device
+   */
+  use(choices: Choices): string[];
+  /**
+   * Finds the fastest form for a class. Nothing else may use the GPU meanwhile.
+   * @param ended asked before each form
+   * @returns null when it was ended before, and where there is nothing to choose from
+   */
+  race(key: string, ended: () => boolean): Promise<TunedClass | null>;
 }
 
 export interface LoadedModel {

@@ -9,6 +9,7 @@ import { LorikeetError } from '../protocol/errors.ts';
 import { packNf4 } from '../quantization/packed-weight.ts';
 import { AdaptedModel } from '../training/adapted-model.ts';
 import type { Engine, LoadedModel, OpenEngine } from './engine.ts';
+import { GpuChoices } from './gpu-choices.ts';
 
 /**
  * Opens the GPU, proves it on a small computation and measures its speed.
@@ -35,6 +36,7 @@ export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
       selfTest: test,
     },
     flopsPerSecond: await measureSpeed(gpu),
+    kernels: new GpuChoices(gpu, isFallback),
     lost,
     async load(files, kindOf, onProgress, cache): Promise<LoadedModel> {
       const model = await loadModel(gpu, files, { kindOf, onProgress, cache });

@@ -3,7 +3,7 @@ import type { ModelFiles } from '../checkpoint/model-files.ts';
 import { patchesOfAll } from '../families/media.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import type { RunEnvironment, RunNotice } from '../protocol/log.ts';
-import type { DeviceSummary, TrainerEvent } from '../protocol/messages.ts';
+import type { TrainerEvent } from '../protocol/messages.ts';
 import { say } from '../protocol/sayings.ts';
 import { LORIKEET_VERSION } from '../protocol/version.ts';
 import { withCompletion } from '../processing/completion.ts';
@@ -22,6 +22,7 @@ import { rolloutShape } from '../training/methods/rollout-plan.ts';
 import type { RewardFault, Scorer } from '../training/methods/scorer.ts';
 import { fingerprintSamples } from './encoded-dataset.ts';
 import type { EncodedDataset, SampleEncoder, SessionSample } from './encoded-dataset.ts';
+import type { Engine } from './engine.ts';
 import { buildMethod } from './method-builder.ts';
 import type { ReportProgress } from './progress.ts';
 
@@ -153,7 +154,7 @@ function worstAnswers(train: readonly SessionSample[], config: TrainingConfig, p
 }
 
 /** Device, software and precision that a run is made with. */
-export function environmentOf(device: DeviceSummary, config: TrainingConfig): RunEnvironment {
+export function environmentOf({ device, kernels }: Engine, config: TrainingConfig): RunEnvironment {
   const linear = config.load_in_4bit ? 'nf4, double quantised' : config.load_in_8bit ? 'int8' : 'none';
   return {
     lorikeet_version: LORIKEET_VERSION,
@@ -161,6 +162,7 @@ export function environmentOf(device: DeviceSummary, config: TrainingConfig): Ru
     adapter: device.adapter,
     features: device.features,
     mixed_precision: config.mixed_precision === 'f16' && device.features.includes('shader-f16') ? 'f16' : 'no',
+    kernel_choices: { ...kernels.inForce },
     quantization: linear === 'none' || config.quantize_vision ? linear : `${linear}; vision unquantised`,
   };
 }

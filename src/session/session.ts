@@ -28,11 +28,15 @@ import { checkFits, openAdapter, summarizeAdapter } from './starting-adapter.ts'
 import type { StartingAdapter } from './starting-adapter.ts';
 import { kindOf, SessionDataset } from './session-dataset.ts';
 import { SessionModel } from './session-model.ts';
+import { Tuning } from './tuning.ts';
 
 /** Requests that end an answer of the playground that is still being written. */
 const ENDS_GENERATION: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel'];
 
 type QueuedRequest = Exclude<Request, { type: 'ping' | 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' | 'sample' }>;
+
+/** Requests that the tuning of the device makes room for. */
+const NEEDS_GPU: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel', 'generate', 'tune'];
 
 export class TrainerSession {
   private engine: Promise<Engine> | null = null;
@@ -40,6 +44,7 @@ export class TrainerSession {
   private readonly dataset: SessionDataset;
   private readonly progress: ReportProgress;
   private readonly playground: Playground;
+  private readonly tuning: Tuning;
   private active: { id: string; run: TrainingRun } | null = null;
   private queue: Promise<unknown> = Promise.resolve();
   private lost: LorikeetError | null = null;
@@ -58,6 +63,7 @@ export class TrainerSession {
     this.model = new SessionModel(() => this.device(), demoUrl, this.progress);
     this.dataset = new SessionDataset(demoUrl, this.progress);
     this.playground = new Playground(this.model, publish);
+    this.tuning = new Tuning((state) => publish({ type: 'tuning', state }));
   }
 
   /**
@@ -88,10 +94,20 @@ export class TrainerSession {
       default: {
         // Whoever changes what the GPU holds need not wait for an answer to be finished.
         if (ENDS_GENERATION.includes(request.type)) this.playground.stop();
-        const answer = this.queue.then(() => this.answer(request));
+        const answer = this.queue.then(() => this.withRoom(request));
         this.queue = answer.catch(() => undefined);
         return answer;
       }
+    }
+  }
+
+  private async withRoom(request: QueuedRequest): Promise<Replies[keyof Replies]> {
+    if (!NEEDS_GPU.includes(request.type)) return this.answer(request);
+    await this.tuning.hold();
+    try {
+      return await this.answer(request);
+    } finally {
+      if (!this.active) this.tuning.release();
     }
   }
 
@@ -100,6 +116,11 @@ export class TrainerSession {
     switch (request.type) {
       case 'openDevice':
         return (await this.device()).device;
+      case 'tune':
+        this.requireIdle();
+        await this.device();
+        await this.tuning.forget();
+        return null;
       case 'loadModel':
         this.requireIdle();
         return this.model.load(request.source, request.config, request.advised);
@@ -158,8 +179,9 @@ export class TrainerSession {
   }
 
   private async device(): Promise<Engine> {
-    this.engine ??= this.openEngine().then((engine) => {
+    this.engine ??= this.openEngine().then(async (engine) => {
       void engine.lost.then((error) => this.deviceLost(error));
+      await this.tuning.attach(engine);
       return engine;
     });
     try {
@@ -195,7 +217,7 @@ export class TrainerSession {
     this.requireIdle();
     const release = await lockRun(runId);
     try {
-      const { device } = await this.device();
+      const engine = await this.device();
       const starting = adapter ? await this.openAdapter(adapter) : null;
       if (starting) checkFits(starting, config);
       const parts = await this.ingredients(config);
@@ -206,7 +228,7 @@ export class TrainerSession {
       const { source } = this.dataset;
       const { reference, name: modelName } = this.model.require();
       const dataset = await keepDataset(source);
-      const environment = environmentOf(device, config);
+      const environment = environmentOf(engine, config);
       const writer = await RunWriter.create({
         id: runId,
         name,
@@ -241,7 +263,8 @@ export class TrainerSession {
       const { config, model, dataset, environment } = writer.run;
       await this.model.returnTo(model, config);
       await this.dataset.returnTo(dataset, this.model.require(), config);
-      const { device } = await this.device();
+      const { device, kernels } = await this.device();
+      const lacking = kernels.use(environment.kernel_choices ?? {});
       const parts = await this.ingredients(config);
       const start = await readStart(parts, writer);
       if (start) await startFrom(parts.model, start, config);
@@ -252,6 +275,7 @@ export class TrainerSession {
       if (device.adapter !== environment.adapter) {
         this.notice(writer, step, 'warning', say('otherGpu', { from: environment.adapter, to: device.adapter }));
       }
+      if (lacking.length > 0) this.notice(writer, step, 'warning', say('otherKernels', { count: lacking.length }));
       this.launch(runId, run, parts, release);
       return { runId, step };
     } catch (error) {
@@ -281,6 +305,7 @@ export class TrainerSession {
       scorer?.close();
       await release();
       this.active = null;
+      this.tuning.release();
       const { lastWord } = this;
       // A run that failed because its GPU went away has been announced already.
       if (lastWord && !(this.lost && lastWord.type === 'failed')) this.publish(lastWord);

@@ -30,6 +30,7 @@ const logSchema = v.object({
     features: v.array(shortText),
     mixed_precision: v.picklist(['no', 'f16']),
     quantization: shortText,
+    kernel_choices: v.optional(v.record(shortText, shortText)),
   }),
   notices: v.array(
     v.object({

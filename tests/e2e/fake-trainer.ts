@@ -13,6 +13,7 @@ export interface FakeScenario {
   steps?: number;
   cutShare?: number;
   stuckAtStart?: boolean;
+  software?: boolean;
 }
 
 let bundled: Promise<string> | null = null;

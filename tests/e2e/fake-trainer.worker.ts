@@ -11,6 +11,7 @@ import { RunWriter } from '../../src/storage/run-writer.ts';
 import { dpoMetrics, fakeCompletions, grpoMetrics, methodColumns, validationMetrics } from './fake-methods.ts';
 import { fakeClipView } from './fake-clips.ts';
 import { profileOf } from '../../src/session/data-profile.ts';
+import { FAKE_CLASSES, fakeTuning } from './fake-tuning.ts';
 import { fakePairs, previewOf, readFiles } from './fake-data.ts';
 import { FakePlayground, inspectFakeAdapter } from './fake-playground.ts';
 import { loadScenes, noisyBoxes, type Scene } from './fake-scenes.ts';
@@ -29,6 +30,8 @@ interface Scenario {
   steps?: number;
   /** Never comes back from a start: its thread is stuck. */
   stuckAtStart?: boolean;
+  /** A CPU plays the GPU: it is tuned only when asked. */
+  software?: boolean;
   /** Share of sampled answers that the log calls cut. */
   cutShare?: number;
 }
@@ -77,14 +80,20 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
 
   async openDevice() {
     if (scenario.deviceError) throw new LorikeetError(scenario.deviceError, 'The adapter gave no device.');
+    if (!scenario.software) void tune();
+    else tell({ type: 'tuning', state: fakeTuning(0, 0, true) });
     return {
-      adapter: 'NVIDIA RTX 3060',
-      isFallback: false,
+      adapter: scenario.software ? 'SwiftShader' : 'NVIDIA RTX 3060',
+      isFallback: scenario.software ?? false,
       features: ['shader-f16', 'subgroups', 'timestamp-query'],
       maxBufferBytes: 2 ** 32,
       maxBindingBytes: 2 ** 31,
       selfTest: { passed: true, maxError: 2.4e-6, milliseconds: 412 },
     };
+  },
+  async tune() {
+    void tune();
+    return null;
   },
   async loadModel() {
     for (let done = 0; done <= 5; done++) {
@@ -229,6 +238,13 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
 };
 
 const stepsOf = (config: TrainingConfig) => Math.min(scenario.steps ?? Infinity, config.max_steps > 0 ? config.max_steps : Math.ceil(config.num_train_epochs * 40));
+
+async function tune(): Promise<void> {
+  for (let done = 0; done <= FAKE_CLASSES; done++) {
+    tell({ type: 'tuning', state: fakeTuning(done, FAKE_CLASSES, scenario.software ?? false) });
+    await sleep(scenario.stepMs);
+  }
+}
 
 async function save(): Promise<void> {
   if (!writer) return;

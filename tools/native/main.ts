@@ -1,4 +1,4 @@
-/** Entry of the bundle: benchmarks, checks and compilation of the engine in Node on Dawn. */
+/** Entry of the bundle: benchmarks, checks, compilation and tuning of the engine in Node on Dawn. */
 import { installGpu, removeGpu } from './dawn.ts';
 import { existsSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
@@ -11,10 +11,12 @@ import { formatTable, runCommand, UsageError } from '../browser/command-line.ts'
 import { formatCheck, runChecks, type CheckRow } from './checks/run.ts';
 import { compileAll } from './compile/run.ts';
 import { fileFetch } from './file-fetch.ts';
+import { tuneDevice } from './tune.ts';
 
-const USAGE = `node lorikeet-native.mjs bench|check|compile [options]
+const USAGE = `node lorikeet-native.mjs bench|check|compile|tune [options]
 
-  --only TEXT        only groups, of compile entries, whose name contains TEXT
+  --only TEXT        only groups, of compile entries, of tune classes, whose name contains TEXT
+  --seconds N        tune: what it may take (default 10, as on the page)
   --demo FOLDER      the folder with model/ and data/ (default: demo beside this file, or public/demo)
   --profile NAME     check: kernels shaped for a "gpu" (default) or a "rasterizer"
   --adapter TEXT     only adapters whose name contains TEXT, e.g. llvmpipe
@@ -63,8 +65,21 @@ async function compile(only: string): Promise<object> {
   return { time: new Date().toISOString(), ...result };
 }
 
-function runProgram(program: 'bench' | 'check' | 'compile', only: string, profile: DeviceProfile, demo: string | undefined): Promise<object> {
+async function tune(only: string, seconds: number): Promise<object> {
+  const result = await tuneDevice(only, seconds, ({ key, variant, usual, milliseconds, share }) =>
+    console.log(`${key}: ${variant}${usual ? '' : ' (not the usual)'}  ${milliseconds.toFixed(3)} ms${share === null ? '' : `  ${(100 * share).toFixed(0)} % of peak`}`),
+  );
+  if (result.classes.length === 0) throw new UsageError(`Nothing was tuned with --only "${only}" within ${seconds} s.`);
+  console.log(`\n${result.classes.length} classes in ${result.seconds.toFixed(1)} s, ${result.untouched.length} left as they are, on ${result.device}`);
+  return { time: new Date().toISOString(), ...result };
+}
+
+const PROGRAMS = ['bench', 'check', 'compile', 'tune'] as const;
+type Program = (typeof PROGRAMS)[number];
+
+function runProgram(program: Program, only: string, seconds: number, profile: DeviceProfile, demo: string | undefined): Promise<object> {
   if (program === 'compile') return compile(only);
+  if (program === 'tune') return tune(only, seconds);
   const demoUrl = findDemo(demo);
   return program === 'bench' ? bench(demoUrl, only) : check(demoUrl, only, profile);
 }
@@ -75,6 +90,7 @@ await runCommand(async (argv) => {
     allowPositionals: true,
     options: {
       only: { type: 'string', default: '' },
+      seconds: { type: 'string', default: '10' },
       demo: { type: 'string' },
       profile: { type: 'string', default: 'gpu' },
       adapter: { type: 'string' },
@@ -83,15 +99,17 @@ await runCommand(async (argv) => {
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
-  const [program] = positionals;
-  if (values.help || positionals.length !== 1 || (program !== 'bench' && program !== 'check' && program !== 'compile')) {
+  const program = PROGRAMS.find((name) => name === positionals[0]);
+  if (values.help || positionals.length !== 1 || !program) {
     console.log(USAGE);
     return values.help ? 0 : 2;
   }
   if (values.profile !== 'gpu' && values.profile !== 'rasterizer') throw new UsageError(`--profile must be gpu or rasterizer, got "${values.profile}".`);
+  const seconds = Number(values.seconds);
+  if (!(seconds > 0)) throw new UsageError(`--seconds must be a number above 0, got "${values.seconds}".`);
   globalThis.fetch = fileFetch(globalThis.fetch);
   installGpu([...(values.adapter === undefined ? [] : [`adapter=${values.adapter}`]), ...values.dawn]);
-  const result = await runProgram(program, values.only, values.profile, values.demo);
+  const result = await runProgram(program, values.only, seconds, values.profile, values.demo);
   if (values.json !== undefined) writeFileSync(values.json, `${JSON.stringify(result, null, 2)}\n`);
   // A driver that only compiles does not survive being taken down.
   if (program === 'compile') process.exit(0);

@@ -19,6 +19,7 @@ import { enPlayground } from './en-playground.ts';
 import { enRewards } from './en-rewards.ts';
 import { enRun } from './en-run.ts';
 import { enSettings } from './en-settings.ts';
+import { enTuning } from './en-tuning.ts';
 
 const samples = (n: string) => (n === '1' ? '1 sample' : `${n} samples`);
 
@@ -319,6 +320,7 @@ export const en = {
   ...enReading,
   ...enRewards,
   ...enConsent,
+  ...enTuning,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,
   },

@@ -17,6 +17,7 @@ import { zhPlayground } from './zh-playground.ts';
 import { zhRewards } from './zh-rewards.ts';
 import { zhRun } from './zh-run.ts';
 import { zhSettings } from './zh-settings.ts';
+import { zhTuning } from './zh-tuning.ts';
 
 export const zh: Texts = {
   units: { millisecond: '毫秒', second: '秒', minute: '分', hour: '小时', day: '天' },
@@ -300,6 +301,7 @@ export const zh: Texts = {
   ...zhReading,
   ...zhRewards,
   ...zhConsent,
+  ...zhTuning,
   error: {
     codes: zhErrors,
   },

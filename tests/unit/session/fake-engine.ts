@@ -6,6 +6,7 @@ import type { LorikeetError } from '../../../src/protocol/errors.ts';
 import type { PathFile, TrainerEvent } from '../../../src/protocol/messages.ts';
 import type { Engine } from '../../../src/session/engine.ts';
 import { TrainerSession } from '../../../src/session/session.ts';
+import { FakeChoices } from './fake-choices.ts';
 import { ToyModel } from '../training/toy-model.ts';
 
 const publicFolder = new URL('../../../public/', import.meta.url);
@@ -49,6 +50,7 @@ export interface FakeSession {
   events: TrainerEvent[];
   models: ToyModel[];
   loads: { kinds: string[] }[];
+  kernels: FakeChoices;
   loseDevice: (error: LorikeetError) => void;
   /** Resolves with the first event of that type from now on. */
   next<T extends TrainerEvent['type']>(type: T): Promise<Extract<TrainerEvent, { type: T }>>;
@@ -64,9 +66,11 @@ export function fakeSession(prepare: (model: ToyModel) => void = () => undefined
   const loads: { kinds: string[] }[] = [];
   const waiting: { type: string; resolve: (event: never) => void }[] = [];
   let loseDevice: (error: LorikeetError) => void = () => undefined;
+  const kernels = new FakeChoices();
   const engine: Engine = {
     device: { adapter: 'toy', isFallback: true, features: [], maxBufferBytes: 1, maxBindingBytes: 1, selfTest: { passed: true, maxError: 0, milliseconds: 0 } },
     flopsPerSecond: 1e9,
+    kernels,
     lost: new Promise((resolve) => (loseDevice = resolve)),
     async load(files, kindOf, onProgress) {
       const modules = files.architecture.linearModules;
@@ -93,7 +97,7 @@ export function fakeSession(prepare: (model: ToyModel) => void = () => undefined
       else waiting.push(entry);
     }
   });
-  return { session, events, models, loads, loseDevice: (error) => loseDevice(error), next: (type) => new Promise((resolve) => waiting.push({ type, resolve })) };
+  return { session, events, models, loads, kernels, loseDevice: (error) => loseDevice(error), next: (type) => new Promise((resolve) => waiting.push({ type, resolve })) };
 }
 
 export function demoConfig(input: TrainingConfigInput = {}): TrainingConfig {
