@@ -1,14 +1,18 @@
 /** The benchmark page's program: opens the device once and runs the groups one after the other. */
 import { openGpu } from '../src/gpu/device.ts';
 import type { Gpu } from '../src/gpu/gpu.ts';
+import { benchAttention } from './attention.ts';
 import { benchDecoding } from './decoding.ts';
+import { benchDispatch } from './dispatch-cost.ts';
 import { benchLayer } from './layer.ts';
 import { benchLinear } from './linear.ts';
 import { benchLogging } from './logging.ts';
+import { benchLoraBlock } from './lora-block.ts';
 import { benchMethods } from './methods.ts';
 import { benchPeak } from './peak.ts';
 import { benchProducts } from './products.ts';
 import { benchProfile } from './profile.ts';
+import { benchRealStep } from './real-step.ts';
 import type { BenchDevice, BenchRow } from './result.ts';
 import { benchStep } from './step.ts';
 import { benchTiles } from './tiles.ts';
@@ -38,7 +42,7 @@ export interface BenchGroup {
   run: (context: BenchContext) => Promise<void>;
 }
 
-const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchLogging, benchStep, benchDecoding, benchMethods, benchLayer, benchValidation, benchProfile, benchProducts, benchTiles];
+const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchLogging, benchStep, benchDecoding, benchMethods, benchLayer, benchValidation, benchProfile, benchProducts, benchTiles, benchAttention, benchDispatch, benchLoraBlock, benchRealStep];
 
 /** Runs the groups; rows are reported as they come. */
 export async function runBench(options: BenchOptions, report: (row: BenchRow) => void): Promise<BenchDevice> {

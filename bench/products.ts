@@ -1,8 +1,8 @@
 /** NF4 products in the shapes of published models, forward and transposed: FLOPs at many rows, bytes of packed weights at few. */
 import { matmulForward, matmulTransposed, viewOf, weightSections, type GpuWeight } from '../src/kernels/matmul.ts';
 import { memoryBytes, nf4Sections, type PackedNf4 } from '../src/quantization/packed-weight.ts';
+import { gpuMs } from './gpu-time.ts';
 import type { BenchContext, BenchGroup } from './page.ts';
-import { timeMedian } from './result.ts';
 
 const ROWS: readonly number[] = [1, 8, 256, 1024, 2048];
 /** q and o, k and v, gate and up, down of Qwen3-VL 2B; gate and up, down of Qwen2.5-VL 3B. */
@@ -23,16 +23,14 @@ async function measure(context: BenchContext, m: number, n: number, k: number): 
   const weight = emptyWeight(context, n, k);
   const [x, y] = [gpu.zeros([m, k]), gpu.zeros([m, n])];
   // Several in one submit, so that its cost does not count.
-  const times = Math.max(1, Math.min(50, Math.round(2e10 / (m * n * k))));
+  const times = gpu.profile === 'gpu' ? 20 : Math.max(1, Math.min(20, Math.round(2e10 / (m * n * k))));
   for (const [direction, launch] of [
     ['forward', () => matmulForward(gpu, viewOf(x), m, weight, viewOf(y))],
     ['transposed', () => matmulTransposed(gpu, viewOf(y), m, weight, viewOf(x))],
   ] as const) {
-    const all = await timeMedian(async () => {
-      for (let i = 0; i < times; i++) launch();
-      await gpu.finish();
-    });
-    const ms = all / times;
+    launch();
+    await gpu.finish();
+    const ms = await gpuMs(gpu, launch, times);
     const figure = m <= FEW_ROWS ? { value: memoryBytes('nf4', n, k) / ms / 1e6, unit: 'GB/s' } : { value: (2 * m * n * k) / ms / 1e6, unit: 'GFLOP/s' };
     report({ group: benchProducts.name, name: direction, shape: `${m} × ${n} × ${k}`, ms, ...figure, ratio: null });
   }

@@ -16,14 +16,22 @@ export function roundUpToClass(bytes: number): number {
   return Math.ceil(bytes / granule) * granule;
 }
 
+/** Size and usage beside the buffer: asking the buffer itself costs a call out of JavaScript. */
+interface PooledBuffer {
+  readonly buffer: GPUBuffer;
+  readonly size: number;
+  readonly usage: number;
+}
+
 /** Has the surface that tfjs-backend-webgpu 4.22 expects of its BufferManager. */
 export class BufferPool {
   numBytesUsed = 0;
   numBytesAllocated = 0;
   /** Highest numBytesAllocated so far. */
   peakBytes = 0;
-  private readonly free = new Map<number, GPUBuffer[]>();
-  private readonly used = new Set<GPUBuffer>();
+  /** By usage, sorted by size. */
+  private readonly free = new Map<number, PooledBuffer[]>();
+  private readonly used = new Map<GPUBuffer, PooledBuffer>();
 
   constructor(
     private readonly device: GPUDevice,
@@ -32,28 +40,29 @@ export class BufferPool {
 
   /** tfjs signature: `reuse = false` bypasses the pool. Mapped buffers are always fresh ones or come back unmapped. */
   acquireBuffer(size: number, usage: GPUBufferUsageFlags, mappedAtCreation = false, reuse = true): GPUBuffer {
-    const pooled = reuse ? this.takeFree(size, usage) : undefined;
-    const buffer = pooled ?? this.create(size, usage, mappedAtCreation);
-    this.used.add(buffer);
-    this.numBytesUsed += buffer.size;
-    return buffer;
+    const pooled = (reuse ? this.takeFree(size, usage) : undefined) ?? this.create(size, usage, mappedAtCreation);
+    this.used.set(pooled.buffer, pooled);
+    this.numBytesUsed += pooled.size;
+    return pooled.buffer;
   }
 
   releaseBuffer(buffer: GPUBuffer, reuse = true): void {
-    if (!this.used.delete(buffer)) throw new Error('Invariant violation: released a buffer that this pool does not own');
-    this.numBytesUsed -= buffer.size;
+    const pooled = this.used.get(buffer);
+    if (!pooled) throw new Error('Invariant violation: released a buffer that this pool does not own');
+    this.used.delete(buffer);
+    this.numBytesUsed -= pooled.size;
     if (!reuse) {
-      this.destroy(buffer);
+      this.destroy(pooled);
       return;
     }
-    const list = this.freeList(buffer.usage);
-    list.splice(lowerBound(list, buffer.size), 0, buffer);
+    const list = this.freeList(pooled.usage);
+    list.splice(lowerBound(list, pooled.size), 0, pooled);
   }
 
   /** Destroys every free buffer. Call only when no recorded work still uses them. */
   trim(): void {
     for (const list of this.free.values()) {
-      for (const buffer of list) this.destroy(buffer);
+      for (const pooled of list) this.destroy(pooled);
       list.length = 0;
     }
   }
@@ -70,18 +79,18 @@ export class BufferPool {
 
   dispose(): void {
     this.trim();
-    for (const buffer of this.used) this.destroy(buffer);
+    for (const pooled of this.used.values()) this.destroy(pooled);
     this.used.clear();
     this.numBytesUsed = 0;
   }
 
-  private freeList(usage: number): GPUBuffer[] {
+  private freeList(usage: number): PooledBuffer[] {
     let list = this.free.get(usage);
     if (!list) this.free.set(usage, (list = []));
     return list;
   }
 
-  private takeFree(size: number, usage: number): GPUBuffer | undefined {
+  private takeFree(size: number, usage: number): PooledBuffer | undefined {
     const list = this.freeList(usage);
     const at = lowerBound(list, size);
     const candidate = list[at];
@@ -90,23 +99,23 @@ export class BufferPool {
     return candidate;
   }
 
-  private create(size: number, usage: number, mappedAtCreation: boolean): GPUBuffer {
+  private create(size: number, usage: number, mappedAtCreation: boolean): PooledBuffer {
     const rounded = roundUpToClass(size);
     const bytes = rounded <= this.maxRounded ? rounded : Math.ceil(size / 4) * 4;
     const buffer = this.device.createBuffer({ size: bytes, usage, mappedAtCreation });
     this.numBytesAllocated += bytes;
     this.peakBytes = Math.max(this.peakBytes, this.numBytesAllocated);
-    return buffer;
+    return { buffer, size: bytes, usage };
   }
 
-  private destroy(buffer: GPUBuffer): void {
-    this.numBytesAllocated -= buffer.size;
+  private destroy({ buffer, size }: PooledBuffer): void {
+    this.numBytesAllocated -= size;
     buffer.destroy();
   }
 }
 
 /** Index of the first buffer that is not smaller than `size` in a list sorted by size. */
-function lowerBound(list: readonly GPUBuffer[], size: number): number {
+function lowerBound(list: readonly PooledBuffer[], size: number): number {
   let low = 0;
   let high = list.length;
   while (low < high) {

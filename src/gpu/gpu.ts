@@ -2,11 +2,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { invariant, LorikeetError } from '../protocol/errors.ts';
 import { DEVICE_SHAPES, type DeviceProfile, type DeviceShape } from './device-shape.ts';
+import type { DispatchTimer } from './dispatch-timer.ts';
 import type { Binding, BindingTypes, Kernel, Launch } from './kernel.ts';
 import { writeParams, type ParamTypes } from './kernel-params.ts';
 import { Pipelines } from './pipelines.ts';
 import type { TfjsBackend } from './tfjs-backend.ts';
-import { UniformRing } from './uniform-ring.ts';
+import { SLOT_WORDS, UniformRing } from './uniform-ring.ts';
 
 const STORAGE_USAGE = GPUBufferUsage.STORAGE | GPUBufferUsage.COPY_SRC | GPUBufferUsage.COPY_DST;
 
@@ -20,11 +21,16 @@ export class Gpu {
   readonly forced = new Set<string>();
   /** Names of the variants that requests take, by the key of their class; see variants.ts. A run keeps those that it began with. */
   choices: ReadonlyMap<string, string> = new Map();
+  /** Takes the time of each dispatch while it is set; see dispatch-timer.ts. */
+  timer: DispatchTimer | null = null;
   readonly shape: DeviceShape;
   private readonly pipelines: Pipelines;
   private readonly uniforms: UniformRing;
+  private readonly offsets = new Uint32Array(1);
   private dispatchesSinceSubmit = 0;
   private ownedBytes = 0;
+  /** While kernels are only compiled: what is under way. */
+  private compiling: Promise<void>[] | null = null;
   /** First error that no scope caught; everything computed after it is worthless. */
   private fault: GPUError | null = null;
 
@@ -55,20 +61,43 @@ export class Gpu {
    */
   run<B extends BindingTypes, P extends ParamTypes, C>(kernel: Kernel<B, P, C>, { bindings, params, groups, constants }: Launch<B, P, C>): void {
     if (groups[0] === 0 || groups[1] === 0 || groups[2] === 0) return;
+    if (this.compiling) {
+      const ready = this.pipelines.prepare(kernel, constants ?? ({} as C));
+      if (ready) this.compiling.push(ready);
+      return;
+    }
     if (this.uniforms.full) this.backend.submit();
-    const buffers: Record<string, GPUBuffer | undefined> = {};
-    for (const [name, binding] of Object.entries<Binding | undefined>(bindings)) buffers[name] = binding && this.bufferOf(binding);
+    const given = bindings as Readonly<Record<string, Binding | undefined>>;
+    const buffers: (GPUBuffer | undefined)[] = [];
+    for (const { name } of kernel.slots) {
+      const binding = given[name];
+      buffers.push(binding && this.bufferOf(binding));
+    }
+    for (const name in given) if (!Object.hasOwn(kernel.bindings, name)) invariant(false, `${kernel.name}: unknown binding ${name}`);
     const pipeline = this.pipelines.pipeline(kernel, constants ?? ({} as C));
     const bindGroup = this.pipelines.bindGroup(kernel, pipeline, buffers);
-    const slot = this.uniforms.take();
-    writeParams(kernel.name, kernel.params, params, slot.bytes);
-    const pass = this.backend.computePass();
+    const offset = this.uniforms.take();
+    writeParams(kernel.name, kernel.fields, params, this.uniforms.words, offset / 4, SLOT_WORDS);
+    const pass = this.timer ? this.backend.timedPass(this.timer.take(kernel.name, groups)) : this.backend.computePass();
     pass.setPipeline(pipeline.pipeline);
     pass.setBindGroup(0, bindGroup);
-    pass.setBindGroup(1, this.uniforms.group, [slot.offset]);
+    this.offsets[0] = offset;
+    pass.setBindGroup(1, this.uniforms.group, this.offsets, 0, 1);
     pass.dispatchWorkgroups(groups[0], groups[1] ?? 1, groups[2] ?? 1);
     this.dispatches++;
     if (++this.dispatchesSinceSubmit >= this.submitEvery) this.backend.submit();
+  }
+
+  /** Compiles, side by side, the kernels that `work` asks for, without running any: what it computes is garbage, and it must read nothing. */
+  async precompile(work: () => void): Promise<void> {
+    const pending: Promise<void>[] = [];
+    this.compiling = pending;
+    try {
+      work();
+    } finally {
+      this.compiling = null;
+    }
+    await Promise.all(pending);
   }
 
   /** Uninitialised tensor on the GPU; every kernel writes all of its outputs. */

@@ -19,29 +19,46 @@ export function paramsWgsl(types: ParamTypes): string {
   return fields.length === 0 ? '' : `struct Params { ${fields.join(', ')} }\n@group(1) @binding(0) var<uniform> params: Params;\n`;
 }
 
+/** A parameter in its place. */
+export interface ParamField {
+  readonly name: string;
+  readonly type: ParamType;
+}
+
+export const paramFields = (types: ParamTypes): readonly ParamField[] => Object.entries(types).map(([name, type]) => ({ name, type }));
+
+/** The same memory seen as whole numbers and as floats. */
+export interface ParamWords {
+  readonly u32: Uint32Array;
+  readonly f32: Float32Array;
+}
+
 /**
  * Writes values as the words of the struct.
  * @param kernel named in errors
- * @param bytes room for them, aligned to words
+ * @param at first word
+ * @param room words that there are from there on
  * @throws Error "Invariant violation" when a name is missing or unknown, a u32 is not a whole number of 32 bits,
  * an f32 is not finite in float32, or there is too little room
  */
-export function writeParams<P extends ParamTypes>(kernel: string, types: P, values: ParamValues<P>, bytes: Uint8Array): void {
-  const names = Object.keys(types);
-  invariant(names.length * 4 <= bytes.byteLength, `${kernel}: ${names.length} parameters in ${bytes.byteLength} bytes`);
-  for (const name in values) if (!(name in types)) invariant(false, `${kernel}: unknown parameter ${name}`);
-  const words = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  names.forEach((name, index) => {
+export function writeParams<P extends ParamTypes>(kernel: string, fields: readonly ParamField[], values: ParamValues<P>, { u32, f32 }: ParamWords, at: number, room: number): void {
+  if (fields.length > room) invariant(false, `${kernel}: ${fields.length} parameters in ${room} words`);
+  let given = 0;
+  for (const _ in values) given++;
+  for (let i = 0; i < fields.length; i++) {
+    const { name, type } = fields[i];
     const value: unknown = values[name];
-    if (types[name] === 'f32') {
+    if (type === 'f32') {
       if (typeof value !== 'number' || !Number.isFinite(Math.fround(value))) invariant(false, `${kernel}: ${name} is ${value}, not a finite number`);
-      words.setFloat32(index * 4, value, true);
-    } else if (types[name] === 'flag') {
+      f32[at + i] = value;
+    } else if (type === 'flag') {
       if (typeof value !== 'boolean') invariant(false, `${kernel}: flag ${name} is ${value}`);
-      words.setUint32(index * 4, value ? 1 : 0, true);
+      u32[at + i] = value ? 1 : 0;
     } else {
       if (typeof value !== 'number' || value !== value >>> 0) invariant(false, `${kernel}: ${name} is ${value}, not a whole number of 32 bits`);
-      words.setUint32(index * 4, value, true);
+      u32[at + i] = value;
     }
-  });
+  }
+  // All that were declared are there, so that another is one too many.
+  if (given !== fields.length) invariant(false, `${kernel}: unknown parameter ${Object.keys(values).find((name) => !fields.some((field) => field.name === name))}`);
 }

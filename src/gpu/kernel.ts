@@ -4,7 +4,7 @@
  */
 import type * as tf from '@tensorflow/tfjs';
 import { invariant } from '../protocol/errors.ts';
-import { paramsWgsl, type ParamTypes, type ParamValues } from './kernel-params.ts';
+import { paramFields, paramsWgsl, type ParamField, type ParamTypes, type ParamValues } from './kernel-params.ts';
 
 /** What a kernel reads or writes: a tensor or a raw buffer. */
 export type Binding = tf.Tensor | GPUBuffer;
@@ -33,6 +33,7 @@ export interface KernelDeclaration<B extends BindingTypes, P extends ParamTypes,
 /** @see defineKernel */
 export interface Kernel<B extends BindingTypes = BindingTypes, P extends ParamTypes = ParamTypes, C = never> extends Readonly<KernelDeclaration<B, P, C>> {
   readonly slots: readonly BindingSlot[];
+  readonly fields: readonly ParamField[];
 }
 
 export interface BindingSlot {
@@ -74,7 +75,7 @@ export function defineKernel<const B extends BindingTypes, const P extends Param
     return { name: variable, access: match[1] as BindingSlot['access'], optional: match[2] === '?', wgslType: match[3] };
   });
   for (const variable of [...Object.keys(bindings), ...Object.keys(params)]) invariant(IDENTIFIER.test(variable), `${name}: "${variable}" is no WGSL name`);
-  return { ...declaration, slots };
+  return { ...declaration, slots, fields: paramFields(params) };
 }
 
 /** The whole WGSL module of a kernel with its constants. Storage bindings are group 0 in the declared order, parameters are group 1. */

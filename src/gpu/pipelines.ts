@@ -12,12 +12,15 @@ export interface Pipeline {
   readonly layout: GPUBindGroupLayout;
 }
 
-/** Buffers of a dispatch by name. */
-export type NamedBuffers = Readonly<Record<string, GPUBuffer | undefined>>;
+interface Compiled {
+  readonly constants: Readonly<Record<string, unknown>>;
+  /** Null while it is being compiled in the background. */
+  pipeline: Pipeline | null;
+}
 
 export class Pipelines {
-  /** By declaration, then by constants. */
-  private readonly compiled = new Map<object, Map<string, Pipeline>>();
+  /** By declaration; those of one differ in their constants. */
+  private readonly compiled = new Map<object, Compiled[]>();
   private readonly bindGroups = new Map<string, GPUBindGroup>();
   private readonly bufferIds = new WeakMap<GPUBuffer, number>();
   /** Bound where an optional binding is left out: the first for reading, the others for writing. */
@@ -31,29 +34,44 @@ export class Pipelines {
     private readonly uniformLayout: GPUBindGroupLayout,
   ) {}
 
+  /** Compiles at once what is not there yet. */
   pipeline<C>(kernel: Kernel<BindingTypes, ParamTypes, C>, constants: C): Pipeline {
-    let variants = this.compiled.get(kernel);
-    if (!variants) this.compiled.set(kernel, (variants = new Map<string, Pipeline>()));
-    const key = JSON.stringify(constants);
-    let variant = variants.get(key);
-    if (!variant) variants.set(key, (variant = this.compile(kernel, constants)));
-    return variant;
+    const entry = this.entryOf(kernel, constants);
+    return (entry.pipeline ??= this.compile(kernel, constants));
   }
 
-  /** @throws Error "Invariant violation" naming a binding that is missing or unknown */
-  bindGroup<C>(kernel: Kernel<BindingTypes, ParamTypes, C>, { id, layout }: Pipeline, buffers: NamedBuffers): GPUBindGroup {
-    for (const name in buffers) if (!Object.hasOwn(kernel.bindings, name)) invariant(false, `${kernel.name}: unknown binding ${name}`);
-    const ordered = kernel.slots.map(({ name, access, optional }, index) => {
-      if (!buffers[name] && !optional) invariant(false, `${kernel.name}: nothing is bound to ${name}`);
+  /**
+   * Compiles in the background, beside others.
+   * @returns when it is there; null when nothing is to be done. What cannot be compiled is left for \`pipeline\`, whose error names the dispatch.
+   */
+  prepare<C>(kernel: Kernel<BindingTypes, ParamTypes, C>, constants: C): Promise<void> | null {
+    const before = this.compiled.get(kernel)?.length ?? 0;
+    const entry = this.entryOf(kernel, constants);
+    if (this.compiled.get(kernel)!.length === before) return null;
+    const { layout, descriptor } = this.describe(kernel, constants);
+    return this.device.createComputePipelineAsync(descriptor).then(
+      (pipeline) => void (entry.pipeline ??= { id: this.nextPipelineId++, pipeline, layout }),
+      () => undefined,
+    );
+  }
+
+  /**
+   * @param buffers one for each of the kernel's slots
+   * @throws Error "Invariant violation" naming a binding that is missing
+   */
+  bindGroup<C>(kernel: Kernel<BindingTypes, ParamTypes, C>, { id, layout }: Pipeline, buffers: (GPUBuffer | undefined)[]): GPUBindGroup {
+    let key = String(id);
+    for (let i = 0; i < buffers.length; i++) {
+      const { name, access, optional } = kernel.slots[i];
+      if (!buffers[i] && !optional) invariant(false, `${kernel.name}: nothing is bound to ${name}`);
       // What one dispatch writes may be bound only once.
-      return buffers[name] ?? this.placeholder(access === 'read' ? 0 : 1 + index);
-    });
-    let key = `${id}`;
-    for (const buffer of ordered) key += `,${this.bufferId(buffer)}`;
+      const buffer = (buffers[i] ??= this.placeholder(access === 'read' ? 0 : 1 + i));
+      key += `,${this.bufferId(buffer)}`;
+    }
     let group = this.bindGroups.get(key);
     if (!group) {
       if (this.bindGroups.size >= MAX_CACHED_BIND_GROUPS) this.bindGroups.clear();
-      group = this.device.createBindGroup({ layout, entries: ordered.map((buffer, binding) => ({ binding, resource: { buffer } })) });
+      group = this.device.createBindGroup({ layout, entries: buffers.map((buffer, binding) => ({ binding, resource: { buffer: buffer! } })) });
       this.bindGroups.set(key, group);
     }
     return group;
@@ -69,7 +87,22 @@ export class Pipelines {
     return id;
   }
 
+  private entryOf<C>(kernel: Kernel<BindingTypes, ParamTypes, C>, constants: C): Compiled {
+    let variants = this.compiled.get(kernel);
+    if (!variants) this.compiled.set(kernel, (variants = []));
+    const given = constants as Readonly<Record<string, unknown>>;
+    for (const variant of variants) if (sameConstants(variant.constants, given)) return variant;
+    const entry = { constants: given, pipeline: null };
+    variants.push(entry);
+    return entry;
+  }
+
   private compile<C>(kernel: Kernel<BindingTypes, ParamTypes, C>, constants: C): Pipeline {
+    const { layout, descriptor } = this.describe(kernel, constants);
+    return { id: this.nextPipelineId++, pipeline: this.device.createComputePipeline(descriptor), layout };
+  }
+
+  private describe<C>(kernel: Kernel<BindingTypes, ParamTypes, C>, constants: C): { layout: GPUBindGroupLayout; descriptor: GPUComputePipelineDescriptor } {
     const layout = this.device.createBindGroupLayout({
       entries: kernel.slots.map(({ access }, binding) => ({
         binding,
@@ -78,11 +111,19 @@ export class Pipelines {
       })),
     });
     const label = `${kernel.name} ${JSON.stringify(constants)}`;
-    const pipeline = this.device.createComputePipeline({
-      label,
-      layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout, this.uniformLayout] }),
-      compute: { module: this.device.createShaderModule({ label, code: moduleText(kernel, constants) }), entryPoint: kernel.entryPoint ?? 'main' },
-    });
-    return { id: this.nextPipelineId++, pipeline, layout };
+    const module = this.device.createShaderModule({ label, code: moduleText(kernel, constants) });
+    return {
+      layout,
+      descriptor: { label, layout: this.device.createPipelineLayout({ bindGroupLayouts: [layout, this.uniformLayout] }), compute: { module, entryPoint: kernel.entryPoint ?? 'main' } },
+    };
   }
+}
+
+/** Kernels of one declaration have constants of the same names; objects among them are mostly the same objects. */
+function sameConstants(a: Readonly<Record<string, unknown>>, b: Readonly<Record<string, unknown>>): boolean {
+  for (const name in b) {
+    const [left, right] = [a[name], b[name]];
+    if (left !== right && !(typeof left === 'object' && typeof right === 'object' && JSON.stringify(left) === JSON.stringify(right))) return false;
+  }
+  return true;
 }

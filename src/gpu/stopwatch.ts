@@ -1,5 +1,6 @@
 /** How long the GPU takes for work that is repeated: by its own clock where it has one, else by ours. */
 import type { Gpu } from './gpu.ts';
+import { readStamps } from './timestamps.ts';
 
 /** What one reading lasts at least, and at most so many repetitions of short work. */
 const LEAST_MS = 4;
@@ -62,19 +63,6 @@ function timestampStopwatch(gpu: Gpu): Stopwatch {
       return nanoseconds > 0 && nanoseconds < 1e11 ? nanoseconds / 1e6 / (passes * perPass) : wall.time(work, about);
     },
   };
-}
-
-async function readStamps(device: GPUDevice, querySet: GPUQuerySet, count: number): Promise<BigUint64Array> {
-  const resolved = device.createBuffer({ size: 8 * count, usage: GPUBufferUsage.QUERY_RESOLVE | GPUBufferUsage.COPY_SRC });
-  const read = device.createBuffer({ size: 8 * count, usage: GPUBufferUsage.COPY_DST | GPUBufferUsage.MAP_READ });
-  const encoder = device.createCommandEncoder();
-  encoder.resolveQuerySet(querySet, 0, count, resolved, 0);
-  encoder.copyBufferToBuffer(resolved, 0, read, 0, 8 * count);
-  device.queue.submit([encoder.finish()]);
-  await read.mapAsync(GPUMapMode.READ);
-  const stamps = new BigUint64Array(read.getMappedRange().slice(0));
-  for (const resource of [read, resolved, querySet]) resource.destroy();
-  return stamps;
 }
 
 export function stopwatchOf(gpu: Gpu): Stopwatch {

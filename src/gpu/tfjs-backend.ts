@@ -91,8 +91,11 @@ export class TfjsBackend {
 
   /** The tensor's GPU buffer; uploads it first when its values are still on the CPU. */
   bufferOf(tensor: tf.Tensor): GPUBuffer {
+    const { tensorMap } = this.internals;
+    const resident = tensorMap.get(tensor.dataId)?.resource;
+    if (resident) return resident;
     this.internals.uploadToGPU(tensor.dataId);
-    const buffer = this.internals.tensorMap.get(tensor.dataId)?.resource;
+    const buffer = tensorMap.get(tensor.dataId)?.resource;
     invariant(buffer, `tensor ${tensor.id} has no GPU buffer; was it disposed?`);
     return buffer;
   }

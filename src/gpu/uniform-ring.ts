@@ -1,17 +1,23 @@
 /** Parameters of the dispatches that are recorded but not yet sent: one slot of a uniform buffer each. */
 
+import type { ParamWords } from './kernel-params.ts';
+
 const SLOT_BYTES = 256;
 const SLOTS = 1024;
+export const SLOT_WORDS = SLOT_BYTES / 4;
 
 export class UniformRing {
   readonly layout: GPUBindGroupLayout;
   /** Needs a slot's offset as its dynamic offset. */
   readonly group: GPUBindGroup;
   private readonly buffer: GPUBuffer;
-  private readonly staging = new Uint8Array(SLOT_BYTES * SLOTS);
+  /** Where parameters are written before they are sent. */
+  readonly words: ParamWords;
+  private readonly staging = new ArrayBuffer(SLOT_BYTES * SLOTS);
   private used = 0;
 
   constructor(private readonly device: GPUDevice) {
+    this.words = { u32: new Uint32Array(this.staging), f32: new Float32Array(this.staging) };
     this.layout = device.createBindGroupLayout({
       entries: [{ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer: { type: 'uniform', hasDynamicOffset: true } }],
     });
@@ -24,10 +30,9 @@ export class UniformRing {
     return this.used === SLOTS;
   }
 
-  /** The next slot's offset in bytes, and where its parameters go. */
-  take(): { offset: number; bytes: Uint8Array } {
-    const offset = this.used++ * SLOT_BYTES;
-    return { offset, bytes: this.staging.subarray(offset, offset + SLOT_BYTES) };
+  /** The next slot's offset in bytes. */
+  take(): number {
+    return this.used++ * SLOT_BYTES;
   }
 
   /** To be called right before a submit: writeBuffer would overtake unsubmitted work, never submitted work. */

@@ -98,6 +98,6 @@ function checkFiles(files: readonly HubFile[], all: readonly string[], id: strin
   const gguf = all.some((path) => path.endsWith('.gguf'));
   const adapter = all.includes('adapter_config.json');
   const lacks = !has(WEIGHTS) ? 'weights in safetensors' : has(/^config\.json$/) ? 'tokenizer.json' : 'config.json';
-  const advice = gguf ? 'It holds GGUF, for inference only: take the original model.' : adapter ? 'It is an adapter: take the model it was made for.' : 'Take the original checkpoint of a Qwen-VL or Qwen3.5 model.';
+  const advice = gguf ? 'It holds GGUF, for inference only: take the original model.' : adapter ? 'It is an adapter: take the model it was made for.' : 'Take the original checkpoint of a model that can be trained here, such as one of those suggested.';
   throw new LorikeetError('unsupported-model', `${id} has no ${lacks}.`, advice, { file: id });
 }

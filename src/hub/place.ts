@@ -27,7 +27,7 @@ export function readModelId(text: string): { id: string; revision: string | null
   const path = text.trim().replace(/^https?:\/\/[^/]+\//, '').replace(/[?#].*$/, '').replace(/\/+$/, '');
   const [id, , revision] = /^([^/]+\/[^/]+)(?:\/(tree|resolve|blob)\/(.+))?$/.exec(path)?.slice(1) ?? [];
   if (!id || !ID.test(id) || id.includes('..')) {
-    throw new LorikeetError('config', `"${text.trim()}" is no model id.`, 'Write it as owner/name, such as Qwen/Qwen3-VL-2B-Instruct, or paste the address of its page.', { field: 'id' });
+    throw new LorikeetError('config', `"${text.trim()}" is no model id.`, 'Write it as owner/name, or paste the address of its page.', { field: 'id' });
   }
   return { id, revision: revision ?? null };
 }

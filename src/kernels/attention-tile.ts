@@ -37,12 +37,16 @@ const LINE = C + 1u;
 var<workgroup> tile: array<vec4<f32>, ${memoryOf(this.geometry)}>;`;
   }
 
-  /** Start of an entry point with `thread` and `group`: the thread's place and its rows. */
-  private prologue(): string {
+  /**
+   * Start of an entry point with `thread` and `group`: the thread's place and its rows.
+   * Causal rows see the more, the later they come: the last begin first, so that no long ones are left over at the end.
+   */
+  private prologue(of: 'queries' | 'keys'): string {
     return `let lid = thread.y * C + thread.x;
   let stagedRow = lid / ${CHUNK}u;
   let stagedQuad = lid % ${CHUNK}u;
-  let row0 = group.x * ${ROWS}u;
+  let block = ${of === 'queries' ? `select(group.x, (params.rows - 1u) / ${ROWS}u - group.x, params.causal != 0u)` : 'group.x'};
+  let row0 = block * ${ROWS}u;
   let row = row0 + thread.y * 4u;
   let lastRow = params.rows - 1u;`;
   }
@@ -108,20 +112,25 @@ var<workgroup> tile: array<vec4<f32>, ${memoryOf(this.geometry)}>;`;
     const rowRounds = Math.ceil((ROWS * CHUNK) / threads);
     const uneven = (ROWS * CHUNK) % threads !== 0;
     const padded = this.quads % CHUNK !== 0;
-    const from = (source: TileSource, at: string) => (padded ? `select(vec4<f32>(), ${source.name}[${at} + d], d + stagedQuad < D4)` : `${source.name}[${at} + d]`);
+    const from = (source: TileSource, at: string) => (padded ? `select(vec4<f32>(), ${source.name}[${at} + ${name}At], ${name}At + stagedQuad < D4)` : `${source.name}[${at} + ${name}At]`);
     const step = threads / CHUNK;
     const cell = (i: number, j: number) => `${name}${i}${j}`;
     const cells = times(4, (i) => times(4, (j) => cell(i, j))).flat();
     return `${lines(times(rowRounds, (r) => `let ${name}Row${r} = ${ADDRESS[rows.name]}(min(row0 + stagedRow + ${r * step}u, lastRow), ${rows.head}) + stagedQuad;`))}
   ${lines(times(2, (r) => `let ${name}Column${r} = ${ADDRESS[columns.name]}(min(at + stagedRow + ${r * step}u, end - 1u), ${columns.head}) + stagedQuad;`))}
   ${lines(cells.map((sum) => `var ${sum} = 0.0;`))}
-  for (var d = 0u; d < D4; d += ${CHUNK}u) {
-    ${lines(times(rowRounds, (r) => `let rowQuad${r} = ${from(rows, `${name}Row${r}`)};`), 4)}
-    ${lines(times(2, (r) => `let columnQuad${r} = ${from(columns, `${name}Column${r}`)};`), 4)}
+  var ${name}At = 0u;
+  ${lines(times(rowRounds, (r) => `var ${name}RowQuad${r} = ${from(rows, `${name}Row${r}`)};`))}
+  ${lines(times(2, (r) => `var ${name}ColumnQuad${r} = ${from(columns, `${name}Column${r}`)};`))}
+  for (var chunk = 0u; chunk < ${Math.ceil(this.quads / CHUNK)}u; chunk++) {
     workgroupBarrier();
-    ${lines(times(rowRounds, (r) => `${uneven ? `if (lid < ${ROWS * CHUNK}u) ` : ''}{ tile[(stagedRow + ${r * step}u) * ${STRIDE}u + stagedQuad] = rowQuad${r}; }`), 4)}
-    ${lines(times(2, (r) => `tile[(${ROWS + r * step}u + stagedRow) * ${STRIDE}u + stagedQuad] = columnQuad${r};`), 4)}
+    ${lines(times(rowRounds, (r) => `${uneven ? `if (lid < ${ROWS * CHUNK}u) ` : ''}{ tile[(stagedRow + ${r * step}u) * ${STRIDE}u + stagedQuad] = ${name}RowQuad${r}; }`), 4)}
+    ${lines(times(2, (r) => `tile[(${ROWS + r * step}u + stagedRow) * ${STRIDE}u + stagedQuad] = ${name}ColumnQuad${r};`), 4)}
     workgroupBarrier();
+    // The next chunk is on its way while this one is multiplied; after the last, the last again.
+    ${name}At = min(${name}At + ${CHUNK}u, ${(Math.ceil(this.quads / CHUNK) - 1) * CHUNK}u);
+    ${lines(times(rowRounds, (r) => `${name}RowQuad${r} = ${from(rows, `${name}Row${r}`)};`), 4)}
+    ${lines(times(2, (r) => `${name}ColumnQuad${r} = ${from(columns, `${name}Column${r}`)};`), 4)}
     for (var e = 0u; e < ${CHUNK}u; e++) {
       ${lines(times(4, (i) => `let a${i} = tile[thread.y * ${4 * STRIDE}u + ${i * STRIDE}u + e];`), 6)}
       ${lines(times(4, (j) => this.column(name, j)), 6)}
@@ -144,26 +153,32 @@ var<workgroup> tile: array<vec4<f32>, ${memoryOf(this.geometry)}>;`;
     const fours = width * C;
     const inRound = (r: number, text: string) => ((r + 1) * ROW_THREADS > stage ? `if (thread.y + ${r * ROW_THREADS}u < ${stage}u) { ${text} }` : text);
     const load = (r: number, w: number) => {
-      const at = `${source.name}[at${r} + ${w * C}u]`;
-      return `let y${r}_${w} = ${(w + 1) * C > this.quads ? `select(vec4<f32>(), ${at}, thread.x + ${w * C}u < D4)` : at};`;
+      const from = `${source.name}[${output}At${r} + ${w * C}u]`;
+      return `${output}Y${r}_${w} = ${(w + 1) * C > this.quads ? `select(vec4<f32>(), ${from}, thread.x + ${w * C}u < D4)` : from};`;
     };
-    return `for (var quarter = 0u; quarter < 4u; quarter++) {
-    let first = at + quarter * C;
-    if (first >= end) { break; }
+    const each = (of: (r: number, w: number) => string) => times(rounds, (r) => times(width, (w) => of(r, w))).flat();
+    const fetch = (step: string) => [
+      ...times(rounds, (r) => `${output}At${r} = ${ADDRESS[source.name]}(min(at + ${step} * ${stage}u + ${r * ROW_THREADS}u + thread.y, end - 1u), ${source.head}) + thread.x;`),
+      ...each(load),
+    ];
+    return `${lines(times(rounds, (r) => `var ${output}At${r}: u32;`))}
+  ${lines(each((r, w) => `var ${output}Y${r}_${w}: vec4<f32>;`))}
+  ${lines(fetch('0u'))}
+  for (var step = 0u; step < ${(4 * C) / stage}u; step++) {
+    if (at + step * ${stage}u >= end) { break; }
+    let quarter = step / ${C / stage}u;
+    let n0 = step % ${C / stage}u * ${stage}u;
     let weights = select(select(${name}0, ${name}1, quarter == 1u), select(${name}2, ${name}3, quarter == 3u), quarter >= 2u);
-    for (var piece = 0u; piece < ${C / stage}u; piece++) {
-      let n0 = piece * ${stage}u;
-      ${lines(times(rounds, (r) => `let at${r} = ${ADDRESS[source.name]}(min(first + n0 + ${r * ROW_THREADS}u + thread.y, end - 1u), ${source.head}) + thread.x;`), 6)}
-      ${lines(times(rounds, (r) => times(width, (w) => load(r, w))).flat(), 6)}
-      workgroupBarrier();
-      if (piece == 0u) { tile[thread.y * LINE + thread.x] = weights; }
-      ${lines(times(rounds, (r) => inRound(r, times(width, (w) => `tile[${base}u + (thread.y + ${r * ROW_THREADS}u) * ${fours}u + thread.x + ${w * C}u] = y${r}_${w};`).join(' '))), 6)}
-      workgroupBarrier();
-      for (var n = 0u; n < ${stage}u; n++) {
-        let p = tile[thread.y * LINE + n0 + n];
-        ${lines(times(width, (w) => `let x${w} = tile[${base}u + n * ${fours}u + thread.x + ${w * C}u];`), 8)}
-        ${lines(this.outputs((i, w) => `${output}${i}_${w} = fma(vec4<f32>(p[${i}]), x${w}, ${output}${i}_${w});`), 8)}
-      }
+    workgroupBarrier();
+    if (n0 == 0u) { tile[thread.y * LINE + thread.x] = weights; }
+    ${lines(times(rounds, (r) => inRound(r, times(width, (w) => `tile[${base}u + (thread.y + ${r * ROW_THREADS}u) * ${fours}u + thread.x + ${w * C}u] = ${output}Y${r}_${w};`).join(' '))), 4)}
+    workgroupBarrier();
+    // The next columns are on their way while these are weighed; after the last, its last again.
+    ${lines(fetch('(step + 1u)'), 4)}
+    for (var n = 0u; n < ${stage}u; n++) {
+      let p = tile[thread.y * LINE + n0 + n];
+      ${lines(times(width, (w) => `let x${w} = tile[${base}u + n * ${fours}u + thread.x + ${w * C}u];`), 6)}
+      ${lines(this.outputs((i, w) => `${output}${i}_${w} = fma(vec4<f32>(p[${i}]), x${w}, ${output}${i}_${w});`), 6)}
     }
   }`;
   }
@@ -183,11 +198,11 @@ var<workgroup> tile: array<vec4<f32>, ${memoryOf(this.geometry)}>;`;
     return lines(this.outputs((i, w) => `if (row + ${i}u < params.rows${(w + 1) * C > this.quads ? ` && thread.x + ${w * C}u < D4` : ''}) { ${store(i, w)} }`));
   }
 
-  entry(body: string): string {
+  entry(of: 'queries' | 'keys', body: string): string {
     return `
 @compute @workgroup_size(${this.geometry.columns}, ${ROW_THREADS})
 fn main(@builtin(local_invocation_id) thread: vec3<u32>, @builtin(workgroup_id) group: vec3<u32>) {
-  ${this.prologue()}
+  ${this.prologue(of)}
   ${body}
 }`;
   }

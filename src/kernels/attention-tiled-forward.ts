@@ -11,7 +11,7 @@ export const TILED_FORWARD = defineForward('tiled', ({ D }) => {
   const key = { name: 'k', head: 'kv' } as const;
   const value = { name: 'v', head: 'kv' } as const;
   return `${text.declarations()}
-${text.entry(`let head = group.y;
+${text.entry('queries', `let head = group.y;
   let kv = head / GROUP;
   ${text.outputSums('sum')}
   var highest = vec4<f32>(${LOWEST});

@@ -8,7 +8,7 @@ export const TILED_BACKWARD_KV = defineBackwardKv('tiled', ({ D }) => {
   const query = { name: 'q', head: 'head' } as const;
   const dOutput = { name: 'dO', head: 'head' } as const;
   return `${text.declarations()}
-${text.entry(`let kv = group.y;
+${text.entry('keys', `let kv = group.y;
   ${text.outputSums('sumK')}
   ${text.outputSums('sumV')}
   ${text.overQueries(`${text.product('s', { name: 'k', head: 'kv' }, query)}

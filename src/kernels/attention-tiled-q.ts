@@ -8,7 +8,7 @@ export const TILED_BACKWARD_Q = defineBackwardQ('tiled', ({ D }) => {
   const key = { name: 'k', head: 'kv' } as const;
   const ofRow = (i: number) => `min(row + ${i}u, lastRow)`;
   return `${text.declarations()}
-${text.entry(`let head = group.y;
+${text.entry('queries', `let head = group.y;
   let kv = head / GROUP;
   var products = vec4<f32>();
   ${times(width, (w) => `if (thread.x + ${w * C}u < D4) {

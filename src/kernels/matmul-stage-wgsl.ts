@@ -1,11 +1,15 @@
 /**
  * Text that fills the tiles of the matrix kernel. Both lie along what their matrix has side by side, so that all stores are whole fours:
- *   xTile[row · PITCH + k/4]                               four of the depth
+ *   xTile[row · DEPTH4 + k/4]                              four of the depth; swizzled: k/4 xor row/2 mod 4
  *   wTile[slot · PITCH + k/4]              (form nt)       four of the depth; slot = column % 4 · TILE_COLUMNS4 + column / 4
  *   wTile[k · TILE_COLUMNS4 + column/4]    (form nn)       four columns
  * Rows and columns beyond the matrix repeat its last ones, whose results nobody stores; X is zero beyond the depth, whatever W holds there.
  */
 import type { MatmulVariant } from './matmul-variant.ts';
+import { swizzled } from './tiles.ts';
+
+/** Weights that are fetched ahead as one. */
+export const RUN = 8;
 
 /** Runs statements for every unit `i` below `count`, a constant expression. */
 function eachUnit(count: string, statements: string): string {
@@ -22,9 +26,12 @@ function guardedFour(element: (c: number) => string, inside: (c: number) => stri
   return lines.join('\n      ');
 }
 
+/** Where the i-th four of a round is stored. */
+const placeX = ({ tile }: MatmulVariant, i: string): string => (swizzled(tile) ? `${i} ^ ((${i} / (2u * DEPTH4)) & 3u)` : i);
+
 /** xTile from X at depth k0. */
-export function stageX({ aligned }: MatmulVariant): string {
-  const fetch = aligned
+export function stageX(v: MatmulVariant): string {
+  const fetch = v.aligned
     ? `var value = vec4<f32>();
       if (k < params.depth) { value = x[(row * params.xStride + params.xOffset + k) >> 2u]; }`
     : `let at = row * params.xStride + params.xOffset + k;
@@ -34,7 +41,7 @@ export function stageX({ aligned }: MatmulVariant): string {
     `let row = min(row0 + i / DEPTH4, params.rows - 1u);
       let k = k0 + i % DEPTH4 * 4u;
       ${fetch}
-      xTile[i / DEPTH4 * PITCH + i % DEPTH4] = toXTile(value);`,
+      xTile[${placeX(v, 'i')}] = toXTile(value);`,
   );
 }
 
@@ -113,10 +120,41 @@ export function stageLowRank(v: MatmulVariant): string {
     `let k = k0 + i % DEPTH4 * 4u;
       let at = min(row0 + i / DEPTH4, params.rows - 1u) * params.hStride + params.hOffset + k;
       ${h}
-      xTile[i / DEPTH4 * PITCH + i % DEPTH4] = toXTile(value);`,
+      xTile[${placeX(v, 'i')}] = toXTile(value);`,
   )}${eachUnit(
     'TILE_COLUMNS * DEPTH4',
     `${factor}
       wTile[${placeW(v)}] = toTile(value);`,
   )}`;
+}
+
+/** Declarations `nextX…` and `nextW…` of what a thread holds for the next round, statements that fetch it for depth `k`, and those that put it into the tiles. */
+export function stageAhead(v: MatmulVariant): { declare: string; fetch: (k: string) => string; store: string } {
+  const { tile, form } = v;
+  const threads = tile.rows * tile.columns;
+  const unitsX = (tile.rows * tile.threadRows * tile.depth) / 4;
+  const unitsW = (tile.columns * tile.threadColumns * tile.depth) / RUN;
+  const each = (units: number, statement: (i: string, n: number) => string) =>
+    Array.from({ length: Math.ceil(units / threads) }, (_, n) => {
+      const text = statement(n === 0 ? 'lid' : `(lid + ${n * threads}u)`, n);
+      return (n + 1) * threads > units ? `if (lid + ${n * threads}u < ${units}u) { ${text} }` : text;
+    }).join('\n      ');
+  const placeOf = (i: string) =>
+    form === 'nt'
+      ? `let column = ${i} / (DEPTH / ${RUN}u); let inner = ${i} % (DEPTH / ${RUN}u) * ${RUN}u;`
+      : `let inner = ${i} / (TILE_COLUMNS / ${RUN}u); let column = ${i} % (TILE_COLUMNS / ${RUN}u) * ${RUN}u;`;
+  const indexOf = (k: string) =>
+    form === 'nt'
+      ? `let weightRow = params.weightRow + min(column0 + column, params.columns - 1u); let index = weightRow * params.weightColumns + min(${k} + inner, params.depth - ${RUN}u);`
+      : `let weightRow = params.weightRow + min(${k} + inner, params.depth - 1u); let index = weightRow * params.weightColumns + min(column0 + column, params.columns - ${RUN}u);`;
+  const declareX = Array.from({ length: Math.ceil(unitsX / threads) }, (_, n) => `var nextX${n} = vec4<f32>();`);
+  const declareW = Array.from({ length: Math.ceil(unitsW / threads) }, (_, n) => `var nextW${n}: Run;`);
+  return {
+    declare: [...declareX, ...declareW].join(' '),
+    fetch: (k) =>
+      `${each(unitsX, (i, n) => `{ let row = min(row0 + ${i} / DEPTH4, params.rows - 1u); let at = ${k} + ${i} % DEPTH4 * 4u; nextX${n} = vec4<f32>(); if (at < params.depth) { nextX${n} = x[(row * params.xStride + params.xOffset + at) >> 2u]; } }`)}
+      ${each(unitsW, (i, n) => `{ ${placeOf(i)} ${indexOf(k)} nextW${n} = fetchRun(weightRow, index); }`)}`,
+    store: `${each(unitsX, (i, n) => `xTile[${placeX(v, i)}] = toXTile(nextX${n});`)}
+      ${each(unitsW, (i, n) => `{ ${placeOf(i)} let to = ${placeW(v)}; let values = unpackRun(nextW${n}); wTile[to] = toTile(values[0]); wTile[to + 1u] = toTile(values[1]); }`)}`,
+  };
 }

@@ -4,11 +4,11 @@
  * X and unpacked W tiles sit in workgroup memory; every thread keeps a block of outputs in registers. Its rows and fours of columns
  * are spread over the tile, so that neighbouring threads read and store side by side.
  */
-import { stageLowRank, stageW, stageX } from './matmul-stage-wgsl.ts';
+import { RUN, stageAhead, stageLowRank, stageW, stageX } from './matmul-stage-wgsl.ts';
 import { storeFunction } from './matmul-store-wgsl.ts';
 import type { MatmulVariant } from './matmul-variant.ts';
-import { tileColumns, tileRows } from './tiles.ts';
-import { weightFunctions, weightPrologue } from './weight-wgsl.ts';
+import { swizzled, tileColumns, tileRows } from './tiles.ts';
+import { runFunctions, runPrologue, weightFunctions, weightPrologue } from './weight-wgsl.ts';
 
 /** The fours b0 … b3 of columns, one for each of four steps of the depth, for the thread's j-th four. */
 function loadColumns({ form, tile }: MatmulVariant, j: number): string[] {
@@ -33,7 +33,7 @@ function multiplyTiles(v: MatmulVariant): string {
   const fours = Array.from({ length: tile.threadColumns / 4 }, (_, j) => j);
   for (const j of fours) lines.push(...loadColumns(v, j));
   for (let i = 0; i < tile.threadRows; i++) {
-    lines.push(`let a${i} = xTile[(threadRow + ${i * tile.rows}u) * PITCH + q];`);
+    lines.push(`let a${i} = xTile[(threadRow + ${i * tile.rows}u) * DEPTH4 + ${swizzled(tile) ? '(q ^ swizzle)' : 'q'}];`);
     for (const j of fours) lines.push(multiplyAdd(v, i, j));
   }
   return lines.join('\n      ');
@@ -63,10 +63,62 @@ fn toXTile(value: vec4<f32>) -> vec4<f16> {
 }`,
 } as const;
 
+/** Rounds in which each stages what it multiplies. */
+function plainRounds(v: MatmulVariant, multiply: string): string {
+  const { unrolled } = v.tile;
+  return `for (var round = first; round < last; round++) {
+    ${unrolled ? '' : 'var extent: u32;'}
+    if (round < rounds) {
+      let k0 = round * DEPTH;
+      ${unrolled ? '' : 'extent = params.depth - k0;'}
+      ${stageX(v)}
+      ${stageW(v)}
+    } else {
+      let k0 = (round - rounds) * DEPTH;
+      ${unrolled ? '' : 'extent = params.rank - k0;'}
+      ${stageLowRank(v)}
+    }
+    workgroupBarrier();
+    ${multiply}
+    workgroupBarrier();
+  }`;
+}
+
+/** Rounds that multiply while the next one's values are on their way; those of the low-rank product come after them. */
+function roundsAhead(v: MatmulVariant, multiply: string): string {
+  const { declare, fetch, store } = stageAhead(v);
+  return `let lastProduct = min(last, rounds);
+  ${declare}
+  if (first < lastProduct) {
+      ${fetch('first * DEPTH')}
+  }
+  for (var round = first; round < lastProduct; round++) {
+    workgroupBarrier();
+      ${store}
+    workgroupBarrier();
+    if (round + 1u < lastProduct) {
+      let k = (round + 1u) * DEPTH;
+      ${fetch('k')}
+    }
+    ${multiply}
+  }
+  for (var round = max(first, rounds); round < last; round++) {
+    let k0 = (round - rounds) * DEPTH;
+    workgroupBarrier();
+      ${stageLowRank(v)}
+    workgroupBarrier();
+    ${multiply}
+  }`;
+}
+
 /** The module without its bindings and parameters. */
 export function matmulWgsl(v: MatmulVariant): string {
   const { tile, form } = v;
   const threads = tile.rows * tile.columns;
+  const ahead = tile.ahead && v.aligned && v.segment >= RUN;
+  const multiply = `for (var q = 0u; q < ${tile.unrolled ? 'DEPTH4' : 'min(DEPTH4, (extent + 3u) / 4u)'}; q++) {
+      ${multiplyTiles(v)}
+    }`;
   return `${v.half ? 'enable f16;' : ''}
 const THREADS = ${threads}u;
 const TILE_ROWS = ${tileRows(tile)}u;
@@ -78,9 +130,10 @@ const PITCH = ${tile.depth / 4 + tile.padding}u;
 const SEGMENT = ${v.segment}u;
 alias Element = ${v.aligned ? 'vec4<f32>' : 'f32'};
 ${TILE_TYPES[v.half ? 'f16' : 'f32']}
-var<workgroup> xTile: array<vec4<TileValue>, TILE_ROWS * PITCH>;
+var<workgroup> xTile: array<vec4<TileValue>, TILE_ROWS * DEPTH4>;
 var<workgroup> wTile: array<vec4<TileValue>, ${form === 'nt' ? 'TILE_COLUMNS * PITCH' : 'DEPTH * TILE_COLUMNS4'}>;
 ${weightFunctions(v.kind)}
+${ahead ? runFunctions(v.kind) : ''}
 ${storeFunction(v.aligned)}
 @compute @workgroup_size(${threads})
 fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
@@ -88,29 +141,14 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
   let column0 = group.x * TILE_COLUMNS;
   let threadRow = lid / ${tile.columns}u;
   let threadColumn = lid % ${tile.columns}u;
+  ${swizzled(tile) ? 'let swizzle = (threadRow >> 1u) & 3u;' : ''}
   ${eachFour(v, (i, j) => `var acc${i}_${j} = vec4<f32>();`)}
+  ${ahead ? runPrologue(v.kind, threads) : ''}
   ${weightPrologue(v.kind, threads)}
   let rounds = (params.depth + DEPTH - 1u) / DEPTH;
   let first = group.z * params.splitRounds;
   let last = min(first + params.splitRounds, rounds + (params.rank + DEPTH - 1u) / DEPTH);
-  for (var round = first; round < last; round++) {
-    ${tile.unrolled ? '' : 'var extent: u32;'}
-    if (round < rounds) {
-      let k0 = round * DEPTH;
-      ${tile.unrolled ? '' : 'extent = params.depth - k0;'}
-      ${stageX(v)}
-      ${stageW(v)}
-    } else {
-      let k0 = (round - rounds) * DEPTH;
-      ${tile.unrolled ? '' : 'extent = params.rank - k0;'}
-      ${stageLowRank(v)}
-    }
-    workgroupBarrier();
-    for (var q = 0u; q < ${tile.unrolled ? 'DEPTH4' : 'min(DEPTH4, (extent + 3u) / 4u)'}; q++) {
-      ${multiplyTiles(v)}
-    }
-    workgroupBarrier();
-  }
+  ${ahead ? roundsAhead(v, multiply) : plainRounds(v, multiply)}
   ${eachFour(v, (i, j) => `store(group.z, row0 + threadRow + ${i * tile.rows}u, column0 + (threadColumn + ${j * tile.columns}u) * 4u, acc${i}_${j}${v.half ? ' * 4.0' : ''});`)}
 }`;
 }

@@ -20,6 +20,8 @@ export interface TileVariant extends Variant<ProductRequest> {
   readonly tile: Tile;
   /** Long sums over few tiles are cut into pieces that are added afterwards. */
   readonly splits: boolean;
+  /** Workgroups that keep a device busy: sums are cut until there are so many. */
+  readonly enough: number;
 }
 
 /** A workgroup sums four columns of up to `rows` rows, its threads side by side along the depth. */
@@ -30,11 +32,11 @@ export interface VectorVariant extends Variant<ProductRequest> {
 
 export type ProductVariant = TileVariant | VectorVariant;
 
-const GPU_TILE = { padding: 1, chained: true, unrolled: true, segment: 8 } as const;
-const RASTERIZER_TILE = { padding: 0, chained: false, unrolled: false, segment: 32 } as const;
+const GPU_TILE = { padding: 1, chained: true, unrolled: true, segment: 8, ahead: true } as const;
+const RASTERIZER_TILE = { padding: 0, chained: false, unrolled: false, segment: 32, ahead: false } as const;
 export const VECTOR_THREADS = 64;
 
-function tiled(name: string, tile: Tile, rest: Omit<TileVariant, 'name' | 'tile' | 'family' | 'threads' | 'workgroupBytes'>): TileVariant {
+export function tileVariant(name: string, tile: Tile, rest: Omit<TileVariant, 'name' | 'tile' | 'family' | 'threads' | 'workgroupBytes'>): TileVariant {
   return { name, family: 'tile', tile, threads: tile.rows * tile.columns, workgroupBytes: tileBytes(tile), ...rest };
 }
 
@@ -45,15 +47,22 @@ function vector(rows: number): VectorVariant {
   };
 }
 
+const large = ({ rows, columns }: ProductRequest): boolean => rows > 128 && columns > 48;
+
 export const PRODUCT_VARIANTS: readonly ProductVariant[] = [
   // A CPU rasteriser runs four threads as one vector: few threads, much work each.
-  tiled('rasterizer flat', { rows: 1, columns: 4, threadRows: 8, threadColumns: 4, depth: 32, ...RASTERIZER_TILE }, { profile: 'rasterizer', splits: false, suits: ({ rows }) => rows <= 8 }),
-  tiled('rasterizer tall', { rows: 2, columns: 2, threadRows: 16, threadColumns: 16, depth: 32, ...RASTERIZER_TILE }, { profile: 'rasterizer', splits: false }),
+  tileVariant('rasterizer flat', { rows: 1, columns: 4, threadRows: 8, threadColumns: 4, depth: 32, ...RASTERIZER_TILE }, { profile: 'rasterizer', splits: false, enough: 1, suits: ({ rows }) => rows <= 8 }),
+  tileVariant('rasterizer tall', { rows: 2, columns: 2, threadRows: 16, threadColumns: 16, depth: 32, ...RASTERIZER_TILE }, { profile: 'rasterizer', splits: false, enough: 1 }),
   vector(1),
   vector(4),
   vector(8),
-  tiled('tile 128 × 64', { rows: 16, columns: 16, threadRows: 8, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true, suits: ({ rows, columns }) => rows > 128 && columns > 48 }),
-  tiled('tile 32 × 32', { rows: 8, columns: 8, threadRows: 4, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true }),
+  tileVariant('tile 128 × 64', { rows: 16, columns: 8, threadRows: 8, threadColumns: 8, depth: 16, ...GPU_TILE }, { splits: true, enough: 384, suits: large }),
+  tileVariant('tile 32 × 32', { rows: 8, columns: 8, threadRows: 4, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true, enough: 1024 }),
+  // Never the first choice; some devices are faster with them.
+  tileVariant('tile 128 × 64, 256 threads', { rows: 16, columns: 16, threadRows: 8, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true, enough: 256, suits: large }),
+  tileVariant('tile 128 × 64, 256 threads, one round at a time', { rows: 16, columns: 16, threadRows: 8, threadColumns: 4, depth: 16, ...GPU_TILE, ahead: false }, { splits: true, enough: 256, suits: large }),
+  tileVariant('tile 64 × 64', { rows: 16, columns: 16, threadRows: 4, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true, enough: 256, suits: ({ rows, columns }) => rows > 64 && columns > 48 }),
+  tileVariant('tile 64 × 64, 64 threads', { rows: 8, columns: 8, threadRows: 8, threadColumns: 8, depth: 16, ...GPU_TILE }, { splits: true, enough: 512, suits: ({ rows, columns }) => rows > 64 && columns > 48 }),
 ];
 
 /** Rows up to which products are alike; those of decoding one sequence, and a few at once, are limited by reading the weight. */
@@ -69,13 +78,13 @@ function classOf({ form, kind, half, rows, columns }: ProductRequest): string {
 
 export const PRODUCTS: VariantTable<ProductRequest, ProductVariant> = { family: 'product', variants: PRODUCT_VARIANTS, classOf };
 
-/** Rounds of depth that a piece of a sum has at least, workgroups that are enough without cutting, and most pieces. */
-const [SPLIT_ROUNDS, ENOUGH_GROUPS, MOST_SPLITS] = [8, 128, 8];
+/** Rounds of depth that a piece of a sum has at least, and most pieces. */
+const [SPLIT_ROUNDS, MOST_SPLITS] = [8, 16];
 
 /** Into how many pieces the sums of a product are cut; the same for every product of these sizes. */
-export function splitsFor({ tile, splits }: TileVariant, { rows, columns, depth }: ProductRequest): number {
+export function splitsFor({ tile, splits, enough }: TileVariant, { rows, columns, depth }: ProductRequest): number {
   if (!splits) return 1;
   const groups = Math.ceil(rows / tileRows(tile)) * Math.ceil(columns / tileColumns(tile));
   const rounds = Math.ceil(depth / tile.depth);
-  return Math.max(1, Math.min(MOST_SPLITS, Math.floor(ENOUGH_GROUPS / groups), Math.floor(rounds / SPLIT_ROUNDS)));
+  return Math.max(1, Math.min(MOST_SPLITS, Math.floor(enough / groups), Math.floor(rounds / SPLIT_ROUNDS)));
 }

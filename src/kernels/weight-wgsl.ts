@@ -70,6 +70,51 @@ export function weightFunctions(kind: WeightKind): string {
   return kind === 'nf4' ? FUNCTIONS.nf4 : `${FUNCTIONS[kind]}${TWO_FOURS}`;
 }
 
+/**
+ * Runs of eight weights in two steps: `fetchRun(row, index)` only reads what is packed, `unpackRun(run)` gives the scaled weights.
+ * What NF4's scales are looked up in lies in workgroup memory, so that no read waits for another.
+ */
+const RUNS: Readonly<Record<WeightKind, string>> = {
+  nf4: `
+struct Run { word: u32, scaleCode: u32, scale: f32 }
+var<workgroup> scaleMap: array<f32, 256>;
+fn fetchRun(row: u32, index: u32) -> Run {
+  let block = index >> 6u;
+  return Run(weights[index >> 3u], (weights[params.weight0 + (block >> 2u)] >> ((block & 3u) * 8u)) & 255u, bitcast<f32>(weights[params.weight1 + (block >> 8u)]));
+}
+fn unpackRun(run: Run) -> mat2x4<f32> {
+  return mat2x4<f32>(unpack4(run.word), unpack4(run.word >> 16u)) * (scaleMap[run.scaleCode] * run.scale + bitcast<f32>(weights[params.weight2]));
+}`,
+  int8: `
+struct Run { words: vec2<u32>, scale: f32 }
+fn fetchRun(row: u32, index: u32) -> Run { return Run(vec2<u32>(weights[index >> 2u], weights[(index >> 2u) + 1u]), weightScale(row, index)); }
+fn unpackBytes(word: u32) -> vec4<f32> {
+  let bytes = bitcast<i32>(word);
+  return vec4<f32>(vec4<i32>(extractBits(bytes, 0u, 8u), extractBits(bytes, 8u, 8u), extractBits(bytes, 16u, 8u), extractBits(bytes, 24u, 8u)));
+}
+fn unpackRun(run: Run) -> mat2x4<f32> { return mat2x4<f32>(unpackBytes(run.words.x), unpackBytes(run.words.y)) * run.scale; }`,
+  bf16: `
+alias Run = vec4<u32>;
+fn fetchRun(row: u32, index: u32) -> Run { let at = index >> 1u; return vec4<u32>(weights[at], weights[at + 1u], weights[at + 2u], weights[at + 3u]); }
+fn unpackRun(run: Run) -> mat2x4<f32> {
+  return mat2x4<f32>(
+    bitcast<vec4<f32>>(vec4<u32>(run.x << 16u, run.x & 0xffff0000u, run.y << 16u, run.y & 0xffff0000u)),
+    bitcast<vec4<f32>>(vec4<u32>(run.z << 16u, run.z & 0xffff0000u, run.w << 16u, run.w & 0xffff0000u)));
+}`,
+  f32: `
+alias Run = mat2x4<f32>;
+fn fetchRun(row: u32, index: u32) -> Run { return weight8(index); }
+fn unpackRun(run: Run) -> mat2x4<f32> { return run; }`,
+};
+
+/** Functions for runs, after weightFunctions. */
+export const runFunctions = (kind: WeightKind): string => RUNS[kind];
+
+/** Statements that put the scales' map into workgroup memory, before weightPrologue. */
+export function runPrologue(kind: WeightKind, threads: number): string {
+  return kind === 'nf4' ? `for (var i = lid; i < 256u; i += ${threads}u) { scaleMap[i] = bitcast<f32>(weights[params.weight3 + i]); }` : '';
+}
+
 /** Statements at the start of an entry point with `lid: u32` of `threads` threads; ends in a barrier where needed. */
 export function weightPrologue(kind: WeightKind, threads: number): string {
   if (kind !== 'nf4') return '';

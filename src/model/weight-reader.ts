@@ -21,6 +21,9 @@ export interface LoadOptions {
   cache?: WeightCache | null;
 }
 
+/** What a reader needs of a checkpoint. */
+export type WeightFiles = Pick<ModelFiles, 'architecture' | 'fileBytes' | 'info' | 'readTensor' | 'readLinear' | 'linearBytes' | 'readWeights' | 'readRowWeights' | 'streamTensor'>;
+
 /** Rows of a table per buffer are limited by the binding limit and by this, so that no piece is held as one huge array. */
 const TABLE_PART_BYTES = 96 * 2 ** 20;
 
@@ -32,7 +35,7 @@ export class WeightReader {
 
   constructor(
     private readonly gpu: Gpu,
-    private readonly files: ModelFiles,
+    private readonly files: WeightFiles,
     private readonly options: LoadOptions,
   ) {
     this.modules = new Map(files.architecture.linearModules.map((module) => [module.path, module]));

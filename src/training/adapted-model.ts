@@ -4,6 +4,7 @@ import type { Gpu } from '../gpu/gpu.ts';
 import { generate } from '../generation/generate.ts';
 import { promptsThatFit, roomFor } from '../generation/plan.ts';
 import { adamWStep } from '../kernels/adamw.ts';
+import { weightedSum, type LogProbOptions } from '../kernels/log-probs.ts';
 import { AdapterArena } from '../model/adapter-arena.ts';
 import { AdapterWeights, type AdapterOptions } from '../model/adapter-weights.ts';
 import { passContext } from '../model/parts/pass-context.ts';
@@ -28,6 +29,8 @@ export class AdaptedModel implements TrainableModel {
   private optimizerSteps = 0;
   /** What the last pass took, in milliseconds; nobody knows before the first. */
   private passTime = Infinity;
+  /** Kinds of pass whose kernels are there. */
+  private readonly prepared = new Set<string>();
 
   /** @param modules the linear layers to adapt, in model order */
   constructor(
@@ -56,6 +59,7 @@ export class AdaptedModel implements TrainableModel {
 
   async forwardBackward(batch: PackedBatch, weights: Float32Array, dropoutStep: number): Promise<PendingScalar> {
     const { gpu } = this;
+    await this.prepare(batch, dropoutStep, {});
     const start = performance.now();
     const context = { ...passContext(gpu, this.adapter, dropoutStep), milestone: this.milestones(batch) };
     const { result: value, checked } = this.guarded(batch, () => {
@@ -74,6 +78,7 @@ export class AdaptedModel implements TrainableModel {
 
   async forwardBackwardOf(batch: PackedBatch, objective: Objective, options: ScoringOptions & { dropoutStep: number | null }): Promise<void> {
     const { gpu } = this;
+    await this.prepare(batch, options.dropoutStep, { temperature: options.temperature, statistics: true });
     const start = performance.now();
     const context = { ...passContext(gpu, this.adapter, options.dropoutStep), milestone: this.milestones(batch) };
     const forward = this.guarded(batch, () => {
@@ -191,6 +196,25 @@ export class AdaptedModel implements TrainableModel {
   dispose(): void {
     this.adapter.dispose();
     this.reference?.dispose();
+  }
+
+  /** Before the first pass of a kind its kernels are compiled side by side; one after the other, as they are met, takes several times as long. */
+  private async prepare(batch: PackedBatch, dropoutStep: number | null, options: LogProbOptions): Promise<void> {
+    const kind = `${options.statistics ?? false} ${dropoutStep === null} ${batch.grids.length > 0}`;
+    if (this.prepared.has(kind)) return;
+    this.prepared.add(kind);
+    const { gpu } = this;
+    const { result: compiled, checked } = this.guarded(batch, () =>
+      gpu.precompile(() => {
+        const pass = this.model.differentiable(passContext(gpu, this.adapter, dropoutStep), batch, this.plan, options);
+        const weights = gpu.empty([batch.targetRows.length]);
+        weightedSum(gpu, pass.nll, weights).dispose();
+        pass.backward(weights);
+        weights.dispose();
+      }),
+    );
+    await checked;
+    await compiled;
   }
 
   /** Reports layers as the GPU finishes them; nothing where passes are quick, so that they are not cut into small submits. */

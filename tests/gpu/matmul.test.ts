@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Gpu } from '../../src/gpu/gpu.ts';
 import { matmulForward, matmulTransposed, uploadWeight, viewOf } from '../../src/kernels/matmul.ts';
+import { PRODUCT_VARIANTS } from '../../src/kernels/product-variants.ts';
 import { packWeight, unpack, type WeightKind } from '../../src/quantization/packed-weight.ts';
 import { noise, relativeError, useGpu } from './open.ts';
 
@@ -60,6 +61,13 @@ describe('products of few rows or few columns on a GPU', () => {
     ['sums in eight pieces', 'f32', 12, 16, 1024],
     ['sums in pieces of an odd matrix', 'nf4', 9, 30, 518],
   ])('%s: %s, M %i, N %i, K %i', (_, kind, rows, n, k) => checkBothForms(gpuOf(), kind, rows, n, k));
+
+  it.each(PRODUCT_VARIANTS.filter(({ profile, family }) => profile !== 'rasterizer' && family === 'tile').map(({ name }) => name))('%s, wherever it stands in the table', async (name) => {
+    const gpu = gpuOf();
+    gpu.forced.add(name);
+    await checkBothForms(gpu, 'nf4', 130, 96, 256);
+    gpu.forced.clear();
+  });
 
   it('a forced variant is taken where it can run', async () => {
     const gpu = gpuOf();

@@ -11,6 +11,8 @@ interface Case {
   /** Rank. */
   countI: number;
   countJ: number;
+  /** Strides and offsets are multiples of 4, as the counts are. */
+  aligned?: true;
 }
 
 const CASES: Case[] = [
@@ -19,21 +21,25 @@ const CASES: Case[] = [
   { rows: 70, countI: 16, countJ: 131 },
   { rows: 33, countI: 17, countJ: 64 },
   { rows: 1300, countI: 5, countJ: 67 },
+  { rows: 1, countI: 4, countJ: 4, aligned: true },
+  { rows: 70, countI: 48, countJ: 132, aligned: true },
+  { rows: 1300, countI: 20, countJ: 64, aligned: true },
 ];
 
 describe.each(['rasterizer', 'gpu'] as const)('outer products shaped for a %s', (profile) => {
   const gpuOf = useGpu(profile);
 
-  it.each(CASES)('rows $rows, rank $countI, size $countJ: added to the gradient as A [r, in] and as B [out, r]', async ({ rows, countI, countJ }) => {
+  it.each(CASES)('rows $rows, rank $countI, size $countJ: added to the gradient as A [r, in] and as B [out, r]', async ({ rows, countI, countJ, aligned }) => {
     const gpu = gpuOf();
-    const [pStride, qStride] = [countI + 3, countJ + 5];
+    const [pStride, qStride] = aligned ? [countI + 8, countJ + 4] : [countI + 3, countJ + 5];
+    const [pOffset, qOffset] = aligned ? [4, 4] : [2, 1];
     const p = noise(rows * pStride, 1);
     const q = noise(rows * qStride, 2);
     const column = (values: Float32Array, stride: number, offset: number, count: number) =>
       Float32Array.from({ length: rows * count }, (_, i) => values[Math.floor(i / count) * stride + offset + (i % count)]);
-    const product = plainOuter(column(p, pStride, 2, countI), countI, column(q, qStride, 1, countJ), countJ, rows);
-    const pView = { data: gpu.upload(p, [rows, pStride]), stride: pStride, offset: 2 };
-    const qView = { data: gpu.upload(q, [rows, qStride]), stride: qStride, offset: 1 };
+    const product = plainOuter(column(p, pStride, pOffset, countI), countI, column(q, qStride, qOffset, countJ), countJ, rows);
+    const pView = { data: gpu.upload(p, [rows, pStride]), stride: pStride, offset: pOffset };
+    const qView = { data: gpu.upload(q, [rows, qStride]), stride: qStride, offset: qOffset };
 
     const before = noise(countI * countJ + 20, 3);
     for (const [strideI, strideJ] of [[countJ, 1], [1, countI]]) {

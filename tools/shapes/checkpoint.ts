@@ -5,8 +5,8 @@ import { fileURLToPath } from 'node:url';
 import { layOut } from '../../src/checkpoint/safetensors.ts';
 import { expectedTensors } from '../../src/families/architecture.ts';
 import { openArchitecture } from '../../src/families/registry.ts';
-import { cutLayers, TOKEN_FIELDS, type PublishedModel } from './published.ts';
-import { fillingOf, RandomWeights } from './random-weights.ts';
+import { cutLayers, TOKEN_FIELDS, type PublishedModel } from '../../bench/published-shapes.ts';
+import { fillingOf, RandomWeights } from '../../bench/random-weights.ts';
 
 const FIXTURES = fileURLToPath(new URL('../../tests/fixtures/', import.meta.url));
 

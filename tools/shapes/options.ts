@@ -1,6 +1,6 @@
 /** The command line of npm run shapes. */
 import { parseArgs } from 'node:util';
-import { PUBLISHED } from './published.ts';
+import { PUBLISHED } from '../../bench/published-shapes.ts';
 import type { ShapeOptions } from './checkpoint.ts';
 
 export const USAGE = `npm run shapes -- --model NAME --out DIR [--layers N] [--vision-layers N] [--seed S] [--shard-gb G]

@@ -5,7 +5,7 @@
 import { LorikeetError } from '../../src/protocol/errors.ts';
 import { writeCheckpoint } from './checkpoint.ts';
 import { parseShapeArguments, USAGE } from './options.ts';
-import { PUBLISHED } from './published.ts';
+import { PUBLISHED } from '../../bench/published-shapes.ts';
 
 const options = parseShapeArguments(process.argv.slice(2));
 if (typeof options === 'string') {

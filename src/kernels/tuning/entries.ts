@@ -27,7 +27,7 @@ export function tuningEntries(gpu: Gpu): TuningEntry[] {
     attentionEntry(gpu, HEADS.usual, 2 * rows),
     attentionEntry(gpu, HEADS.vision, 2 * rows),
     decodeEntry(gpu, HEADS.usual, 2 * rows),
-    outerEntry(gpu, { rows: 2 * rows, countI: RANK, countJ: size }),
+    outerEntry(gpu, { rows: 2 * rows, countI: RANK, countJ: size, aligned: true }),
     productEntry(gpu, { form: 'nt', kind: 'f32', rows, n: RANK, k: size }),
     productEntry(gpu, { form: 'nn', kind: 'f32', rows, n: RANK, k: size }),
     ...(gpu.hasF16 ? [square('nt', 'nf4', rows, true)] : []),

@@ -6,7 +6,8 @@ import { viewOf } from '../matmul.ts';
 import { accumulateOuter, OUTER_PRODUCTS, type OuterRequest, type OuterVariant } from '../outer.ts';
 import { candidates, F32_TOLERANCE, unlessRefused, wave, type TuningEntry } from './entry.ts';
 
-const ODD = { countI: 5, countJ: 67 };
+/** No whole number of any variant's tiles. */
+const ODD = { countI: 20, countJ: 132 };
 
 class Outer {
   private readonly factors: tf.Tensor[];
@@ -47,7 +48,7 @@ export function outerEntry(gpu: Gpu, request: OuterRequest, among = candidates(g
     key: classKey(OUTER_PRODUCTS, request),
     flops: 2 * request.rows * request.countI * request.countJ,
     open() {
-      const [small, timed] = [new Outer(gpu, { ...ODD, rows: request.rows }), new Outer(gpu, request)];
+      const [small, timed] = [new Outer(gpu, { ...request, ...ODD }), new Outer(gpu, request)];
       return {
         tolerance: F32_TOLERANCE,
         byDefault: tableVariant(gpu, OUTER_PRODUCTS, request).name,

@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-/** The families, their builders, and what is told to people. */
-const MAY_NAME = /^src\/(?:families|model\/build|app\/texts)\//;
+/** The families, their builders, what is told to people, and which published models it suggests to them. */
+const MAY_NAME = /^src\/(?:families\/|model\/build\/|app\/texts\/|hub\/suggested\.ts$)/;
 const FAMILY = /qwen[\s_.-]*\d/i;
 
 /** Code without comments, which may say where a formula comes from. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { defineKernel, moduleText, withConstants, type Launch } from '../../../src/gpu/kernel.ts';
-import { paramsWgsl, writeParams, type ParamValues } from '../../../src/gpu/kernel-params.ts';
+import { paramFields, paramsWgsl, writeParams, type ParamValues } from '../../../src/gpu/kernel-params.ts';
 
 const SCALE = defineKernel({
   name: 'scale',
@@ -40,23 +40,22 @@ fn main() {}`);
 
 describe('parameters', () => {
   const types = { count: 'u32', factor: 'f32', add: 'flag' } as const;
-  const write = (values: object, bytes = new Uint8Array(16)) => {
-    writeParams('scale', types, values as ParamValues<typeof types>, bytes);
-    return bytes;
+  const write = (values: object, u32 = new Uint32Array(4), at = 0, room = 4) => {
+    writeParams('scale', paramFields(types), values as ParamValues<typeof types>, { u32, f32: new Float32Array(u32.buffer) }, at, room);
+    return u32;
   };
 
   it('lie in the order of the declaration, whatever the order they are given in', () => {
-    const bytes = write({ add: true, factor: 0.1, count: 0xffffffff });
-    const words = new Uint32Array(bytes.buffer);
-    expect([words[0], new Float32Array(bytes.buffer)[1], words[2], words[3]]).toEqual([0xffffffff, Math.fround(0.1), 1, 0]);
-    expect(new Uint32Array(write({ count: 0, factor: -0, add: false }).buffer)[1]).toBe(0x80000000);
+    const words = write({ add: true, factor: 0.1, count: 0xffffffff });
+    expect([words[0], new Float32Array(words.buffer)[1], words[2], words[3]]).toEqual([0xffffffff, Math.fround(0.1), 1, 0]);
+    expect(write({ count: 0, factor: -0, add: false })[1]).toBe(0x80000000);
   });
 
   it('land where they are told to, and never beyond', () => {
-    const room = new Uint8Array(32).fill(7);
-    write({ count: 1, factor: 2, add: false }, room.subarray(8, 20));
-    expect([...room.subarray(0, 8), ...room.subarray(20)].every((byte) => byte === 7)).toBe(true);
-    expect(() => write({ count: 1, factor: 2, add: false }, new Uint8Array(8))).toThrow('scale: 3 parameters in 8 bytes');
+    const room = new Uint32Array(8).fill(7);
+    write({ count: 1, factor: 2, add: false }, room, 2, 3);
+    expect([...room.subarray(0, 2), ...room.subarray(5)].every((word) => word === 7)).toBe(true);
+    expect(() => write({ count: 1, factor: 2, add: false }, room, 2, 2)).toThrow('scale: 3 parameters in 2 words');
   });
 
   it.each([

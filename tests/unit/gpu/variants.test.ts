@@ -22,7 +22,7 @@ describe('the variant of a product', () => {
   });
 
   it('is a smaller one where the device has room for less', () => {
-    expect(chosen(deviceOf('gpu', { maxComputeInvocationsPerWorkgroup: 128 }), 1024, 2048)).toBe('tile 32 × 32');
+    expect(chosen(deviceOf('gpu', { maxComputeInvocationsPerWorkgroup: 64 }), 1024, 2048)).toBe('tile 32 × 32');
     expect(chosen(deviceOf('gpu', { maxComputeWorkgroupStorageSize: 8192 }), 8, 2048, ({ family }) => family === 'vector' || family === 'tile')).toBe('tile 32 × 32');
     expect(() => chosen(deviceOf('gpu', { maxComputeInvocationsPerWorkgroup: 16 }), 1024, 2048)).toThrow(/no variant .* runs on this device/);
   });
@@ -62,9 +62,11 @@ describe('sums in pieces', () => {
   const small = named('tile 32 × 32') as TileVariant;
 
   it('are cut where few workgroups would walk a long way, and nowhere else', () => {
-    expect(splitsFor(small, request(1024, 16))).toBe(4);
-    expect(splitsFor(small, request(128, 16))).toBe(8);
-    expect(splitsFor(small, request(128, 2048))).toBe(1);
+    expect(splitsFor(small, request(1024, 16))).toBe(16);
+    expect(splitsFor(small, request(128, 16))).toBe(16);
+    expect(splitsFor(small, request(128, 2048))).toBe(4);
+    expect(splitsFor(small, request(1024, 2048))).toBe(1);
+    expect(splitsFor(named('tile 128 × 64') as TileVariant, request(256, 2048))).toBe(6);
     expect(splitsFor(small, request(128, 16, 64))).toBe(1);
     expect(splitsFor(named('rasterizer tall') as TileVariant, request(128, 16))).toBe(1);
   });

@@ -6,7 +6,7 @@ import { openArchitecture } from '../../../src/families/registry.ts';
 import { SUGGESTED } from '../../../src/hub/suggested.ts';
 import { ADVISED_QUANTIZATION, parseTrainingConfig } from '../../../src/protocol/config.ts';
 import { weightBytes } from '../../../src/training/planner.ts';
-import { PUBLISHED, TOKEN_FIELDS } from '../../../tools/shapes/published.ts';
+import { PUBLISHED, TOKEN_FIELDS } from '../../../bench/published-shapes.ts';
 
 /** The published shape behind an id such as "Qwen/Qwen2-VL-2B-Instruct". */
 function shapeOf(id: string) {

@@ -8,7 +8,7 @@ import { openArchitecture } from '../../../src/families/registry.ts';
 import { Processor } from '../../../src/processing/processor.ts';
 import { writeCheckpoint, type ShapeOptions } from '../../../tools/shapes/checkpoint.ts';
 import { parseShapeArguments } from '../../../tools/shapes/options.ts';
-import { cutLayers, PUBLISHED } from '../../../tools/shapes/published.ts';
+import { cutLayers, PUBLISHED } from '../../../bench/published-shapes.ts';
 
 const root = mkdtempSync(join(tmpdir(), 'shapes-'));
 afterAll(() => rmSync(root, { recursive: true }));

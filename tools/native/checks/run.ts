@@ -7,6 +7,7 @@ import { checkOutliers } from './outliers.ts';
 import { checkProducts } from './products.ts';
 import { checkStep } from './step.ts';
 import { checkTables } from './tables.ts';
+import { checkVariants } from './variants.ts';
 
 export interface CheckOptions {
   demoUrl: string;
@@ -43,7 +44,7 @@ export interface CheckGroup {
   run: (context: CheckContext) => Promise<void>;
 }
 
-const GROUPS: readonly CheckGroup[] = [checkProducts, checkOutliers, checkStep, checkTables];
+const GROUPS: readonly CheckGroup[] = [checkVariants, checkProducts, checkOutliers, checkStep, checkTables];
 
 /**
  * Runs the groups one after the other.

@@ -1,5 +1,5 @@
 /** Random weights of usual size, the same for the same seed, made as fast as a disk can take them. */
-import { float32ToBf16 } from '../../src/quantization/bf16.ts';
+import { float32ToBf16 } from '../src/quantization/bf16.ts';
 
 /** Values before they repeat: no multiple of any width, so that no two rows of a matrix are equal. */
 const PERIOD = 8_388_593;
@@ -57,7 +57,7 @@ export class RandomWeights {
 }
 
 /** Uniform numbers in [0, 1): mulberry32. */
-function generator(seed: number): () => number {
+export function generator(seed: number): () => number {
   let state = seed >>> 0;
   return () => {
     state = (state + 0x6d2b79f5) >>> 0;
