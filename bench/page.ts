@@ -14,6 +14,7 @@ import { benchProducts } from './products.ts';
 import { benchProfile } from './profile.ts';
 import { benchRealStep } from './real-step.ts';
 import type { BenchDevice, BenchRow } from './result.ts';
+import { benchSharedPrompts } from './shared-prompts.ts';
 import { benchStep } from './step.ts';
 import { benchTiles } from './tiles.ts';
 import { benchValidation } from './validation.ts';
@@ -42,7 +43,7 @@ export interface BenchGroup {
   run: (context: BenchContext) => Promise<void>;
 }
 
-const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchLogging, benchStep, benchDecoding, benchMethods, benchLayer, benchValidation, benchProfile, benchProducts, benchTiles, benchAttention, benchDispatch, benchLoraBlock, benchRealStep];
+const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchLogging, benchStep, benchDecoding, benchMethods, benchSharedPrompts, benchLayer, benchValidation, benchProfile, benchProducts, benchTiles, benchAttention, benchDispatch, benchLoraBlock, benchRealStep];
 
 /** Runs the groups; rows are reported as they come. */
 export async function runBench(options: BenchOptions, report: (row: BenchRow) => void): Promise<BenchDevice> {

@@ -1,5 +1,6 @@
 /** Every family as a whole: loss, gradients, clips and answers against PyTorch, and what its own two ways of computing must agree on. */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { checkDpo, checkGrpo } from '../../tools/parity/method-checks.ts';
 import { checkGeneration, checkLora } from '../../tools/parity/model-checks.ts';
 import { formatCheck, type CheckResult } from '../../tools/parity/check.ts';
 import { batchOf, loadModel, shareGpu } from '../../tools/parity/engine.ts';
@@ -86,6 +87,14 @@ describe.each([
     expect(relativeL2(together, apart)).toBeLessThan(1e-5);
     trainable.dispose();
     model.dispose();
+  });
+});
+
+describe.each([['DPO', checkDpo], ['GRPO', checkGrpo]])('%s', (_, check) => {
+  it('has the log-probabilities, losses and gradients of PyTorch, answers sharing their prompts', async () => {
+    const { failures, count } = await failuresOf(check, folderOf('qwen3_vl'));
+    expect(failures).toEqual([]);
+    expect(count).toBeGreaterThan(50);
   });
 });
 

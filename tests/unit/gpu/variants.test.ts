@@ -52,7 +52,7 @@ describe('a choice', () => {
 
   it('gives way to the table where it cannot run, and to what is forced', () => {
     expect(chosen(deviceOf('gpu', {}, [], choices), 128, 2048, possible(128))).toBe('tile 32 × 32');
-    expect(chosen(deviceOf('gpu', { maxComputeInvocationsPerWorkgroup: 128 }, [], { 'product: nt nf4, rows > 128': 'tile 128 × 64' }), 129, 2048)).toBe('tile 32 × 32');
+    expect(chosen(deviceOf('gpu', { maxComputeInvocationsPerWorkgroup: 64 }, [], { 'product: nt nf4, rows > 128': 'tile 128 × 64' }), 129, 2048)).toBe('tile 32 × 32');
     expect(chosen(deviceOf('gpu', {}, ['vector 4'], choices), 4, 2048, possible(4))).toBe('vector 4');
     expect(chosen(deviceOf('gpu', {}, [], { 'product: nt nf4, rows > 128': 'a tile of old' }), 129, 2048)).toBe('tile 128 × 64');
   });
