@@ -90,7 +90,7 @@ describe('a first visit', () => {
 
 describe('a run', () => {
   it('pauses, continues, saves and stops', async () => {
-    await visit({ stepMs: 25 }, async (page) => {
+    await visit({ stepMs: 200 }, async (page) => {
       await page.getByTestId('demo-start').click();
       await reachStep(page, 3);
       await page.getByTestId('pause').click();
