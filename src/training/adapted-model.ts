@@ -213,8 +213,7 @@ export class AdaptedModel implements TrainableModel {
         weights.dispose();
       }),
     );
-    await checked;
-    await compiled;
+    await Promise.all([checked, compiled]);
   }
 
   /** Reports layers as the GPU finishes them; nothing where passes are quick, so that they are not cut into small submits. */
