@@ -237,7 +237,7 @@ describe('annotations from CVAT', () => {
     const names = ['000001', '000002', '000005', '000008'];
     for (const name of names) writeFileSync(join(folder, `${name}.png`), readFileSync(join(ROOT, `public/demo/data/images/${name}.png`)));
     const box = (status: string) => `<box label="路灯" xtl="10" ytl="10" xbr="40" ybr="30" occluded="0"><attribute name="状态">${status}</attribute></box>`;
-    const images = names.map((name, i) => `<image id="${i}" name="${name}.png" width="80" height="64">${i === 3 ? '' : box(i === 0 ? '不亮' : '正常')}</image>`);
+    const images = names.map((name, i) => `<image id="${i}" name="${name}.png" width="${i === 0 ? 160 : 128}" height="128">${i === 3 ? '' : box(i === 0 ? '不亮' : '正常')}</image>`);
     const annotations = `<?xml version="1.0" encoding="utf-8"?>\n<annotations><version>1.1</version>${images.join('')}</annotations>`;
     writeFileSync(join(folder, 'annotations.xml'), annotations);
     const pictures = names.map((name) => [`images/${name}.png`, new Uint8Array(readFileSync(join(folder, `${name}.png`)))]);

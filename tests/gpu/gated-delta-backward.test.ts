@@ -25,7 +25,9 @@ async function backward({ shape, lengths, rows, qkv, g, beta, initialStates, dOu
   const batch = planDeltaBatch(gpu, lengths, rows);
   const upstream = gpu.upload(dOutput, [rows, valueHeads * valueDim]);
   const [initial, dFinal] = [states(initialStates), states(dFinalStates)];
-  const { dQkv, dG, dBeta, dInitialStates } = gatedDeltaBackward(gpu, inputs, batch, shape, upstream, { initialStates: initial, dFinalStates: dFinal });
+  const launch = () => gatedDeltaBackward(gpu, inputs, batch, shape, upstream, { initialStates: initial, dFinalStates: dFinal });
+  await gpu.precompile(() => Object.values(launch()).forEach((tensor) => tensor?.dispose()));
+  const { dQkv, dG, dBeta, dInitialStates } = launch();
   const values: Gradients = { dQkv: await gpu.readFloats(dQkv), dG: await gpu.readFloats(dG), dBeta: await gpu.readFloats(dBeta) };
   if (dInitialStates) values.dInitialStates = await gpu.readFloats(dInitialStates);
   for (const tensor of [inputs.qkv, inputs.g, inputs.beta, batch.tables, upstream, dQkv, dG, dBeta, initial, dFinal, dInitialStates]) tensor?.dispose();

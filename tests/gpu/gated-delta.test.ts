@@ -18,7 +18,9 @@ async function forward({ shape, lengths, rows, qkv, g, beta, initialStates }: De
   const inputs = { qkv: gpu.upload(qkv, [rows, deltaWidth(shape)]), g: gpu.upload(g, [rows, valueHeads]), beta: gpu.upload(beta, [rows, valueHeads]) };
   const initial = initialStates && gpu.upload(initialStates, [lengths.length, deltaStateSize(shape)]);
   const batch = planDeltaBatch(gpu, lengths, rows);
-  const result = gatedDeltaForward(gpu, inputs, batch, shape, { initialStates: initial, finalStates: true });
+  const launch = () => gatedDeltaForward(gpu, inputs, batch, shape, { initialStates: initial, finalStates: true });
+  await gpu.precompile(() => Object.values(launch()).forEach((tensor) => tensor?.dispose()));
+  const result = launch();
   const values = { output: await gpu.readFloats(result.output), finalStates: await gpu.readFloats(result.finalStates!) };
   for (const tensor of [inputs.qkv, inputs.g, inputs.beta, batch.tables, result.output, result.finalStates!, ...(initial ? [initial] : [])]) tensor.dispose();
   return values;
