@@ -82,19 +82,15 @@ export async function checkAttention(gpu: Gpu, variant: AttentionVariant, { segm
   };
   const untouched = noise(rows * stride, 5);
   const dOutput = gpu.upload(dO, [rows, heads * headDim]);
-  const launch = () => {
-    const { output, stats } = attentionForward(gpu, inputs, shape, variant);
-    const dv = gpu.upload(untouched, [rows, stride]);
-    const { dq, dk } = attentionBackward(gpu, inputs, shape, { output, stats }, dOutput, { data: dv, stride, offset: vOffset }, variant);
-    return { output, stats, dq, dk, dv };
-  };
   const run = async () => {
-    const tensors = launch();
-    const values = { output: await gpu.readFloats(tensors.output), dq: await gpu.readFloats(tensors.dq), dk: await gpu.readFloats(tensors.dk), dv: await gpu.readFloats(tensors.dv) };
-    for (const tensor of Object.values(tensors)) tensor.dispose();
+    const result = attentionForward(gpu, inputs, shape, variant);
+    const dv = { data: gpu.upload(untouched, [rows, stride]), stride, offset: vOffset };
+    const { dq, dk } = attentionBackward(gpu, inputs, shape, result, dOutput, dv, variant);
+    const tensors = { output: result.output, dq, dk, dv: dv.data };
+    const values = { output: await gpu.readFloats(tensors.output), dq: await gpu.readFloats(dq), dk: await gpu.readFloats(dk), dv: await gpu.readFloats(dv.data) };
+    for (const tensor of [...Object.values(tensors), result.stats]) tensor.dispose();
     return values;
   };
-  await gpu.precompile(() => Object.values(launch()).forEach((tensor) => tensor.dispose()));
   const actual = await run();
   const plain = { q, k, v, ...bounds };
   const expected = { output: plainAttention(plain, shape), ...plainAttentionGradient(plain, shape, dO) };

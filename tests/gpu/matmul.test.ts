@@ -32,13 +32,9 @@ async function checkBothForms(gpu: Gpu, kind: WeightKind, rows: number, n: numbe
   const [x, g, bias] = [noise(rows * k, 5), noise(rows * n, 7), noise(n, 9)];
   const [xt, gt, bt] = [gpu.upload(x, [rows, k]), gpu.upload(g, [rows, n]), gpu.upload(bias, [n])];
   const [y, again, dx] = [gpu.empty([rows, n]), gpu.empty([rows, n]), gpu.empty([rows, k])];
-  const launch = () => {
-    for (const result of [y, again]) matmulForward(gpu, viewOf(xt), rows, weight, viewOf(result), { bias: bt });
-    matmulTransposed(gpu, viewOf(gt), rows, weight, viewOf(dx));
-    matmulTransposed(gpu, viewOf(gt), rows, weight, viewOf(dx), { add: 'self' });
-  };
-  await gpu.precompile(launch);
-  launch();
+  for (const result of [y, again]) matmulForward(gpu, viewOf(xt), rows, weight, viewOf(result), { bias: bt });
+  matmulTransposed(gpu, viewOf(gt), rows, weight, viewOf(dx));
+  matmulTransposed(gpu, viewOf(gt), rows, weight, viewOf(dx), { add: 'self' });
   const expected = plainForward(x, plain, rows, n, k).map((value, i) => value + bias[i % n]);
   const forward = await gpu.readFloats(y);
   expect(relativeError(forward, expected), 'forward').toBeLessThan(TOLERANCE);
