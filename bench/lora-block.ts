@@ -158,7 +158,7 @@ export const benchLoraBlock: BenchGroup = {
     const row = (name: string, time: number, ratio: number | 'baseline') =>
       report({ group: benchLoraBlock.name, name, shape: `hidden ${HIDDEN}, inner ${INNER}, ${rows} tokens`, ms: time, value: (1e3 * rows) / time, unit: 'tokens/s', ratio });
     row(`${peer.name}, forward and backward`, ms, 'baseline');
-    for (const open of [() => Promise.resolve(stock(gpu, scene)), () => jax(scene)]) {
+    for (const open of [() => jax(scene), () => Promise.resolve(stock(gpu, scene))]) {
       const other = await open();
       (await other.gradients()).forEach((gradient, i) => checkEqual(`${other.name}: gradient ${i}`, gradient, expected[i], TOLERANCE));
       const time = await timeMedian(other.run, timing);
