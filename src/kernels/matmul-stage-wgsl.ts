@@ -27,7 +27,8 @@ function guardedFour(element: (c: number) => string, inside: (c: number) => stri
 }
 
 /** Where the i-th four of a round is stored. */
-const placeX = ({ tile }: MatmulVariant, i: string): string => (swizzled(tile) ? `${i} ^ ((${i} / (2u * DEPTH4)) & 3u)` : i);
+const placeX = ({ tile }: MatmulVariant, i: string): string =>
+  swizzled(tile) ? `${i} / DEPTH4 * DEPTH4 + ((${i} % DEPTH4) ^ ((${i} / (2u * DEPTH4)) & 3u)) % DEPTH4` : i;
 
 /** xTile from X at depth k0. */
 export function stageX(v: MatmulVariant): string {

@@ -32,8 +32,10 @@ function multiplyTiles(v: MatmulVariant): string {
   const lines: string[] = [];
   const fours = Array.from({ length: tile.threadColumns / 4 }, (_, j) => j);
   for (const j of fours) lines.push(...loadColumns(v, j));
+  // A thread's rows lie a constant apart: one address serves all. The compiler cannot bound an xor, and would clamp every index.
+  lines.push(`let xAt = threadRow * DEPTH4 + ${swizzled(tile) ? '((q ^ swizzle) % DEPTH4)' : 'q'};`);
   for (let i = 0; i < tile.threadRows; i++) {
-    lines.push(`let a${i} = xTile[(threadRow + ${i * tile.rows}u) * DEPTH4 + ${swizzled(tile) ? '(q ^ swizzle)' : 'q'}];`);
+    lines.push(`let a${i} = xTile[xAt + ${i * tile.rows}u * DEPTH4];`);
     for (const j of fours) lines.push(multiplyAdd(v, i, j));
   }
   return lines.join('\n      ');
