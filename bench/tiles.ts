@@ -12,7 +12,7 @@ type Sides = readonly [rows: number, columns: number, threadRows: number, thread
 const tile = ([rows, columns, threadRows, threadColumns, depth]: Sides, padding: number, unrolled: boolean, ahead = false): TileVariant => {
   const many = rows * columns >= 64;
   const shape: Tile = { rows, columns, threadRows, threadColumns, depth, padding, chained: many, unrolled, segment: many ? 8 : 32, ahead };
-  return tileVariant(`${tileName(shape)} padding ${padding}${unrolled ? ' unrolled' : ''}${ahead ? ' ahead' : ''}`, shape, { splits: false, enough: 1 });
+  return tileVariant(`${tileName(shape)} padding ${padding}${unrolled ? ' unrolled' : ''}${ahead ? ' ahead' : ''}`, shape, { enough: 1 });
 };
 
 const RASTERIZER_SIDES: readonly Sides[] = [[2, 2, 16, 8, 32], [2, 2, 16, 16, 32], [4, 1, 16, 16, 32], [4, 1, 16, 32, 32], [2, 2, 16, 32, 32]];

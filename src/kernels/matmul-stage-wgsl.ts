@@ -50,19 +50,21 @@ export function stageX(v: MatmulVariant): string {
 const placeW = ({ form }: MatmulVariant): string =>
   form === 'nt' ? '((column & 3u) * TILE_COLUMNS4 + (column >> 2u)) * PITCH + (inner >> 2u)' : 'inner * TILE_COLUMNS4 + (column >> 2u)';
 
+/** Declares where the i-th run of a round lies in the tile, and its row and first element in the weight, from depth `k` on. */
+const runAt = ({ form }: MatmulVariant, i: string, run: string, k: string): string =>
+  form === 'nt'
+    ? `let column = ${i} / (DEPTH / ${run});
+      let inner = ${i} % (DEPTH / ${run}) * ${run};
+      let weightRow = params.weightRow + min(column0 + column, params.columns - 1u);
+      let index = weightRow * params.weightColumns + min(${k} + inner, params.depth - ${run});`
+    : `let inner = ${i} / (TILE_COLUMNS / ${run});
+      let column = ${i} % (TILE_COLUMNS / ${run}) * ${run};
+      let weightRow = params.weightRow + min(${k} + inner, params.depth - 1u);
+      let index = weightRow * params.weightColumns + min(column0 + column, params.columns - ${run});`;
+
 /** wTile from the packed weight at depth k0, a run of SEGMENT weights with one scale at a time. */
 function stageRuns(v: MatmulVariant): string {
-  const { form, segment } = v;
-  const unit =
-    form === 'nt'
-      ? `let column = i / (DEPTH / SEGMENT);
-      let inner = i % (DEPTH / SEGMENT) * SEGMENT;
-      let weightRow = params.weightRow + min(column0 + column, params.columns - 1u);
-      let index = weightRow * params.weightColumns + min(k0 + inner, params.depth - SEGMENT);`
-      : `let inner = i / (TILE_COLUMNS / SEGMENT);
-      let column = i % (TILE_COLUMNS / SEGMENT) * SEGMENT;
-      let weightRow = params.weightRow + min(k0 + inner, params.depth - 1u);
-      let index = weightRow * params.weightColumns + min(column0 + column, params.columns - SEGMENT);`;
+  const { segment } = v;
   const store =
     segment >= 8
       ? `for (var s = 0u; s < SEGMENT / 4u; s += 2u) {
@@ -73,7 +75,7 @@ function stageRuns(v: MatmulVariant): string {
       : 'wTile[to] = toTile(weight4(index) * scale);';
   return eachUnit(
     'TILE_COLUMNS * DEPTH / SEGMENT',
-    `${unit}
+    `${runAt(v, 'i', 'SEGMENT', 'k0')}
       let scale = weightScale(weightRow, index);
       let to = ${placeW(v)};
       ${store}`,
@@ -131,7 +133,7 @@ export function stageLowRank(v: MatmulVariant): string {
 
 /** Declarations `nextX…` and `nextW…` of what a thread holds for the next round, statements that fetch it for depth `k`, and those that put it into the tiles. */
 export function stageAhead(v: MatmulVariant): { declare: string; fetch: (k: string) => string; store: string } {
-  const { tile, form } = v;
+  const { tile } = v;
   const threads = tile.rows * tile.columns;
   const unitsX = (tile.rows * tile.threadRows * tile.depth) / 4;
   const unitsW = (tile.columns * tile.threadColumns * tile.depth) / RUN;
@@ -140,22 +142,14 @@ export function stageAhead(v: MatmulVariant): { declare: string; fetch: (k: stri
       const text = statement(n === 0 ? 'lid' : `(lid + ${n * threads}u)`, n);
       return (n + 1) * threads > units ? `if (lid + ${n * threads}u < ${units}u) { ${text} }` : text;
     }).join('\n      ');
-  const placeOf = (i: string) =>
-    form === 'nt'
-      ? `let column = ${i} / (DEPTH / ${RUN}u); let inner = ${i} % (DEPTH / ${RUN}u) * ${RUN}u;`
-      : `let inner = ${i} / (TILE_COLUMNS / ${RUN}u); let column = ${i} % (TILE_COLUMNS / ${RUN}u) * ${RUN}u;`;
-  const indexOf = (k: string) =>
-    form === 'nt'
-      ? `let weightRow = params.weightRow + min(column0 + column, params.columns - 1u); let index = weightRow * params.weightColumns + min(${k} + inner, params.depth - ${RUN}u);`
-      : `let weightRow = params.weightRow + min(${k} + inner, params.depth - 1u); let index = weightRow * params.weightColumns + min(column0 + column, params.columns - ${RUN}u);`;
   const declareX = Array.from({ length: Math.ceil(unitsX / threads) }, (_, n) => `var nextX${n} = vec4<f32>();`);
   const declareW = Array.from({ length: Math.ceil(unitsW / threads) }, (_, n) => `var nextW${n}: Run;`);
   return {
     declare: [...declareX, ...declareW].join(' '),
     fetch: (k) =>
       `${each(unitsX, (i, n) => `{ let row = min(row0 + ${i} / DEPTH4, params.rows - 1u); let at = ${k} + ${i} % DEPTH4 * 4u; nextX${n} = vec4<f32>(); if (at < params.depth) { nextX${n} = x[(row * params.xStride + params.xOffset + at) >> 2u]; } }`)}
-      ${each(unitsW, (i, n) => `{ ${placeOf(i)} ${indexOf(k)} nextW${n} = fetchRun(weightRow, index); }`)}`,
+      ${each(unitsW, (i, n) => `{ ${runAt(v, i, `${RUN}u`, k)} nextW${n} = fetchRun(weightRow, index); }`)}`,
     store: `${each(unitsX, (i, n) => `xTile[${placeX(v, i)}] = toXTile(nextX${n});`)}
-      ${each(unitsW, (i, n) => `{ ${placeOf(i)} let to = ${placeW(v)}; let values = unpackRun(nextW${n}); wTile[to] = toTile(values[0]); wTile[to + 1u] = toTile(values[1]); }`)}`,
+      ${each(unitsW, (i, n) => `{ ${runAt(v, i, `${RUN}u`, '0u')} let to = ${placeW(v)}; let values = unpackRun(nextW${n}); wTile[to] = toTile(values[0]); wTile[to + 1u] = toTile(values[1]); }`)}`,
   };
 }

@@ -18,9 +18,7 @@ export interface ProductRequest {
 export interface TileVariant extends Variant<ProductRequest> {
   readonly family: 'tile';
   readonly tile: Tile;
-  /** Long sums over few tiles are cut into pieces that are added afterwards. */
-  readonly splits: boolean;
-  /** Workgroups that keep a device busy: sums are cut until there are so many. */
+  /** Workgroups that keep a device busy: long sums over few tiles are cut into pieces until there are so many, and added afterwards. 1: never. */
   readonly enough: number;
 }
 
@@ -51,18 +49,18 @@ const large = ({ rows, columns }: ProductRequest): boolean => rows > 128 && colu
 
 export const PRODUCT_VARIANTS: readonly ProductVariant[] = [
   // A CPU rasteriser runs four threads as one vector: few threads, much work each.
-  tileVariant('rasterizer flat', { rows: 1, columns: 4, threadRows: 8, threadColumns: 4, depth: 32, ...RASTERIZER_TILE }, { profile: 'rasterizer', splits: false, enough: 1, suits: ({ rows }) => rows <= 8 }),
-  tileVariant('rasterizer tall', { rows: 2, columns: 2, threadRows: 16, threadColumns: 16, depth: 32, ...RASTERIZER_TILE }, { profile: 'rasterizer', splits: false, enough: 1 }),
+  tileVariant('rasterizer flat', { rows: 1, columns: 4, threadRows: 8, threadColumns: 4, depth: 32, ...RASTERIZER_TILE }, { profile: 'rasterizer', enough: 1, suits: ({ rows }) => rows <= 8 }),
+  tileVariant('rasterizer tall', { rows: 2, columns: 2, threadRows: 16, threadColumns: 16, depth: 32, ...RASTERIZER_TILE }, { profile: 'rasterizer', enough: 1 }),
   vector(1),
   vector(4),
   vector(8),
-  tileVariant('tile 128 × 64', { rows: 16, columns: 8, threadRows: 8, threadColumns: 8, depth: 16, ...GPU_TILE }, { splits: true, enough: 384, suits: large }),
-  tileVariant('tile 32 × 32', { rows: 8, columns: 8, threadRows: 4, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true, enough: 1024 }),
+  tileVariant('tile 128 × 64', { rows: 16, columns: 8, threadRows: 8, threadColumns: 8, depth: 16, ...GPU_TILE }, { enough: 384, suits: large }),
+  tileVariant('tile 32 × 32', { rows: 8, columns: 8, threadRows: 4, threadColumns: 4, depth: 16, ...GPU_TILE }, { enough: 1024 }),
   // Never the first choice; some devices are faster with them.
-  tileVariant('tile 128 × 64, 256 threads', { rows: 16, columns: 16, threadRows: 8, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true, enough: 256, suits: large }),
-  tileVariant('tile 128 × 64, 256 threads, one round at a time', { rows: 16, columns: 16, threadRows: 8, threadColumns: 4, depth: 16, ...GPU_TILE, ahead: false }, { splits: true, enough: 256, suits: large }),
-  tileVariant('tile 64 × 64', { rows: 16, columns: 16, threadRows: 4, threadColumns: 4, depth: 16, ...GPU_TILE }, { splits: true, enough: 256, suits: ({ rows, columns }) => rows > 64 && columns > 48 }),
-  tileVariant('tile 64 × 64, 64 threads', { rows: 8, columns: 8, threadRows: 8, threadColumns: 8, depth: 16, ...GPU_TILE }, { splits: true, enough: 512, suits: ({ rows, columns }) => rows > 64 && columns > 48 }),
+  tileVariant('tile 128 × 64, 256 threads', { rows: 16, columns: 16, threadRows: 8, threadColumns: 4, depth: 16, ...GPU_TILE }, { enough: 256, suits: large }),
+  tileVariant('tile 128 × 64, 256 threads, one round at a time', { rows: 16, columns: 16, threadRows: 8, threadColumns: 4, depth: 16, ...GPU_TILE, ahead: false }, { enough: 256, suits: large }),
+  tileVariant('tile 64 × 64', { rows: 16, columns: 16, threadRows: 4, threadColumns: 4, depth: 16, ...GPU_TILE }, { enough: 256, suits: ({ rows, columns }) => rows > 64 && columns > 48 }),
+  tileVariant('tile 64 × 64, 64 threads', { rows: 8, columns: 8, threadRows: 8, threadColumns: 8, depth: 16, ...GPU_TILE }, { enough: 512, suits: ({ rows, columns }) => rows > 64 && columns > 48 }),
 ];
 
 /** Rows up to which products are alike; those of decoding one sequence, and a few at once, are limited by reading the weight. */
@@ -82,8 +80,7 @@ export const PRODUCTS: VariantTable<ProductRequest, ProductVariant> = { family: 
 const [SPLIT_ROUNDS, MOST_SPLITS] = [8, 16];
 
 /** Into how many pieces the sums of a product are cut; the same for every product of these sizes. */
-export function splitsFor({ tile, splits, enough }: TileVariant, { rows, columns, depth }: ProductRequest): number {
-  if (!splits) return 1;
+export function splitsFor({ tile, enough }: TileVariant, { rows, columns, depth }: ProductRequest): number {
   const groups = Math.ceil(rows / tileRows(tile)) * Math.ceil(columns / tileColumns(tile));
   const rounds = Math.ceil(depth / tile.depth);
   return Math.max(1, Math.min(MOST_SPLITS, Math.floor(enough / groups), Math.floor(rounds / SPLIT_ROUNDS)));

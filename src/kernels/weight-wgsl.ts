@@ -36,18 +36,18 @@ fn weight1(index: u32) -> f32 {
 }`,
   int8: `
 fn weightScale(row: u32, index: u32) -> f32 { return bitcast<f32>(weights[params.weight0 + row]); }
-fn weight4(index: u32) -> vec4<f32> {
-  let word = bitcast<i32>(weights[index >> 2u]);
-  return vec4<f32>(vec4<i32>(extractBits(word, 0u, 8u), extractBits(word, 8u, 8u), extractBits(word, 16u, 8u), extractBits(word, 24u, 8u)));
+fn unpackBytes(word: u32) -> vec4<f32> {
+  let bytes = bitcast<i32>(word);
+  return vec4<f32>(vec4<i32>(extractBits(bytes, 0u, 8u), extractBits(bytes, 8u, 8u), extractBits(bytes, 16u, 8u), extractBits(bytes, 24u, 8u)));
 }
+fn weight4(index: u32) -> vec4<f32> { return unpackBytes(weights[index >> 2u]); }
 fn weight1(index: u32) -> f32 { return f32(extractBits(bitcast<i32>(weights[index >> 2u]), (index & 3u) * 8u, 8u)); }`,
   bf16: `
 fn weightScale(row: u32, index: u32) -> f32 { return 1.0; }
-fn weight4(index: u32) -> vec4<f32> {
-  let low = weights[index >> 1u];
-  let high = weights[(index >> 1u) + 1u];
+fn unpackPairs(low: u32, high: u32) -> vec4<f32> {
   return bitcast<vec4<f32>>(vec4<u32>(low << 16u, low & 0xffff0000u, high << 16u, high & 0xffff0000u));
 }
+fn weight4(index: u32) -> vec4<f32> { return unpackPairs(weights[index >> 1u], weights[(index >> 1u) + 1u]); }
 fn weight1(index: u32) -> f32 {
   let word = weights[index >> 1u];
   return bitcast<f32>(select(word << 16u, word & 0xffff0000u, (index & 1u) == 1u));
@@ -88,19 +88,11 @@ fn unpackRun(run: Run) -> mat2x4<f32> {
   int8: `
 struct Run { words: vec2<u32>, scale: f32 }
 fn fetchRun(row: u32, index: u32) -> Run { return Run(vec2<u32>(weights[index >> 2u], weights[(index >> 2u) + 1u]), weightScale(row, index)); }
-fn unpackBytes(word: u32) -> vec4<f32> {
-  let bytes = bitcast<i32>(word);
-  return vec4<f32>(vec4<i32>(extractBits(bytes, 0u, 8u), extractBits(bytes, 8u, 8u), extractBits(bytes, 16u, 8u), extractBits(bytes, 24u, 8u)));
-}
 fn unpackRun(run: Run) -> mat2x4<f32> { return mat2x4<f32>(unpackBytes(run.words.x), unpackBytes(run.words.y)) * run.scale; }`,
   bf16: `
 alias Run = vec4<u32>;
 fn fetchRun(row: u32, index: u32) -> Run { let at = index >> 1u; return vec4<u32>(weights[at], weights[at + 1u], weights[at + 2u], weights[at + 3u]); }
-fn unpackRun(run: Run) -> mat2x4<f32> {
-  return mat2x4<f32>(
-    bitcast<vec4<f32>>(vec4<u32>(run.x << 16u, run.x & 0xffff0000u, run.y << 16u, run.y & 0xffff0000u)),
-    bitcast<vec4<f32>>(vec4<u32>(run.z << 16u, run.z & 0xffff0000u, run.w << 16u, run.w & 0xffff0000u)));
-}`,
+fn unpackRun(run: Run) -> mat2x4<f32> { return mat2x4<f32>(unpackPairs(run.x, run.y), unpackPairs(run.z, run.w)); }`,
   f32: `
 alias Run = mat2x4<f32>;
 fn fetchRun(row: u32, index: u32) -> Run { return weight8(index); }
