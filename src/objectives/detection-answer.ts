@@ -13,6 +13,8 @@ export interface DetectedObject {
   /** '' where the answer gives none. */
   status: string;
   box: Box;
+  /** How sure the answer itself says it is, 0 to 1; only where it says so. */
+  confidence?: number;
 }
 
 /**
@@ -122,7 +124,9 @@ function jsonObject(entry: unknown, names: CategoryNames): DetectedObject | null
   if (!Array.isArray(box) || box.length !== 4 || !box.every((x) => typeof x === 'number' && Number.isFinite(x))) return null;
   const words = (value: unknown) => (typeof value === 'string' ? value : '');
   const label = words(field('label')) || words(field('category'));
-  return { category: names.get(label) ?? label, status: words(field('status')), box: box as Box };
+  const confidence = field('confidence') ?? field('score');
+  const sure = typeof confidence === 'number' && confidence >= 0 && confidence <= 1;
+  return { category: names.get(label) ?? label, status: words(field('status')), box: box as Box, ...(sure && { confidence }) };
 }
 
 function parseLoosely(text: string, names: CategoryNames): ParsedAnswer {

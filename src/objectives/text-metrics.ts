@@ -27,27 +27,47 @@ const WORDS = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Ha
 
 /** Null where there is no true text to compare with. */
 export function textMetrics(pairs: readonly AnswerPair[]): TextMetrics | null {
-  const given = pairs.map(({ truth, answer }) => ({ truth: cut(truth), answer: cut(answer) })).filter(({ truth }) => truth !== '');
+  const given = pairs.map(({ truth, answer }) => ({ truth: answerText(truth), answer: answerText(answer) })).filter(({ truth }) => truth !== '');
   if (given.length === 0) return null;
   const mean = (score: (truth: string, answer: string) => number) => given.reduce((sum, { truth, answer }) => sum + score(truth, answer), 0) / given.length;
   const characters = given.reduce((sum, { truth }) => sum + [...truth].length, 0);
   const edits = given.reduce((sum, { truth, answer }) => sum + editDistance([...truth], [...answer]), 0);
   const asked = given.map(({ truth }) => verdictOf(truth));
   return {
-    exact_match: mean((truth, answer) => Number(normalised(truth).join(' ') === normalised(answer).join(' ') && (normalised(truth).length > 0 || truth === answer))),
-    token_f1: mean((truth, answer) => harmonic(common(normalised(truth), normalised(answer)), normalised(truth).length, normalised(answer).length)),
-    rouge_l: mean((truth, answer) => harmonic(longestCommon(wordsOf(truth), wordsOf(answer)), wordsOf(truth).length, wordsOf(answer).length)),
+    exact_match: mean(exactMatch),
+    token_f1: mean(tokenF1),
+    rouge_l: mean(rougeL),
     cer: edits / characters,
     ...(asked.every((verdict) => verdict !== null) && { yes_no_accuracy: given.filter(({ answer }, i) => firstVerdict(answer) === asked[i]).length / given.length }),
   };
 }
 
-function cut(text: string): string {
+/** 1 where truth and answer are the same after SQuAD's normalisation, else 0. Both as `answerText` has them. */
+export function exactMatch(truth: string, answer: string): number {
+  const [expected, given] = [normalised(truth), normalised(answer)];
+  return Number(expected.join(' ') === given.join(' ') && (expected.length > 0 || truth === answer));
+}
+
+/** Harmonic mean of the shares of words that truth and answer have in common, 0 to 1. */
+export function tokenF1(truth: string, answer: string): number {
+  const [expected, given] = [normalised(truth), normalised(answer)];
+  return harmonic(common(expected, given), expected.length, given.length);
+}
+
+/** F measure of the longest common sequence of words, 0 to 1. */
+export function rougeL(truth: string, answer: string): number {
+  const [expected, given] = [wordsOf(truth), wordsOf(answer)];
+  return harmonic(longestCommon(expected, given), expected.length, given.length);
+}
+
+/** What is compared of a text: no thoughts, no spaces around it, no more than its beginning. */
+export function answerText(text: string): string {
   const answer = text.slice(text.lastIndexOf('</think>') < 0 ? 0 : text.lastIndexOf('</think>') + '</think>'.length);
   return answer.trim().slice(0, MAX_CHARACTERS);
 }
 
-function wordsOf(text: string): string[] {
+/** Words in lower case; each Han, Hiragana, Katakana and Hangul character is one. */
+export function wordsOf(text: string): string[] {
   return text.normalize('NFKC').toLowerCase().match(WORDS) ?? [];
 }
 
@@ -96,7 +116,8 @@ function longestCommon(a: readonly string[], b: readonly string[]): number {
   return before[b.length];
 }
 
-function editDistance(a: readonly string[], b: readonly string[]): number {
+/** Least number of insertions, deletions and replacements that make one list of the other. */
+export function editDistance(a: readonly string[], b: readonly string[]): number {
   let before = Uint32Array.from({ length: b.length + 1 }, (_, j) => j);
   for (let i = 0; i < a.length; i++) {
     const row = new Uint32Array(b.length + 1);
