@@ -21,6 +21,18 @@ export function diagnoseExplosion(rows: readonly FigureRow[], method: string, vo
   return [...deadAdapter(rows, method), ...uniformLoss(rows, method, vocabularySize), ...gradientSpike(rows)];
 }
 
+/**
+ * The last step whose weights a row still speaks for: a row's figures are those of the weights before its own update.
+ * @returns null where nothing has blown up, or nothing is left of the time before
+ */
+export function lastGoodStep(rows: readonly FigureRow[], method: string, vocabularySize: number | null): number | null {
+  if (!diagnoseExplosion(rows, method, vocabularySize).some(({ severity }) => severity === 'error')) return null;
+  const uniform = vocabularySize === null ? null : Math.log(vocabularySize);
+  const bad = (row: FigureRow) => number(row, 'grad_norm') === 0 || (uniform !== null && method === 'sft' && Math.abs((number(row, 'loss') ?? 0) - uniform) <= UNIFORM_BAND);
+  const step = number(rows.findLast((row) => !bad(row)) ?? {}, 'step');
+  return step === null || step < 2 ? null : step - 1;
+}
+
 /** No gradient reaches any factor: nothing will be learned any more. GRPO has such steps where all answers score alike. */
 function deadAdapter(rows: readonly FigureRow[], method: string): Diagnosis[] {
   const last = rows.slice(-2);

@@ -14,6 +14,8 @@ export interface FakeScenario {
   cutShare?: number;
   stuckAtStart?: boolean;
   software?: boolean;
+  /** No gradient reaches the adapter from this step on. */
+  deadFrom?: number;
 }
 
 let bundled: Promise<string> | null = null;

@@ -32,6 +32,8 @@ interface Scenario {
   stuckAtStart?: boolean;
   /** A CPU plays the GPU: it is tuned only when asked. */
   software?: boolean;
+  /** No gradient reaches the adapter from this step on. */
+  deadFrom?: number;
   /** Share of sampled answers that the log calls cut. */
   cutShare?: number;
 }
@@ -281,6 +283,7 @@ async function train(runId: string, config: TrainingConfig, from: number): Promi
       const groups = config.method === 'grpo' || config.method === 'grpo-trl' ? await sample(step, config) : null;
       const row = { ...trainRow(step, total, config), ...(config.method === 'dpo' ? dpoMetrics(step) : groups ? grpoMetrics(step, config, groups) : {}) };
       Object.assign(row, methodColumns(row, config), scenario.cutShare === undefined ? {} : { 'completions/clipped_ratio': scenario.cutShare });
+      if (scenario.deadFrom !== undefined && step >= scenario.deadFrom) row.grad_norm = 0;
       writer?.append([{ kind: 'train', row }], { status: 'running', step, lastLoss: row.loss });
       tell({ type: 'train', runId, row });
       if (groups) {

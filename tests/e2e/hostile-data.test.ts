@@ -1,4 +1,7 @@
 /** Data that no honest program writes: the views show what they can and say what they cannot; none stays blank. */
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Page } from 'playwright';
 import { useFakePage } from './visit.ts';
@@ -60,5 +63,33 @@ describe('hostile samples', () => {
       await page.waitForTimeout(1500);
       await alive(page, 'data');
     });
+  });
+});
+
+describe('a data file that is saved anew after it was chosen', () => {
+  it('is named, and chosen again alone: the other files stay', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'lorikeet-again-'));
+    const record = (id: string) => JSON.stringify({ id, messages: [{ role: 'user', content: 'What?' }, { role: 'assistant', content: 'That.' }] });
+    const [a, b] = ['a.jsonl', 'b.jsonl'].map((name) => join(folder, name));
+    writeFileSync(a, [record('a1'), record('a2')].join('\n'));
+    writeFileSync(b, record('b1'));
+    await site.visit(async (page) => {
+      const facts = page.getByTestId('data-facts').first();
+      await page.getByTestId('model-demo').click();
+      await page.getByTestId('train-files').setInputFiles([a, b]);
+      await expect.poll(() => facts.innerText()).toContain('3 samples');
+      writeFileSync(b, [record('b1'), record('b2'), record('b3')].join('\n'));
+      // Another limit of lengths has the files read again.
+      const settings = Buffer.from(JSON.stringify({ max_length: 300 }));
+      await page.getByTestId('import-settings').setInputFiles({ name: 's.json', mimeType: 'application/json', buffer: settings });
+      const again = page.getByTestId('choose-again');
+      await again.waitFor({ timeout: 20_000 });
+      expect(await again.allInnerTexts()).toEqual(['Choose b.jsonl again']);
+      expect(await facts.innerText()).toContain('2 samples');
+      await page.getByTestId('choose-again-file').setInputFiles(b);
+      await expect.poll(() => facts.innerText()).toContain('5 samples');
+      expect(await again.count()).toBe(0);
+    });
+    rmSync(folder, { recursive: true });
   });
 });

@@ -77,6 +77,21 @@ class DatasetState {
     return this.source?.kind === 'files' ? { ...this.source, validation: files } : null;
   }
 
+  /** Files of records or archives that changed or vanished on disk since they were chosen; a fault of a single sample is none of them. */
+  get changedFiles(): readonly string[] {
+    if (this.source?.kind !== 'files') return [];
+    const told = (this.summary?.problems ?? []).filter(({ code, sample, field }) => code === 'file-missing' && sample === undefined && field === undefined).map(({ file }) => file);
+    const paths = [...this.source.train, ...this.source.validation].map(({ path }) => path);
+    return [...new Set([...told, ...(this.error?.code === 'file-missing' ? [this.error.place.file] : [])].filter((file) => file !== undefined && paths.includes(file)))] as string[];
+  }
+
+  /** The same data with one file in the place of that path; null where there is no such path. */
+  withFile(path: string, file: File): DatasetSource | null {
+    if (this.source?.kind !== 'files') return null;
+    const put = (files: readonly PathFile[]) => files.map((entry) => (entry.path === path ? { path, file } : entry));
+    return { ...this.source, train: put(this.source.train), validation: put(this.source.validation) };
+  }
+
   /** True when settings or model have changed so that lengths or splits may differ. */
   isStale(config: TrainingConfig): boolean {
     return this.summary !== null && this.#loadedWith !== this.#wanted(config);

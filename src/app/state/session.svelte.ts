@@ -105,6 +105,20 @@ class Session {
     });
   }
 
+  /** Prepares a run from an adapter that a run had before it blew up: that run's settings, at a tenth of its learning rate. */
+  async goBack(source: Extract<AdapterSource, { kind: 'run' }>): Promise<void> {
+    await this.#guarded(async () => {
+      const { config } = await readRunSources(source.runId);
+      if (!(await codeConsent.ask(config))) throw new LorikeetError('config', 'The run brings code along that was not agreed to.', 'Agree to the code, or start a new run without it.');
+      currentRun.show(null);
+      route.go('train');
+      const calmer = { ...config, learning_rate: Number((config.learning_rate / 10).toPrecision(6)) };
+      settings.adopt(calmer);
+      await this.#loadForResume(source.runId, calmer);
+      await startingAdapter.choose(source);
+    });
+  }
+
   /** Brings weights, data and plan up to the settings; called after changes, with some patience. */
   async follow(config: TrainingConfig): Promise<void> {
     if (this.starting || currentRun.active || !(await this.#upToDate(config))) return;

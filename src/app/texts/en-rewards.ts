@@ -64,6 +64,7 @@ export const enRewards = {
   diagnosis: {
     change: 'Change',
     stop: 'Stop the run',
+    goBack: (step: string) => `Continue from step ${step} at a tenth of the learning rate`,
     list: 'Notes on the figures',
     texts: {
       'adapter-dead': (step) => `Since step ${step} the gradient is exactly 0: the adapter is dead and learns nothing any more, whatever the loss says. Stop the run and resume from a save before it with a lower learning rate.`,

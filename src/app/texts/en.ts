@@ -122,6 +122,7 @@ export const en = {
     addValidation: 'Add validation data',
     replaceValidation: 'Replace validation data',
     removeValidation: 'Remove',
+    chooseAgain: (file: string) => `Choose ${file} again`,
     training: 'Training',
     validation: 'Validation',
     noValidation: 'none',

@@ -62,6 +62,7 @@ export const zhRewards: typeof enRewards = {
   diagnosis: {
     change: '更改',
     stop: '停止训练',
+    goBack: (step) => `从第 ${step} 步以十分之一的学习率继续`,
     list: '关于数值的提示',
     texts: {
       'adapter-dead': (step) => `自第 ${step} 步起梯度恰为 0：适配器已失效，无论损失如何都学不到任何东西。请停止训练，以更低的学习率从之前的保存处继续。`,

@@ -110,6 +110,7 @@ export const zh: Texts = {
     addValidation: '添加验证数据',
     replaceValidation: '更换验证数据',
     removeValidation: '移除',
+    chooseAgain: (file) => `重新选择 ${file}`,
     training: '训练',
     validation: '验证',
     noValidation: '无',

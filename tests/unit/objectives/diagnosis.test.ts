@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { lastGoodStep } from '../../../src/objectives/explosion.ts';
 import { diagnose, DIAGNOSIS_CODES, type FigureRow } from '../../../src/objectives/diagnosis.ts';
 
 const rows = (count: number, figures: (i: number) => FigureRow) => Array.from({ length: count }, (_, i) => ({ step: i + 1, ...figures(i) }));
@@ -42,6 +43,18 @@ describe('diagnose', () => {
 
   it('does not call GRPO dead where all answers score alike', () => {
     expect(codes(diagnose(rows(4, () => ({ loss: 0.1, grad_norm: 0, frac_reward_zero_std: 1 })), 'grpo'))).toEqual(['zero-variance-groups']);
+  });
+
+  it('knows the last step before an explosion: the weights that gave the last good figures, and no later ones', () => {
+    const dead = rows(9, (i) => ({ loss: 1, grad_norm: i < 6 ? 1 : 0 }));
+    const guessing = rows(9, (i) => ({ loss: i < 4 ? 2 : Math.log(VOCABULARY), grad_norm: 1 }));
+    expect(lastGoodStep(dead, 'sft', null)).toBe(5);
+    expect(lastGoodStep(guessing, 'sft', VOCABULARY)).toBe(3);
+    expect(lastGoodStep(guessing, 'sft', null)).toBeNull();
+    expect(lastGoodStep(dead.slice(5), 'sft', null)).toBe(5);
+    expect(lastGoodStep(dead.slice(6), 'sft', null)).toBeNull();
+    expect(lastGoodStep(rows(9, (i) => ({ loss: 1, grad_norm: i < 1 ? 1 : 0 })), 'sft', null)).toBeNull();
+    expect(lastGoodStep(rows(9, () => ({ loss: 1, grad_norm: 1 })), 'sft', VOCABULARY)).toBeNull();
   });
 
   it('puts warnings first', () => expect(codes(diagnose(rows(3, () => ({ loss: 0, kl: 1 })), 'grpo'))).toEqual(['kl-drift', 'grpo-loss-near-zero']));
