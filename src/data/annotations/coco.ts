@@ -32,7 +32,7 @@ export function readCoco(path: string, document: CocoFile, problems: ProblemList
     const { id, file_name: name, width, height } = entry;
     if (typeof name !== 'string' || name.trim() === '') return fail(`Image ${i + 1} has no file name.`, `images.${i}.file_name`);
     if (!isSide(width) || !isSide(height)) return fail(`The image ${name.slice(0, 200)} has no size.`, `images.${i}.width`);
-    if (images.has(id) || faulty.has(id)) return fail(`Two images have the id ${String(id).slice(0, 40)}: whose the boxes are cannot be told.`, `images.${i}.id`);
+    if (images.has(id) || faulty.has(id)) return fail(`Two images have the id ${shown(id)}: whose the boxes are cannot be told.`, `images.${i}.id`);
     images.set(id, { name, size: { width, height }, objects: [], place });
   });
   document.annotations.forEach((entry, i) => {
@@ -53,7 +53,7 @@ export function readCoco(path: string, document: CocoFile, problems: ProblemList
       images.delete(id);
       problems.error(message, advice, { ...image.place, field: `${field}.${part}` });
     };
-    if (label === undefined) return fail(`The category ${String(category).slice(0, 40)} of annotation ${i + 1} has no name.`, 'Add it to "categories".', 'category_id');
+    if (label === undefined) return fail(`The category ${shown(category)} of annotation ${i + 1} has no name.`, 'Add it to "categories".', 'category_id');
     if (!Array.isArray(bbox) || bbox.length !== 4 || !bbox.every((x) => typeof x === 'number')) return fail(`The box of annotation ${i + 1} is not made of four numbers.`, 'COCO boxes are x, y, width, height.', 'bbox');
     const [x, y, width, height] = bbox as number[];
     const box = tally.shares([x, y, x + width, y + height], image.size!);
@@ -75,4 +75,9 @@ function categoryNames(categories: unknown): Map<unknown, string> {
 
 function isSide(value: unknown): value is number {
   return typeof value === 'number' && Number.isFinite(value) && value >= 1;
+}
+
+/** An id as a message tells it; objects may lie about their text. */
+function shown(id: unknown): string {
+  return (JSON.stringify(id) ?? 'undefined').slice(0, 40);
 }

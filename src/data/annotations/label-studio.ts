@@ -66,7 +66,9 @@ function imageOf(task: Columns, regions: readonly Region[], tally: BoxTally): Om
   regions.forEach((region, i) => {
     const value = isPlainObject(region.value) ? region.value : {};
     const label = BOX_KEYS.map((key) => value[key]).find((labels) => Array.isArray(labels) && typeof labels[0] === 'string') as string[] | undefined;
-    if (typeof value.width === 'number' && typeof value.x === 'number' && label) {
+    if ('width' in value && 'x' in value && label) {
+      const odd = ['x', 'y', 'width', 'height'].find((key) => typeof value[key] !== 'number');
+      if (odd) throw fault(`Box ${i + 1} has no number as its "${odd}".`, 'Correct or remove it.', `result.${i}.value.${odd}`);
       const { original_width: width, original_height: height } = region;
       if (typeof width === 'number' && typeof height === 'number') size = { width, height };
       const box = tally.shares(uprightCorners(value, size), { width: 100, height: 100 });
@@ -80,7 +82,7 @@ function imageOf(task: Columns, regions: readonly Region[], tally: BoxTally): Om
 
 /** Corners in per cent. Label Studio turns a box round its upper left corner, in pixels. */
 function uprightCorners(value: Columns, size: AnnotatedImage['size']): number[] {
-  const [x, y, width, height] = ['x', 'y', 'width', 'height'].map((key) => Number(value[key]));
+  const [x, y, width, height] = ['x', 'y', 'width', 'height'].map((key) => value[key] as number);
   const turn = typeof value.rotation === 'number' ? (value.rotation * Math.PI) / 180 : 0;
   if (turn === 0) return [x, y, x + width, y + height];
   const [across, down] = [size?.width ?? 1, size?.height ?? 1];

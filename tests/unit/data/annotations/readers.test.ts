@@ -107,6 +107,13 @@ describe('Label Studio', () => {
     expect(messageText(chosen.train[0].conversation[0])).toBe('Which of these does the image show: broken?');
   });
 
+  it('names a box whose place is no number', async () => {
+    for (const odd of [{ toString: 1 }, '12', null, []]) {
+      const dataset = await read1(task([region({ x: 10, y: odd, width: 20, height: 20, rectanglelabels: ['cover'] })]));
+      expect(said(dataset)[0]).toEqual(['error', 'export.json', 1, 'result.0.value.y', 'Box 1 has no number as its "y".']);
+    }
+  });
+
   it('names tasks that are not finished', async () => {
     const dataset = await read1(task([]), { id: 2, data: { image: 'a.png' }, annotations: [] });
     expect([dataset.train.length, dataset.rejected]).toEqual([1, 1]);
