@@ -19,6 +19,7 @@ export const USAGE = `npm run demo -- [options]   trains in headless Chromium th
   --data SET        built-in set: pictures or video (default pictures)
   --train FILE      training data (JSON or JSONL, images beside it) instead of the built-in set
   --val FILE        validation data for --train
+  --memory          leaves memory.csv beside the run: page, GPU and step time at every twentieth step (Linux)
   --out DIR         where the run is written (default outputs/demo)`;
 
 export interface DemoOptions {
@@ -31,6 +32,8 @@ export interface DemoOptions {
   val?: string;
   /** Absolute folder of the adapter to start from, or the built-in one. */
   adapter?: { kind: 'demo' } | { kind: 'folder'; path: string };
+  /** Watches the memory of page and GPU. */
+  memory: boolean;
   out: string;
 }
 
@@ -75,6 +78,7 @@ export function parseDemoOptions(argv: readonly string[]): DemoOptions | undefin
       data: { type: 'string', default: 'pictures' },
       train: { type: 'string' },
       val: { type: 'string' },
+      memory: { type: 'boolean', default: false },
       out: { type: 'string', default: 'outputs/demo' },
       help: { type: 'boolean', short: 'h', default: false },
     },
@@ -100,6 +104,7 @@ export function parseDemoOptions(argv: readonly string[]): DemoOptions | undefin
     train: values.train === undefined ? undefined : existing('train', values.train, 'file'),
     val: values.val === undefined ? undefined : existing('val', values.val, 'file'),
     data: values.data,
+    memory: values.memory,
     out: resolve(values.out),
   };
 }

@@ -13,6 +13,7 @@ import { runCommand, UsageError } from '../browser/command-line.ts';
 import { ensureBuild } from '../browser/ensure-build.ts';
 import { openBrowser } from '../browser/open.ts';
 import { servePage } from '../browser/serve.ts';
+import { MemoryWatch } from './memory.ts';
 import { parseDemoOptions, USAGE } from './options.ts';
 import type { DemoOptions } from './options.ts';
 import { describeError, describeProblem, PageError, TrainPage } from './page.ts';
@@ -123,8 +124,10 @@ async function train(options: DemoOptions, startedAt: number): Promise<number> {
       if (text.startsWith('The page crashed')) watch.fail(text);
     });
     const page = new TrainPage(browser.page, scratch);
+    const memory = options.memory ? new MemoryWatch(browser.page) : null;
     await tapWorker(browser.page, (heard) => {
       if (heard.kind === 'event') watch.hear(heard.event);
+      if (heard.kind === 'event' && heard.event.type === 'train') memory?.hear(heard.event.row);
       page.hear(heard);
     });
     const crashed = watch.ended.then((ending) => {
@@ -149,6 +152,7 @@ async function train(options: DemoOptions, startedAt: number): Promise<number> {
     const ending = await watch.ended;
     view.clear();
     if (ending === 'failed') throw new PageError(watch.error);
+    await memory?.write(options.out);
     const files = unpackRun(await page.downloadRun(), options.out);
     const log = JSON.parse(readFileSync(join(options.out, 'training_log.json'), 'utf8')) as TrainingLog;
     console.log(formatSummary(log, (Date.now() - startedAt) / 1000, `${relative(process.cwd(), options.out) || '.'} (${files.length} files)`));
