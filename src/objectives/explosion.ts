@@ -35,10 +35,10 @@ export function lastGoodStep(rows: readonly FigureRow[], method: string, vocabul
 
 /** No gradient reaches any factor: nothing will be learned any more. GRPO has such steps where all answers score alike. */
 function deadAdapter(rows: readonly FigureRow[], method: string): Diagnosis[] {
-  const last = rows.slice(-2);
   const explained = (row: FigureRow) => method.startsWith('grpo') && number(row, 'frac_reward_zero_std') === 1;
-  if (last.length < 2 || !last.every((row) => number(row, 'grad_norm') === 0 && !explained(row))) return [];
-  return [{ code: 'adapter-dead', severity: 'error', values: { step: number(last[0], 'step') ?? 0 }, setting: ['learning_rate', 'max_grad_norm'] }];
+  const dead = rows.slice(rows.findLastIndex((row) => number(row, 'grad_norm') !== 0 || explained(row)) + 1);
+  if (dead.length < 2) return [];
+  return [{ code: 'adapter-dead', severity: 'error', values: { step: number(dead[0], 'step') ?? 0 }, setting: ['learning_rate', 'max_grad_norm'] }];
 }
 
 /** The model guesses: its loss is the logarithm of the vocabulary's size. */
