@@ -1,5 +1,6 @@
 /** Which of many dropped files are training logs, and what each run is called. */
 import { baseName, folderOf, normalizePath } from '../data/paths.ts';
+import { isEventFile } from '../reports/event-file.ts';
 
 /** Usual names of logs, the most telling first: of several in one folder the first is read. */
 export const LOG_NAMES = ['training_log.json', 'trainer_state.json', 'logging.jsonl', 'trainer_log.jsonl'];
@@ -20,7 +21,7 @@ export interface FoundLog<File> {
 
 /** Files that may be logs, by their name. */
 export function mayBeLog(path: string): boolean {
-  return /\.(?:jsonl?|ndjson|csv)$/i.test(path);
+  return /\.(?:jsonl?|ndjson|csv)$/i.test(path) || isEventFile(path);
 }
 
 /**
@@ -32,7 +33,10 @@ export function findLogs<File>(files: readonly { path: string; file: File }[], c
   const candidates = files.map(({ path, file }) => ({ path: normalizePath(path), file })).filter(({ path }) => mayBeLog(path));
   const predictions = candidates.filter(({ path }) => baseName(path) === PREDICTIONS);
   const others = candidates.filter(({ path }) => baseName(path) !== PREDICTIONS);
-  const usual = others.filter(({ path }) => LOG_NAMES.includes(baseName(path)));
+  const named = others.filter(({ path }) => LOG_NAMES.includes(baseName(path)));
+  // Event files tell less than a log beside them, and nothing more.
+  const events = others.filter(({ path }) => isEventFile(path) && path.includes('/') && !named.some((log) => runFolder(log.path) === runFolder(path)));
+  const usual = [...named, ...events];
   const oneByOne = candidates.some(({ path }) => path === chosen);
   const folders = new Map<string, typeof usual>();
   const alone: typeof usual = [];
@@ -53,7 +57,8 @@ export function findLogs<File>(files: readonly { path: string; file: File }[], c
   });
   const tables = others.filter(({ path }) => /\.csv$/i.test(path));
   const chosenAlone = others.filter(({ path }) => !usual.some((entry) => entry.path === path) && !path.includes('/'));
-  const loose = oneByOne ? [...new Set([...chosenAlone, ...tables])] : found.length + tables.length > 0 ? tables : others;
+  const lonely = others.filter(({ path }) => isEventFile(path) && !usual.some((entry) => entry.path === path) && named.length === 0);
+  const loose = oneByOne ? [...new Set([...chosenAlone, ...tables])] : found.length + tables.length > 0 ? [...tables, ...lonely] : others;
   return [...found, ...loose.map(({ path, file }) => ({ path, file, named: path.replace(/\.(?:jsonl?|ndjson|csv)$/i, ''), predictions: null, passedOver: [] }))];
 }
 

@@ -1,11 +1,12 @@
 /** Dropped files, folders and ZIP archives to runs. Runs in the reader's worker, so that no log freezes the page. */
-import { fileKind } from '../data/paths.ts';
+import { fileKind, folderOf } from '../data/paths.ts';
 import { readZip } from '../data/zip.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { bestOf, finalValue, metricNames, sharedName } from '../reports/metrics.ts';
 import { note, said } from '../reports/notes.ts';
 import { packRun } from '../reports/packed-run.ts';
+import { isEventFile, readEventFile } from '../reports/event-file.ts';
 import { checkLogSize, readLog } from '../reports/read-log.ts';
 import type { RunLog } from '../reports/run-log.ts';
 import { findLogs, mayBeLog } from './find-logs.ts';
@@ -22,9 +23,9 @@ export interface LogReceiver {
 
 /** Reads every log among the files and hands over one run after the other; what cannot be read is handed over as a fault. */
 export async function openLogs(files: readonly PathFile[], chosen: string, to: LogReceiver): Promise<void> {
-  const logs = findLogs(await unpack(files, to), chosen);
+  const logs = findLogs(joinEvents(await unpack(files, to)), chosen);
   if (logs.length === 0) {
-    const advice = 'Drop training_log.json, trainer_state.json, trainer_log.jsonl, logging.jsonl, a CSV export, or a run’s folder or ZIP.';
+    const advice = 'Drop training_log.json, trainer_state.json, trainer_log.jsonl, logging.jsonl, a CSV export, TensorBoard event files, or a run’s folder or ZIP.';
     to.fault(new LorikeetError('file-missing', `${chosen || 'What was chosen'} holds no training log.`, advice));
   }
   if (logs.length > MAX_LOGS) to.fault(new LorikeetError('file-too-large', `${logs.length} logs were chosen; the first ${MAX_LOGS} are opened.`, 'Choose fewer folders at once.'));
@@ -53,10 +54,22 @@ async function unpack(files: readonly PathFile[], to: LogReceiver): Promise<Path
   return all;
 }
 
+/** A run that was resumed has several event files in its folder: one behind the other they are one again. */
+function joinEvents(files: readonly PathFile[]): PathFile[] {
+  const folders = new Map<string, PathFile[]>();
+  for (const entry of files) if (isEventFile(entry.path) && entry.path.includes('/')) folders.set(folderOf(entry.path), [...(folders.get(folderOf(entry.path)) ?? []), entry]);
+  const joined = new Set([...folders.values()].flatMap((entries) => (entries.length > 1 ? entries : [])));
+  const whole = [...folders.values()].filter(({ length }) => length > 1).map((entries): PathFile => {
+    const ordered = entries.sort((a, b) => (a.path < b.path ? -1 : 1));
+    return { path: ordered[0].path, file: new Blob(ordered.map(({ file }) => file)) };
+  });
+  return [...files.filter((entry) => !joined.has(entry)), ...whole];
+}
+
 async function openLog({ path, file, named, predictions, passedOver }: FoundLog<Blob>): Promise<OpenedRun[]> {
   checkLogSize(file.size, path);
   if (predictions) checkLogSize(predictions.size, `${named}/val_predictions.jsonl`);
-  const runs = readLog(await file.text(), path);
+  const runs = isEventFile(path) ? [readEventFile(new Uint8Array(await file.arrayBuffer()), path)] : readLog(await file.text(), path);
   const answers = predictions ? await predictions.text() : null;
   const notes = passedOver.length > 0 ? [note('info', said('logsPassedOver', { logs: [...passedOver.slice(0, 3), ...(passedOver.length > 3 ? ['…'] : [])].join(', ') }))] : [];
   return runs.map((run) => ({

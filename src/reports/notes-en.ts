@@ -33,6 +33,7 @@ export const notesEn = {
   openQuote: ({ line }: { line: number }) => `A quoted cell that begins in line ${line} never ends; what stands before it is shown.`,
   logsPassedOver: ({ logs }: { logs: string }) => `The folder holds more logs of this run, which were not read: ${logs}.`,
   lineBreaksOff: ({ line, reason }: { line: number; reason: string }) => `The log breaks off in line ${line}: ${reason}. What stands before is shown.`,
+  eventsBreakOff: ({ byte, reason }: { byte: number; reason: string }) => `The event file breaks off at byte ${byte}: ${reason}. What stands before is shown.`,
   jsonBreaksOff: ({ line, byte, reason }: { line: number; byte: number; reason: string }) =>
     `The JSON breaks off in line ${line}, byte ${byte}: ${reason}. What stands before is shown.`,
 

@@ -30,6 +30,7 @@ export const notesZh: Notes = {
   openQuote: ({ line }) => `从第 ${line} 行开始的带引号单元格没有结束；显示其前的内容。`,
   logsPassedOver: ({ logs }) => `文件夹中还有这次训练的其他日志，没有读取：${logs}。`,
   lineBreaksOff: ({ line, reason }) => `日志在第 ${line} 行中断：${reason}。显示其前的内容。`,
+  eventsBreakOff: ({ byte, reason }) => `事件文件在第 ${byte} 字节处中断：${reason}。显示其前的内容。`,
   jsonBreaksOff: ({ line, byte, reason }) => `JSON 在第 ${line} 行、第 ${byte} 字节处中断：${reason}。显示其前的内容。`,
 
   endsBeforeValue: () => '此处应有一个值，但文本已结束',

@@ -13,6 +13,7 @@ export type LogDialect =
   | 'ms-swift'
   | 'wandb-csv'
   | 'trackio-csv'
+  | 'tensorboard'
   | 'csv';
 
 export const DIALECT_NAMES: Readonly<Record<LogDialect, string>> = {
@@ -26,6 +27,7 @@ export const DIALECT_NAMES: Readonly<Record<LogDialect, string>> = {
   'ms-swift': 'ms-swift logging.jsonl',
   'wandb-csv': 'Weights & Biases CSV',
   'trackio-csv': 'trackio CSV',
+  tensorboard: 'TensorBoard event file',
   csv: 'CSV',
 };
 

@@ -26,6 +26,7 @@ export const wordsZh: ReportWords = {
     'ms-swift': 'ms-swift 的 logging.jsonl',
     'wandb-csv': 'Weights & Biases 的 CSV',
     'trackio-csv': 'trackio 的 CSV',
+    tensorboard: 'TensorBoard 的事件文件',
     csv: 'CSV 表格',
   },
   chart: {

@@ -2,6 +2,7 @@
 import type { Method } from '../protocol/config.ts';
 import type { AnswerPreview, CompletionGroup, PathFile } from '../protocol/messages.ts';
 import { settingsInUse } from '../protocol/presets.ts';
+import { eventFile, eventFileName } from '../reports/event-writer.ts';
 import { read, walk } from './database.ts';
 import { answerLine } from './exported-answers.ts';
 import { completionLines } from './exported-completions.ts';
@@ -20,7 +21,9 @@ import { readDirectories, readLog } from './runs.ts';
  */
 export async function readRunFiles(runId: string): Promise<PathFile[]> {
   const { run, head, files } = await readDirectories(runId);
-  const log = { path: LOG_FILE, file: json(await readLog(runId)) };
+  const written = await readLog(runId);
+  const log = { path: LOG_FILE, file: json(written) };
+  const events = { path: eventFileName(run.createdAt), file: new Blob([eventFile({ train: written.train_history, validation: written.val_history })]) };
   const others = [...(await predictionFiles(runId)), ...(await answerFiles(runId)), ...(await completionFiles(runId)), ...(await sampleImageFiles(runId))];
   return [
     { path: MANIFEST_FILE, file: json(manifestOf(run, head, await listed([log, ...others]))) },
@@ -28,6 +31,8 @@ export async function readRunFiles(runId: string): Promise<PathFile[]> {
     { path: `${configName(run.config.method)}_config.json`, file: json(settingsInUse(run.config)) },
     ...files,
     ...others,
+    // For TensorBoard alone: an import makes it anew from the log.
+    events,
   ];
 }
 

@@ -4,7 +4,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import { unzipSync } from 'fflate';
 
 /** What a run consists of at the top of its folder; an older run's is removed before a new one is written. */
-const RUN_ENTRY = /^(training_log\.json|lorikeet_run\.json|\w+_config\.json|val_predictions\.jsonl|val_answers\.jsonl|best|final|start|reference|completions|checkpoint-.+)$/;
+const RUN_ENTRY = /^(training_log\.json|lorikeet_run\.json|\w+_config\.json|val_predictions\.jsonl|val_answers\.jsonl|best|final|start|reference|completions|checkpoint-.+|events\.out\.tfevents\..+)$/;
 
 /** Its pictures: files of these names only, since others may keep theirs in a folder of that name too. */
 const PICTURES = 'pictures';
@@ -25,23 +25,48 @@ export function commonFolder(names: readonly string[]): string {
  * @throws Error for a broken archive or a name that leaves the folder
  */
 export function unpackRun(zip: Uint8Array, out: string): string[] {
-  const entries = Object.entries(unzipSync(zip)).filter(([name]) => !name.endsWith('/'));
-  const strip = commonFolder(entries.map(([name]) => name)).length;
   const root = resolve(out);
-  const files = entries.map(([name, bytes]) => {
-    const relative = name.slice(strip);
-    const path = resolve(root, relative);
-    if (!path.startsWith(root + sep)) throw new Error(`The archive's entry "${name}" lies outside its folder.`);
-    return { relative, path, bytes };
-  });
+  const files = filesOf(zip, root);
   for (const [place, ours] of [[root, RUN_ENTRY], [join(root, PICTURES), RUN_PICTURE]] as const) {
     for (const name of existsSync(place) ? readdirSync(place) : []) {
       if (ours.test(name)) rmSync(join(place, name), { recursive: true, force: true });
     }
   }
-  for (const file of files) {
-    mkdirSync(dirname(file.path), { recursive: true });
-    writeFileSync(file.path, file.bytes);
+  return write(files);
+}
+
+/**
+ * Unpacks any archive of one folder; what lies in the target is replaced as a whole.
+ * @returns the written paths relative to it
+ * @throws as unpackRun
+ */
+export function unpackFolder(zip: Uint8Array, out: string): string[] {
+  const files = filesOf(zip, resolve(out));
+  rmSync(out, { recursive: true, force: true });
+  return write(files);
+}
+
+interface Unpacked {
+  relative: string;
+  path: string;
+  bytes: Uint8Array;
+}
+
+function filesOf(zip: Uint8Array, root: string): Unpacked[] {
+  const entries = Object.entries(unzipSync(zip)).filter(([name]) => !name.endsWith('/'));
+  const strip = commonFolder(entries.map(([name]) => name)).length;
+  return entries.map(([name, bytes]) => {
+    const relative = name.slice(strip);
+    const path = resolve(root, relative);
+    if (!path.startsWith(root + sep)) throw new Error(`The archive's entry "${name}" lies outside its folder.`);
+    return { relative, path, bytes };
+  });
+}
+
+function write(files: readonly Unpacked[]): string[] {
+  for (const { path, bytes } of files) {
+    mkdirSync(dirname(path), { recursive: true });
+    writeFileSync(path, bytes);
   }
-  return files.map((file) => file.relative);
+  return files.map(({ relative }) => relative);
 }

@@ -7,6 +7,7 @@ import { dirname, join, relative } from 'node:path';
 import { LorikeetError } from '../../src/protocol/errors.ts';
 import { compareRuns, nameRuns } from '../../src/reports/compare.ts';
 import { formatComparison } from '../../src/reports/comparison-text.ts';
+import { isEventFile, readEventFile } from '../../src/reports/event-file.ts';
 import { checkLogSize, readLog } from '../../src/reports/read-log.ts';
 import { reportFiles } from '../../src/reports/report-files.ts';
 import type { RunLog } from '../../src/reports/run-log.ts';
@@ -27,7 +28,7 @@ const WRITTEN: Readonly<Record<ReportLanguage, (files: number, folder: string, p
 /** Runs of a file that holds several keep their own names below the file's. */
 function readFile(file: LogFile): RunLog[] {
   checkLogSize(statSync(file.path).size, file.shown);
-  const runs = readLog(readFileSync(file.path, 'utf8'), file.shown);
+  const runs = isEventFile(file.path) ? [readEventFile(readFileSync(file.path), file.shown)] : readLog(readFileSync(file.path, 'utf8'), file.shown);
   return runs.map((run) => ({ ...run, name: run.name === file.shown ? file.named : `${file.named}/${run.name}` }));
 }
 

@@ -27,6 +27,7 @@ export const enAnalysis = {
       'ms-swift': 'ms-swift',
       'wandb-csv': 'W&B CSV',
       'trackio-csv': 'trackio CSV',
+      tensorboard: 'TensorBoard',
       csv: 'CSV',
     },
   },

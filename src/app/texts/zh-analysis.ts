@@ -28,6 +28,7 @@ export const zhAnalysis: typeof enAnalysis = {
       'ms-swift': 'ms-swift',
       'wandb-csv': 'W&B CSV',
       'trackio-csv': 'trackio CSV',
+      tensorboard: 'TensorBoard',
       csv: 'CSV',
     },
   },
