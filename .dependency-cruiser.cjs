@@ -1,7 +1,7 @@
 // Import direction: app -> protocol <- workers -> training -> {objectives, generation} -> model -> kernels -> gpu; tools -> bench -> src.
 const from = (...folders) => `^src/(${folders.join('|')})/`;
 
-const PURE = ['protocol', 'families', 'data', 'processing', 'quantization', 'checkpoint', 'objectives', 'reports', 'imports', 'hub'];
+const PURE = ['protocol', 'handoff', 'families', 'data', 'processing', 'quantization', 'checkpoint', 'objectives', 'reports', 'imports', 'hub'];
 const ENGINE = ['gpu', 'kernels', 'model', 'generation', 'training', 'session'];
 
 /** Each folder of the engine, and the engine folders it must not know. */
@@ -115,7 +115,7 @@ module.exports = {
   ],
   options: {
     doNotFollow: { path: 'node_modules' },
-    exclude: { path: '[.](wgsl|css|svg)|[?]url$' },
+    exclude: { path: '[.](wgsl|css|svg|py)|[?]url$' },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.json' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'browser', 'default', 'types'] },

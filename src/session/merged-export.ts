@@ -41,6 +41,6 @@ async function openBase(reference: ModelReference, { open }: MergeRequest, demoU
 }
 
 /** A name that every file system takes. */
-function folderName(run: string): string {
+export function folderName(run: string): string {
   return run.normalize('NFC').replace(/[\\/:*?"<>|\u0000-\u001f]+/g, '-').replace(/^[. -]+|[. -]+$/g, '').slice(0, 80) || 'model';
 }

@@ -128,6 +128,17 @@ export async function openStoredModel(key: string): Promise<ModelSource> {
   return { kind: 'files', name: record.id.split('/')[1], files, handle };
 }
 
+/** The Hub's id and commit of a folder that was downloaded here; null for any other. */
+export async function hubOrigin({ handle }: { handle: FileSystemDirectoryHandle | null }): Promise<{ id: string; commit: string } | null> {
+  if (!handle) return null;
+  for (const { key, record } of await listStoredModels()) {
+    if (!record?.finishedAt) continue;
+    const folder = await (await openModelFolder(key)).getDirectoryHandle(FILES);
+    if (await folder.isSameEntry(handle)) return { id: record.id, commit: record.commit };
+  }
+  return null;
+}
+
 /** @throws LorikeetError "model-locked" while a tab is writing it */
 export async function deleteStoredModel(key: string): Promise<void> {
   if (await isLocked(MODEL_LOCK + key)) throw modelLocked(key);

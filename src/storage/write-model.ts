@@ -45,7 +45,7 @@ export async function writeZip(name: string, files: readonly OutputFile[], writi
   const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
   const { quota = Infinity, usage = 0 } = await navigator.storage.estimate();
   if (total > quota - usage) {
-    throw new LorikeetError('storage-full', `The merged model needs ${total} bytes, this site may store ${Math.max(0, quota - usage)} more.`, 'Free disk space, or use a browser that can write to a folder.', {});
+    throw new LorikeetError('storage-full', `${name}.zip needs ${total} bytes, this site may store ${Math.max(0, quota - usage)} more.`, 'Free disk space and try again.', {});
   }
   const folder = await root.getDirectoryHandle(EXPORTS, { create: true });
   try {

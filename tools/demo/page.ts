@@ -112,6 +112,12 @@ export class TrainPage {
     return readFileSync(await download.path());
   }
 
+  /** The run packed for a cluster, by the page's own download button. */
+  async downloadHandoff(): Promise<Uint8Array> {
+    const [download] = await Promise.all([this.page.waitForEvent('download', { timeout: REACTION_MS }), this.#click('download-cluster')]);
+    return readFileSync(await download.path());
+  }
+
   /** Text of the error boxes now on the page, one per line. */
   async visibleErrors(): Promise<string> {
     return (await this.page.getByTestId('error-box').allInnerTexts()).map((text) => text.replace(/\s+/g, ' ').trim()).join('\n');

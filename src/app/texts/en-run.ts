@@ -123,6 +123,14 @@ export const enRun = {
     runHint: 'all checkpoints as ZIP',
     working: 'Packing',
     none: 'This run has no adapter yet.',
+    cluster: {
+      title: 'Take it to a cluster',
+      hint: 'goes on in PyTorch, ZIP',
+      working: 'Reading the run and its data',
+      progress: (done: string, total: string) => `${done} of ${total}`,
+      cancel: 'Cancel',
+      done: (name: string) => `${name}: unpack it and read its README.md. The log it writes opens here as the same run.`,
+    },
     merged: {
       title: 'Merged model',
       hint: 'bf16 safetensors, all files',

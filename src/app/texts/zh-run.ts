@@ -122,6 +122,14 @@ export const zhRun: typeof enRun = {
     run: '整个训练',
     runHint: '全部检查点 (ZIP)',
     working: '正在打包',
+    cluster: {
+      title: '带到集群上',
+      hint: '用 PyTorch 继续 (ZIP)',
+      working: '正在读取训练及其数据',
+      progress: (done: string, total: string) => `${done}，共 ${total}`,
+      cancel: '取消',
+      done: (name: string) => `${name}：解压后请阅读其中的 README.md。它写出的日志在这里作为同一次训练打开。`,
+    },
     merged: {
       title: '合并后的模型',
       hint: 'bf16 safetensors，含全部文件',
