@@ -1,4 +1,4 @@
-/** Opens a headless Chromium with a fresh temporary profile, and says what goes wrong inside its page. */
+/** Opens a headless Chromium with a fresh temporary profile or a given one, and says what goes wrong inside its page. */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,7 +6,7 @@ import { chromium } from 'playwright';
 import type { BrowserContext, Page } from 'playwright';
 import { CHROMIUM_ARGS, findChromium } from './chromium.ts';
 
-/** A browser with one page; everything it stored is gone after close(). */
+/** A browser with one page; what it stored in a temporary profile is gone after close(). */
 export interface OpenBrowser {
   context: BrowserContext;
   page: Page;
@@ -20,16 +20,19 @@ const HARMLESS = [/favicon\.ico/, /powerPreference option is currently ignored/]
 
 /**
  * Starts the browser. Console errors, uncaught exceptions and crashes of the page go to onError as one line each.
+ * @param kept folder of a profile that stays; a temporary one by default
  * @throws Error with one sentence on what to install when there is no Chromium
  */
-export async function openBrowser(onError: (text: string) => void): Promise<OpenBrowser> {
-  const profile = mkdtempSync(join(tmpdir(), 'lorikeet-profile-'));
-  const removeProfile = () => rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+export async function openBrowser(onError: (text: string) => void, kept?: string): Promise<OpenBrowser> {
+  const profile = kept ?? mkdtempSync(join(tmpdir(), 'lorikeet-profile-'));
+  const removeProfile = () => kept === undefined && rmSync(profile, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   try {
     const context = await chromium.launchPersistentContext(profile, {
       executablePath: findChromium(),
       args: CHROMIUM_ARGS,
       headless: true,
+      // A machine that is busy with other things starts no browser within half a minute.
+      timeout: 180_000,
       viewport: { width: 1440, height: 900 },
       acceptDownloads: true,
       locale: 'en-US',
