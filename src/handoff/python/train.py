@@ -5,6 +5,7 @@ accelerate/ddp.yaml train.py. What it writes to --output opens in the page again
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def settings(run, options, config_class, plan, start):
         output_dir=str(options.output),
         use_cpu=on_cpu,
         # Some builds of PyTorch have MPI, which is then taken for CPUs and knows nothing of torchrun's processes.
-        ddp_backend="gloo" if on_cpu else None,
+        ddp_backend="gloo" if on_cpu and int(os.environ.get("WORLD_SIZE", "1")) > 1 else None,
         max_steps=until,
         per_device_train_batch_size=config["per_device_train_batch_size"],
         learning_rate=config["learning_rate"],
