@@ -19,6 +19,7 @@ from lorikeet.trainer import AsThePage, Steps, Validation
 from transformers import AutoProcessor, Trainer, TrainingArguments
 
 try:
+    import datasets
     import trl
 except ImportError:
     trl = None
@@ -130,7 +131,9 @@ def main():
 
     log = PageLog(run, options.bundle, options.output, plan, start)
     chosen = type("Continued" + trainer_class.__name__, (AsThePage, trainer_class), {})
-    trainer = chosen(model=model, args=args, train_dataset=steps, data_collator=lambda batch: batch, processing_class=processor, callbacks=[log])
+    # TRL's trainers ask for a table and look at its first row; what they train on are the steps all the same.
+    offered = steps if trainer_class is Trainer else datasets.Dataset.from_json(str(options.bundle / "data" / "train.jsonl"))
+    trainer = chosen(model=model, args=args, train_dataset=offered, data_collator=lambda batch: batch, processing_class=processor, callbacks=[log])
     log.trainer = trainer
     own_moments = None if options.resume else options.bundle / "checkpoint" / "optimizer.safetensors"
     trainer.equip(run, steps, Validation(validation, config["method"], references[1]), own_moments, start)
