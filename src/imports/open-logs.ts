@@ -3,6 +3,7 @@ import { fileKind, folderOf } from '../data/paths.ts';
 import { readZip } from '../data/zip.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
+import { runsOfReport } from '../reports/embedded-runs.ts';
 import { bestOf, finalValue, metricNames, sharedName } from '../reports/metrics.ts';
 import { note, said } from '../reports/notes.ts';
 import { packRun } from '../reports/packed-run.ts';
@@ -15,6 +16,7 @@ import type { OpenedRun } from './messages.ts';
 
 /** Logs opened at once. */
 const MAX_LOGS = 200;
+const REPORT = /\.html?$/i;
 
 export interface LogReceiver {
   run(opened: OpenedRun): void;
@@ -24,14 +26,23 @@ export interface LogReceiver {
 /** Reads every log among the files and hands over one run after the other; what cannot be read is handed over as a fault. */
 export async function openLogs(files: readonly PathFile[], chosen: string, to: LogReceiver): Promise<void> {
   const logs = findLogs(joinEvents(await unpack(files, to)), chosen);
-  if (logs.length === 0) {
-    const advice = 'Drop training_log.json, trainer_state.json, trainer_log.jsonl, logging.jsonl, a CSV export, TensorBoard event files, or a run’s folder or ZIP.';
+  // A report in a run's folder shows what its log holds.
+  const reports = files.filter(({ path }) => REPORT.test(path) && (logs.length === 0 || !path.includes('/')));
+  if (logs.length === 0 && reports.length === 0) {
+    const advice = 'Drop training_log.json, trainer_state.json, trainer_log.jsonl, logging.jsonl, a CSV export, TensorBoard event files, a report.html, or a run’s folder or ZIP.';
     to.fault(new LorikeetError('file-missing', `${chosen || 'What was chosen'} holds no training log.`, advice));
   }
   if (logs.length > MAX_LOGS) to.fault(new LorikeetError('file-too-large', `${logs.length} logs were chosen; the first ${MAX_LOGS} are opened.`, 'Choose fewer folders at once.'));
   for (const log of logs.slice(0, MAX_LOGS)) {
     try {
       for (const opened of await openLog(log)) to.run(opened);
+    } catch (error) {
+      to.fault(LorikeetError.from(error));
+    }
+  }
+  for (const report of reports) {
+    try {
+      for (const opened of await openReport(report)) to.run(opened);
     } catch (error) {
       to.fault(LorikeetError.from(error));
     }
@@ -78,6 +89,11 @@ async function openLog({ path, file, named, predictions, passedOver }: FoundLog<
     bytes: file.size,
     predictions: answers,
   }));
+}
+
+async function openReport({ path, file }: PathFile): Promise<OpenedRun[]> {
+  checkLogSize(file.size, path);
+  return runsOfReport(await file.text(), path).map((run) => ({ run: packRun(run), ...factsOf(run), bytes: file.size, predictions: null }));
 }
 
 function factsOf(run: RunLog): Pick<OpenedRun, 'lastStep' | 'lastLoss' | 'best'> {

@@ -1,8 +1,9 @@
-/** The HTML report: one file, no script, nothing loaded. Opens from disk, prints, follows the system's light or dark theme. */
+/** The HTML report: one file, no program, nothing loaded. Holds the runs as data too. Opens from disk, prints, follows the system's light or dark theme. */
 import type { Comparison, MetricComparison } from './compare.ts';
 import { comparisonCurves, runCurves } from './curves.ts';
 import type { Curve } from './curves.ts';
 import { runColour } from './colours.ts';
+import { embedRuns } from './embedded-runs.ts';
 import { escapeMarkup } from './markup.ts';
 import type { RunBest } from './metrics.ts';
 import { noteText } from './notes.ts';
@@ -58,7 +59,9 @@ ${CHART_STYLE}</style>
 <p class="muted">${words.html.generated(generated.toISOString().slice(0, 19).replace('T', ' '), runs.length)}</p>
 ${comparison ? comparisonSections(runs, comparison, words) : ''}
 ${runs.map((run) => runSection(run, language)).join('\n')}
+<p class="muted">${words.html.reopen}</p>
 </main>
+${embedRuns(runs)}
 </body>
 </html>
 `;

@@ -5,6 +5,7 @@ import { comparisonCurves, runCurves } from './curves.ts';
 import { historyCsv } from './history-csv.ts';
 import { htmlReport } from './html.ts';
 import { fileName } from './markup.ts';
+import { runJson } from './run-json.ts';
 import type { RunLog } from './run-log.ts';
 import { formatStatistics, formatSummary } from './summary.ts';
 import { REPORT_WORDS } from './words.ts';
@@ -59,19 +60,4 @@ function runFiles(run: RunLog, folder: string, options: ReportOptions): ReportFi
     for (const curve of runCurves(run, REPORT_WORDS[options.language])) files.push({ path: `${folder}${fileName(curve.metric, taken)}_curve.svg`, text: curve.svg(true) });
   }
   return files;
-}
-
-/** The run under the keys of training_log.json, whatever its own format was. */
-export function runJson(run: RunLog): string {
-  const best = run.best && { ...run.best.metrics, step: run.best.step, epoch: run.best.epoch, path: run.best.path, ...(run.best.metric === null ? {} : { metric: run.best.metric, value: run.best.metrics[run.best.metric] ?? null }) };
-  const log = {
-    config: run.config,
-    train_history: run.train,
-    val_history: run.validation,
-    best_checkpoint: best,
-    final_metrics: run.finalMetrics,
-    ...(run.dialect === 'lorikeet' ? { environment: run.environment } : {}),
-    source: { file: run.source, dialect: run.dialect, notes: run.notes.map(({ level, message, line, byte }) => ({ level, message, line, byte })) },
-  };
-  return `${JSON.stringify(log, null, 2)}\n`;
 }

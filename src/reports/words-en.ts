@@ -93,6 +93,7 @@ export const wordsEn = {
   html: {
     title: 'Training Report',
     comparisonTitle: 'Training Comparison Report',
+    reopen: 'This file holds its runs as data: drop it onto the Runs view of Lorikeet to open them there.',
     generated: (time: string, runs: number) => `Generated on ${time} UTC · ${runs} ${runs === 1 ? 'run' : 'runs'}`,
     settings: 'Configuration Comparison',
     setting: 'setting',

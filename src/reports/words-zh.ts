@@ -94,6 +94,7 @@ export const wordsZh: ReportWords = {
   html: {
     title: '训练报告',
     comparisonTitle: '训练比较报告',
+    reopen: '此文件含有训练的数据：把它拖放到 Lorikeet 的“记录”页，即可在那里打开。',
     generated: (time, runs) => `生成于 ${time} UTC · ${runs} 个训练`,
     settings: '设置比较',
     setting: '设置',

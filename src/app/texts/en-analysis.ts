@@ -5,7 +5,7 @@ export const enAnalysis = {
     title: 'Opened logs',
     open: 'Open logs',
     folder: 'Open a folder',
-    hint: 'Drop logs anywhere here: Lorikeet and the scripts before it, Hugging Face trainer_state.json, LLaMA-Factory, ms-swift, W&B or trackio CSV, run folders, ZIPs. They stay on this computer.',
+    hint: 'Drop logs anywhere here: Lorikeet and the scripts before it, Hugging Face trainer_state.json, LLaMA-Factory, ms-swift, W&B or trackio CSV, run folders, ZIPs, HTML reports. They stay on this computer.',
     drop: 'Drop to open these logs',
     reading: (name: string) => `Reading ${name}`,
     opened: (n: number) => (n === 1 ? '1 log opened.' : `${n} logs opened.`),

@@ -6,7 +6,7 @@ export const zhAnalysis: typeof enAnalysis = {
     title: '打开的日志',
     open: '打开日志',
     folder: '打开文件夹',
-    hint: '可把日志拖到此处任意位置：Lorikeet 及其前身脚本、Hugging Face trainer_state.json、LLaMA-Factory、ms-swift、W&B 或 trackio 的 CSV、训练文件夹、ZIP。它们不会离开这台电脑。',
+    hint: '可把日志拖到此处任意位置：Lorikeet 及其前身脚本、Hugging Face trainer_state.json、LLaMA-Factory、ms-swift、W&B 或 trackio 的 CSV、训练文件夹、ZIP、HTML 报告。它们不会离开这台电脑。',
     drop: '松开以打开这些日志',
     reading: (name) => `正在读取 ${name}`,
     opened: (n) => `已打开 ${n} 个日志。`,

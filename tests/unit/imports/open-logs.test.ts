@@ -5,7 +5,10 @@ import { findLogs } from '../../../src/imports/find-logs.ts';
 import type { OpenedRun } from '../../../src/imports/messages.ts';
 import { openLogs } from '../../../src/imports/open-logs.ts';
 import type { LorikeetError } from '../../../src/protocol/errors.ts';
+import { compareRuns } from '../../../src/reports/compare.ts';
+import { htmlReport } from '../../../src/reports/html.ts';
 import { packRun, unpackRun } from '../../../src/reports/packed-run.ts';
+import type { LogNote, RunLog } from '../../../src/reports/run-log.ts';
 import { logPath, readRun } from '../reports/logs.ts';
 
 const fixture = (name: string) => new Blob([readFileSync(logPath(name))]);
@@ -108,5 +111,55 @@ describe('opening', () => {
     expect((await open([{ path: 'photo.png', file: new Blob(['x']) }], 'photo.png')).faults[0].code).toBe('file-missing');
     const huge = { size: 2 * 2 ** 30, text: () => Promise.reject(new Error('read')) } as unknown as Blob;
     expect((await open([{ path: 'training_log.json', file: huge }])).faults[0].code).toBe('file-too-large');
+  });
+});
+
+describe('an HTML report', () => {
+  const NAMES = ['lorikeet/training_log.json', 'ms-swift/logging.jsonl', 'hostile.json', 'original-grpo/training_log.json'];
+  const page = (runs: RunLog[], language: 'en' | 'zh' = 'en') => htmlReport(runs, runs.length > 1 ? compareRuns(runs) : null, new Date(0), language);
+  const openPage = (text: string, path = 'report.html') => open([{ path, file: new Blob([text]) }], path);
+  const rows = (list: RunLog['train']) => list.map((row) => Object.entries(row).sort());
+
+  it.each(NAMES)('of %s opens as the run that it shows', async (name) => {
+    const run = readRun(name);
+    const { runs, faults } = await openPage(page([run], 'zh'));
+    expect(faults).toEqual([]);
+    const again = unpackRun(runs[0].run);
+    for (const key of ['name', 'source', 'dialect', 'best', 'notes'] as const) expect(again[key], key).toEqual(run[key]);
+    for (const key of ['config', 'finalMetrics', 'environment'] as const) expect({ ...again[key] }, key).toEqual({ ...run[key] });
+    expect(rows(again.train)).toEqual(rows(run.train));
+    expect(rows(again.validation)).toEqual(rows(run.validation));
+  });
+
+  it('of several runs opens as all of them, whatever they are called', async () => {
+    const named = NAMES.map((name, i) => ({ ...readRun(name), name: `${i} </script><script>alert(1)</script>` }));
+    const text = page(named);
+    expect(text.match(/<script/g)).toHaveLength(1);
+    const { runs } = await openPage(text);
+    expect(runs.map(({ run }) => run.name)).toEqual(named.map(({ name }) => name));
+  });
+
+  it('is left aside where its log lies with it', async () => {
+    const { runs } = await open([{ path: 'out/report.html', file: new Blob([page([readRun(NAMES[0])])]) }, { path: 'out/training_log.json', file: fixture(NAMES[0]) }], 'out');
+    expect(runs.map(({ run }) => run.name)).toEqual(['out']);
+  });
+
+  it.each([
+    ['<p>a page</p>', /no report/],
+    [page([readRun(NAMES[0])]).slice(0, -2000), /damaged/],
+    [page([readRun(NAMES[0])]).replace('"version":1', '"version":2'), /damaged: version/],
+    [page([readRun(NAMES[0])]).replace('"dialect":"lorikeet"', '"dialect":"lark"'), /damaged: runs\.0\.dialect/],
+    [page([readRun(NAMES[0])]).replace('"train_history":[', '"train_history":7,"x":['), /train_history has the wrong type/],
+  ])('that is none, or is spoilt, says so (%#)', async (text, message) => {
+    const { runs, faults } = await openPage(text);
+    expect(runs).toEqual([]);
+    expect(faults.map((fault) => [fault.code, fault.message])).toEqual([['file-corrupt', expect.stringMatching(message)]]);
+  });
+
+  it('with notes that another program wrote shows their words, and no others', async () => {
+    const run = readRun(NAMES[0]);
+    const said = { key: 'noF16', values: {} } as unknown as LogNote['said'];
+    const { runs } = await openPage(page([{ ...run, notes: [{ level: 'warning', message: 'all is lost', said }] }]));
+    expect(runs[0].run.notes).toEqual([{ level: 'warning', message: 'all is lost' }]);
   });
 });

@@ -8,7 +8,8 @@ import { onDark, runColour, TRAIN_COLOUR, VALIDATION_COLOUR } from '../../../src
 import { nameRuns } from '../../../src/reports/compare.ts';
 import { escapeMarkup, fileName } from '../../../src/reports/markup.ts';
 import { readLog } from '../../../src/reports/read-log.ts';
-import { reportFiles, runJson } from '../../../src/reports/report-files.ts';
+import { reportFiles } from '../../../src/reports/report-files.ts';
+import { runJson } from '../../../src/reports/run-json.ts';
 import type { RunLog } from '../../../src/reports/run-log.ts';
 import { drawChart } from '../../../src/reports/svg-chart.ts';
 import { findLog, parseReportArguments } from '../../../tools/report/options.ts';
@@ -110,8 +111,10 @@ describe('files', () => {
     expect(markup).not.toMatch(/\ssrc=|\shref=|\son\w+=/i);
     expect(html).not.toMatch(/url\(|@import/i);
     const tags = new Set([...html.matchAll(/<([a-z!][a-z0-9]*)/gi)].map((match) => match[1].toLowerCase()));
+    // Data, which no browser runs.
+    expect(html.match(/<script[^>]*>/g)).toEqual(['<script type="application/json" id="lorikeet-runs">']);
     expect([...tags].sort()).toEqual([
-      '!doctype', 'body', 'circle', 'details', 'div', 'figure', 'h1', 'h2', 'h3', 'head', 'html', 'line', 'main', 'meta', 'p', 'path', 'section', 'span', 'style', 'summary', 'svg',
+      '!doctype', 'body', 'circle', 'details', 'div', 'figure', 'h1', 'h2', 'h3', 'head', 'html', 'line', 'main', 'meta', 'p', 'path', 'script', 'section', 'span', 'style', 'summary', 'svg',
       'table', 'tbody', 'td', 'text', 'th', 'thead', 'title', 'tr',
     ]);
     expect(escapeMarkup('a&b<c>"\'\u0000\ud800')).toBe('a&amp;b&lt;c&gt;&quot;&#39;\ufffd\ufffd');

@@ -36,7 +36,7 @@ const said = (html: string, names: string) =>
 
 /** Every text that a reader can see or hear: between tags, and in attributes that hold words. */
 function texts(html: string): string[] {
-  const body = html.slice(html.indexOf('<body>'));
+  const body = html.slice(html.indexOf('<body>'), html.indexOf('<script'));
   return [...body.replaceAll(/<[^>]*>/g, '\n').split('\n'), ...[...body.matchAll(/(?:title|aria-label)="([^"]*)"/g)].map((match) => match[1])].map(plain).filter((text) => text !== '');
 }
 

@@ -8,7 +8,7 @@ import { inWords, noteText } from '../../../src/reports/notes.ts';
 import type { Said } from '../../../src/reports/notes.ts';
 import { packRun, unpackRun } from '../../../src/reports/packed-run.ts';
 import { readLog } from '../../../src/reports/read-log.ts';
-import { runJson } from '../../../src/reports/report-files.ts';
+import { runJson } from '../../../src/reports/run-json.ts';
 import type { RunLog } from '../../../src/reports/run-log.ts';
 import { formatSummary } from '../../../src/reports/summary.ts';
 import { readRun, readRuns } from './logs.ts';
