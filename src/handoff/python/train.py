@@ -12,7 +12,7 @@ from pathlib import Path
 import torch
 from lorikeet.log import PageLog
 from lorikeet.model import base_of, load
-from lorikeet.order import StepPlan
+from lorikeet.order import StepPlan, validation_choice
 from lorikeet.reference import reference_log_probs
 from lorikeet.samples import Encoder, encode_rows, fingerprint, read_rows
 from lorikeet.trainer import AsThePage, Steps, Validation
@@ -125,7 +125,9 @@ def main():
     model = load(run, options, checkpoint)
     references = [None, None]
     if config["method"] == "dpo":
-        references = [reference_log_probs(model, samples, encoder, args, run["starts_from_adapter"]) for samples in (train, validation)]
+        ahead = {sample for step in range(start, args.max_steps) for batch in plan.micro_batches(step) for sample in batch}
+        measured = validation_choice(len(validation), config) if config["eval_steps"] > 0 else []
+        references = [reference_log_probs(model, samples, wanted, encoder, args, run["starts_from_adapter"]) for samples, wanted in ((train, ahead), (validation, measured))]
     steps = Steps(train, encoder, plan, config, start, args.process_index, args.world_size, references[0])
     args.gradient_accumulation_steps = steps.slots
 
