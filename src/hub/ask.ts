@@ -84,6 +84,18 @@ async function readText(response: Response, url: string, { what, signal }: Askin
   }
 }
 
+/** What the hub gives as its reason: a header, or the error of its JSON. */
+export function saidBy(response: Response, text: string): string {
+  const header = response.headers.get('x-error-message');
+  if (header) return header;
+  try {
+    const { error } = JSON.parse(text) as { error?: unknown };
+    return typeof error === 'string' ? error.slice(0, 300) : '';
+  } catch {
+    return '';
+  }
+}
+
 function refusal(response: Response, url: string, token: string | null, what: string): LorikeetError {
   const { status } = response;
   const { host } = new URL(url);
@@ -105,7 +117,8 @@ function refusal(response: Response, url: string, token: string | null, what: st
   return new LorikeetError('hub-answer', reason, 'Check the address of the mirror, if one is set.', place);
 }
 
-function secondsToWait(header: string | null): number | null {
+/** Retry-After in seconds; null where it says nothing, or a date. */
+export function secondsToWait(header: string | null): number | null {
   if (header === null || header.trim() === '') return null;
   const seconds = Number(header);
   return Number.isFinite(seconds) && seconds >= 0 ? seconds : null;

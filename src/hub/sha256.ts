@@ -95,3 +95,14 @@ export class Sha256 {
     state[7] += h;
   }
 }
+
+/** SHA-256 of a Blob of any size, hexadecimal. @throws the signal's reason */
+export async function sha256OfBlob(blob: Blob, signal: AbortSignal): Promise<string> {
+  const PIECE = 8 * 2 ** 20;
+  const hash = new Sha256();
+  for (let at = 0; at < blob.size; at += PIECE) {
+    signal.throwIfAborted();
+    hash.update(new Uint8Array(await blob.slice(at, at + PIECE).arrayBuffer()));
+  }
+  return hash.digest();
+}
