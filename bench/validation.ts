@@ -6,6 +6,7 @@ import { demoDataset } from '../src/session/demo.ts';
 import { SampleEncoder } from '../src/session/encoded-dataset.ts';
 import { ImageCache } from '../src/session/image-cache.ts';
 import { buildValidator } from '../src/session/method-builder.ts';
+import { wholeData } from '../src/session/run-data.ts';
 import { demoAdapter, openDemo } from './demo-model.ts';
 import type { BenchContext, BenchGroup } from './page.ts';
 
@@ -18,7 +19,7 @@ async function measure({ gpu, options, report }: BenchContext, withAnswers: bool
   const files = await demoDataset(base, undefined, 'conversations', () => undefined);
   const encoder = new SampleEncoder(processor, new ImageCache());
   const dataset = await encoder.encode(await readDataset(files, { kind: 'conversations', validationSplit: 0, seed: config.seed, keepImageNewline: true }), config, () => undefined);
-  const validator = buildValidator({ config, dataset, processor, encoder, scorer: null }, []);
+  const validator = await buildValidator({ config, dataset: wholeData(dataset), processor, encoder, scorer: null }, []);
   if (validator?.sampleCount !== SAMPLES) throw new Error(`expected ${SAMPLES} validation samples, got ${validator?.sampleCount ?? 0}`);
   const trainable = demoAdapter(model);
   const result = await validator.run(trainable, { step: 0, epoch: 0, samples: 0 }, () => Promise.resolve(true), () => performance.now());

@@ -4,9 +4,9 @@ import type { ImageSize } from '../processing/smart-resize.ts';
 import { extractBoxes } from '../objectives/detection-answer.ts';
 import type { ErrorPlace } from '../protocol/errors.ts';
 import type { Media } from '../protocol/media.ts';
-import type { DatasetProblem, LabelledBox, PathFile, UnknownLayout } from '../protocol/messages.ts';
+import type { DatasetProblem, LabelledBox, PathFile, SplitName, UnknownLayout } from '../protocol/messages.ts';
 import type { ReadingChoices } from '../protocol/reading-choices.ts';
-import { sortByKind } from './file-tree.ts';
+import { type SortedFiles, sortByKind } from './file-tree.ts';
 import type { AnnotationFormat } from './annotations/annotated-image.ts';
 import { MediaIndex } from './media-index.ts';
 import { ProblemList } from './problems.ts';
@@ -70,18 +70,37 @@ export interface DatasetOptions {
   /** Part of the training samples kept aside when there is no validation file; 0 = none. */
   validationSplit: number;
   seed: number;
+  /** Reads only so many records of each file, for a first look: nothing is kept aside, and unused files are not named. */
+  head?: number;
+}
+
+type Source = Readonly<Record<SplitName, readonly PathFile[]>>;
+
+/** Files with their archives opened, to be read as often as settings change. */
+export interface OpenedDataset {
+  main: SortedFiles;
+  extra: SortedFiles;
+  mainMedia: MediaIndex;
+  extraMedia: MediaIndex;
+  /** What was found wrong so far. */
+  problems: ProblemList;
+}
+
+/** Opens archives and sorts files by kind. */
+export async function openDataset(source: Source): Promise<OpenedDataset> {
+  const problems = new ProblemList();
+  const main = await sortByKind(source.train, problems);
+  const extra = await sortByKind(source.validation, problems);
+  return { main, extra, mainMedia: new MediaIndex(main.media, main.ignored), extraMedia: new MediaIndex(extra.media, extra.ignored), problems };
 }
 
 /**
  * Reads a dataset. Files of the training zone whose own names say so ("val", "dev", …) are validation files.
  * Samples with an error are left out and counted; nothing is repaired silently.
  */
-export async function readDataset(source: { train: readonly PathFile[]; validation: readonly PathFile[] }, options: DatasetOptions): Promise<Dataset> {
-  const problems = new ProblemList();
-  const main = await sortByKind(source.train, problems);
-  const extra = await sortByKind(source.validation, problems);
-  const mainMedia = new MediaIndex(main.media, main.ignored);
-  const extraMedia = new MediaIndex(extra.media, extra.ignored);
+export async function readDataset(source: Source | OpenedDataset, options: DatasetOptions): Promise<Dataset> {
+  const { main, extra, mainMedia, extraMedia, problems: found } = 'main' in source ? source : await openDataset(source);
+  const problems = found.copy();
   for (const path of [...mainMedia.duplicates, ...extraMedia.duplicates]) {
     problems.warning('Several files have this path.', 'Keep one of them; samples that use it are left out.', { file: path });
   }
@@ -93,8 +112,8 @@ export async function readDataset(source: { train: readonly PathFile[]; validati
   await reader.source.learn([...main.records, ...extra.records]);
   const train = await reader.read(split.train, [mainMedia, extraMedia]);
   const validation = [...(await reader.read([...extra.records, ...extra.annotations], [extraMedia, mainMedia])), ...(await reader.read(split.validation, [mainMedia, extraMedia]))];
-  const parts = validation.length === 0 ? splitDataset(train, options.validationSplit, options.seed) : { train, validation };
-  sayUnused([...main.media, ...extra.media], reader.named, problems);
+  const parts = validation.length === 0 && options.head === undefined ? splitDataset(train, options.validationSplit, options.seed) : { train, validation };
+  if (options.head === undefined) sayUnused([...main.media, ...extra.media], reader.named, problems);
   const { images, videos } = reader.usedMedia;
   return { kind: options.kind, ...parts, rejected: reader.rejected, images: images.size, videos: videos.size, problems: problems.listed, problemCount: problems.count, errorCount: problems.errorCount, annotations: [...reader.source.formats], unknown: reader.unknown, pixelSuspects: reader.pixelSuspects };
 }

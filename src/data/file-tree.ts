@@ -4,7 +4,7 @@ import type { AnnotationSet } from './annotations/annotated-image.ts';
 import { classFolders, readAnnotationFolders } from './annotations/annotation-folders.ts';
 import { baseName, fileKind, normalizePath } from './paths.ts';
 import type { ProblemList } from './problems.ts';
-import { readZip } from './zip.ts';
+import { isSampleFile, readZip, ZIP_LIMITS } from './zip.ts';
 
 export interface SortedFiles {
   /** JSON and JSONL files, by path. */
@@ -39,7 +39,7 @@ export async function sortByKind(files: readonly PathFile[], problems: ProblemLi
       continue;
     }
     try {
-      const contents = await readZip(entry);
+      const contents = await readZip(entry, ZIP_LIMITS, isSampleFile, (path) => fileKind(path) === 'image');
       contents.files.forEach(take);
       for (const name of contents.ignored) ignored.push(`${entry.path}/${name}`);
     } catch (error) {

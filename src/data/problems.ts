@@ -23,6 +23,16 @@ export class ProblemList {
     return this.counts.error;
   }
 
+  /** A list that goes on from this one. */
+  copy(): ProblemList {
+    const copy = new ProblemList();
+    for (const level of ['error', 'warning'] as const) {
+      copy.kept[level].push(...this.kept[level]);
+      copy.counts[level] = this.counts[level];
+    }
+    return copy;
+  }
+
   add(problem: DatasetProblem): void {
     this.counts[problem.level]++;
     if (this.kept[problem.level].length < MAX_LISTED) this.kept[problem.level].push(problem);

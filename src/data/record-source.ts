@@ -35,6 +35,8 @@ export class RecordSource {
     private readonly choices: ReadingChoices,
     /** Whether a record is of a layout that needs no mapping. */
     private readonly isKnown: (record: Record<string, unknown>) => boolean,
+    /** As in `readRecords`. */
+    private readonly head = Infinity,
   ) {}
 
   /** Reads what the files say of each other; before any of their records. */
@@ -48,7 +50,7 @@ export class RecordSource {
 
   async read(entry: RecordEntry): Promise<SourceRecords> {
     if (!('file' in entry)) return this.annotated(entry);
-    const { records, brokenLines, document } = await readRecords(entry, this.problems);
+    const { records, brokenLines, document } = await readRecords(entry, this.problems, this.head);
     const { path } = entry;
     if (document) {
       if (isCoco(document)) return this.annotated(readCoco(path, document, this.problems));

@@ -5,6 +5,7 @@ import type { PathFile } from '../protocol/messages.ts';
 import { readChosen } from './chosen-file.ts';
 import { LFS_START } from './lfs-pointer.ts';
 import type { ProblemList } from './problems.ts';
+import { resting } from './resting.ts';
 import { isTable, readTable } from './table.ts';
 
 export interface RawRecord {
@@ -21,6 +22,8 @@ export interface RawRecord {
 
 const MAX_FILE_BYTES = 256 * 2 ** 20;
 const MAX_RECORDS = 2_000_000;
+/** Of a file with one record a line, enough for a first look. */
+const HEAD_BYTES = 2 ** 20;
 
 export interface RecordFile {
   records: RawRecord[];
@@ -35,15 +38,18 @@ export const NO_LIST = 'The file holds no list of samples: expected [ {â€¦}, {â€
 
 const NOTHING: RecordFile = { records: [], brokenLines: 0 };
 
-/** Reads all records of a file. What cannot be read is reported: the whole file, or for JSONL the line. */
-export async function readRecords({ path, file }: PathFile, problems: ProblemList): Promise<RecordFile> {
+/**
+ * Reads the records of a file. What cannot be read is reported: the whole file, or for JSONL the line.
+ * @param head so many at most, for a first look; all when left out
+ */
+export async function readRecords({ path, file }: PathFile, problems: ProblemList, head = Infinity): Promise<RecordFile> {
   if (file.size > MAX_FILE_BYTES) {
     problems.error(`The file has ${Math.round(file.size / 2 ** 20)} MiB; at most ${MAX_FILE_BYTES / 2 ** 20} MiB are read.`, 'Split it into several files.', { file: path });
     return NOTHING;
   }
   let text: string | null;
   try {
-    text = await readChosen(path, () => readText(file));
+    text = await readChosen(path, async () => readText(Number.isFinite(head) ? await beginningOf(path, file) : file));
   } catch (error) {
     problems.caught(error);
     return NOTHING;
@@ -60,7 +66,8 @@ export async function readRecords({ path, file }: PathFile, problems: ProblemLis
     problems.error('The file is empty.', 'Export the dataset again.', { file: path });
     return NOTHING;
   }
-  const result = isTable(path) ? parseTable(path, text, problems) : isJsonLines(path, text) ? parseLines(path, text, problems) : parseWhole(path, text, problems);
+  const result = isTable(path) ? parseTable(path, text, problems) : isJsonLines(path, text) ? await parseLines(path, text, problems, head) : parseWhole(path, text, problems);
+  if (result.records.length > head) return { ...result, records: result.records.slice(0, head) };
   if (result.records.length > MAX_RECORDS) {
     problems.error(`The file has ${result.records.length} samples; at most ${MAX_RECORDS} are read.`, 'Split it into several files.', { file: path });
     return NOTHING;
@@ -76,6 +83,14 @@ function parseTable(path: string, text: string, problems: ProblemList): RecordFi
     problems.caught(error);
     return NOTHING;
   }
+}
+
+/** Of a large file with one record a line the first whole lines; any other file whole. */
+async function beginningOf(path: string, file: Blob): Promise<Blob> {
+  if (file.size <= HEAD_BYTES || !/\.jsonl$/i.test(path)) return file;
+  const bytes = new Uint8Array(await file.slice(0, HEAD_BYTES).arrayBuffer());
+  const end = bytes.lastIndexOf(0x0a);
+  return end < 0 || bytes[0] !== 0x7b ? file : file.slice(0, end);
 }
 
 /** Null for anything but UTF-8; a byte order mark is dropped. */
@@ -111,10 +126,14 @@ function isPretty(text: string): boolean {
   return /^\{\s*\n/.test(text) && /\n\},?[ \t]*\r?\n\s*\{/.test(text);
 }
 
-function parseLines(path: string, text: string, problems: ProblemList): RecordFile {
+async function parseLines(path: string, text: string, problems: ProblemList, head: number): Promise<RecordFile> {
   const records: RawRecord[] = [];
+  const rest = resting();
   let sample = 0;
   for (const { content, line } of isPretty(text.trimStart()) ? prettyObjects(text) : lines(text)) {
+    if (sample >= head) break;
+    const due = rest();
+    if (due) await due;
     sample++;
     try {
       const value: unknown = JSON.parse(content);
@@ -134,8 +153,14 @@ interface Lines {
   line: number;
 }
 
-function lines(text: string): Lines[] {
-  return text.split('\n').flatMap((content, i) => (content.trim() === '' ? [] : [{ content, line: i + 1 }]));
+function* lines(text: string): Generator<Lines> {
+  let line = 1;
+  for (let at = 0; at <= text.length; line++) {
+    const end = text.indexOf('\n', at);
+    const content = text.slice(at, end < 0 ? text.length : end);
+    if (content.trim() !== '') yield { content, line };
+    at = end < 0 ? text.length + 1 : end + 1;
+  }
 }
 
 /** Cuts where an object begins at the very left; what stands before the first one is a record too, and a broken one. */

@@ -20,6 +20,7 @@ import type { PixelBoxes } from './pixel-boxes.ts';
 import { isPreferenceRecord, PREFERENCE_COLUMNS, readPreferenceRecord } from './preference.ts';
 import type { ProblemList } from './problems.ts';
 import { hasPrompt, readPromptRecord } from './prompt-record.ts';
+import { resting } from './resting.ts';
 import { RecordSource, type RecordEntry } from './record-source.ts';
 import type { RawRecord } from './records.ts';
 import { fault } from './record-fault.ts';
@@ -70,14 +71,15 @@ export class SampleReader {
 
   constructor(
     private readonly problems: ProblemList,
-    private readonly options: Pick<DatasetOptions, 'kind' | 'keepImageNewline' | 'boxes' | 'seenSize' | 'choices'>,
+    private readonly options: Pick<DatasetOptions, 'kind' | 'keepImageNewline' | 'boxes' | 'seenSize' | 'choices' | 'head'>,
   ) {
-    this.source = new RecordSource(problems, options.choices ?? {}, (record) => LAYOUTS[options.kind](record));
+    this.source = new RecordSource(problems, options.choices ?? {}, (record) => LAYOUTS[options.kind](record), options.head);
   }
 
   /** @param indexes where to look for images, in this order */
   async read(entries: readonly RecordEntry[], indexes: readonly MediaIndex[]): Promise<DatasetSample[]> {
     const samples: DatasetSample[] = [];
+    const rest = resting();
     for (const entry of entries) {
       const file = entry.path;
       const before = this.problems.count;
@@ -90,6 +92,8 @@ export class SampleReader {
       const notices = new FileNotices();
       const finder = new MediaFinder(this.problems, indexes, file, (named) => this.named.add(named));
       for (const record of records) {
+        const due = rest();
+        if (due) await due;
         const sample = await this.readSample(record, record.file ?? file, finder, notices);
         if (sample) samples.push(sample);
         else this.rejected++;

@@ -7,7 +7,8 @@
 import { Inflate } from 'fflate';
 import { LorikeetError } from '../protocol/errors.ts';
 import { readChosen } from './chosen-file.ts';
-import { crc32, crc32OfBlob } from './crc32.ts';
+import { crc32, crc32OfBlob } from '../processing/crc32.ts';
+import { expectChecksum } from '../processing/entry-checksum.ts';
 import { fileKind, normalizePath } from './paths.ts';
 import type { PathFile } from '../protocol/messages.ts';
 
@@ -44,24 +45,27 @@ interface Entry {
 const END_SIGNATURE = 0x06054b50;
 const ENTRY_SIGNATURE = 0x02014b50;
 const LOCAL_SIGNATURE = 0x04034b50;
+/** Entries that are read at the same time. */
+const AT_ONCE = 16;
 const STORED = 0;
 const DEFLATED = 8;
 
 /** What a dataset consists of. */
-const isSampleFile = (path: string) => ['records', 'annotation', 'image', 'video'].includes(fileKind(path));
+export const isSampleFile = (path: string) => ['records', 'annotation', 'image', 'video'].includes(fileKind(path));
 
 /**
  * Lists and unpacks an archive. Archives inside archives are not opened.
  * @param wanted which entries to unpack; records, images and videos when left out
+ * @param later entries whose checksum need not be compared at once: whoever reads them whole does it (`checkWhole`)
  * @throws LorikeetError "dataset" naming the archive and the entry; "file-missing" when the archive is no longer there
  */
-export function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS, wanted: (path: string) => boolean = isSampleFile): Promise<ZipContents> {
-  return readChosen(archive.path, () => unpack(archive, limits, wanted));
+export function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS, wanted: (path: string) => boolean = isSampleFile, later: (path: string) => boolean = () => false): Promise<ZipContents> {
+  return readChosen(archive.path, () => unpack(archive, limits, wanted, later));
 }
 
-async function unpack(archive: PathFile, limits: ZipLimits, wanted: (path: string) => boolean): Promise<ZipContents> {
+async function unpack(archive: PathFile, limits: ZipLimits, wanted: (path: string) => boolean, later: (path: string) => boolean): Promise<ZipContents> {
   const entries = await readEntries(archive, limits);
-  const files: PathFile[] = [];
+  const reading: Promise<PathFile>[] = [];
   const ignored: string[] = [];
   let total = 0;
   let inflated = 0;
@@ -81,8 +85,13 @@ async function unpack(archive: PathFile, limits: ZipLimits, wanted: (path: strin
     for (const [bytes, limit] of [[total, limits.totalBytes], [inflated, limits.inflatedBytes]]) {
       if (bytes > limit) throw fault(archive, `its files have more than ${Math.round(limit / 2 ** 20)} MiB together`, 'Unpack it and drop the folder instead.');
     }
-    files.push({ path: `${archive.path}/${path}`, file: await readEntry(archive, entry, path, limits) });
+    const file = readEntry(archive, entry, path, limits, later(path)).then((file) => ({ path: `${archive.path}/${path}`, file }));
+    // What is named first is the first fault in the archive's order.
+    file.catch(() => undefined);
+    if (reading.push(file) >= AT_ONCE) await reading[reading.length - AT_ONCE];
   }
+  const files: PathFile[] = [];
+  for (const file of reading) files.push(await file);
   return { files, ignored };
 }
 
@@ -94,7 +103,21 @@ async function view(blob: Blob, from: number, to: number): Promise<DataView> {
   return new DataView(await blob.slice(from, to).arrayBuffer());
 }
 
+/**
+ * An archive from its table of contents to its end: names, sizes and checksums of all its files.
+ * @throws LorikeetError "dataset" when it is no ZIP file
+ */
+export async function tableOfContents(archive: PathFile): Promise<Blob> {
+  const { offset } = await findTable(archive, ZIP_LIMITS);
+  return archive.file.slice(offset);
+}
+
 async function readEntries(archive: PathFile, limits: ZipLimits): Promise<Entry[]> {
+  const { offset, size, count } = await findTable(archive, limits);
+  return parseEntries(archive, await view(archive.file, offset, offset + size), count);
+}
+
+async function findTable(archive: PathFile, limits: ZipLimits): Promise<{ offset: number; size: number; count: number }> {
   const { file } = archive;
   // The end record is 22 bytes and a comment of at most 65535.
   const tailStart = Math.max(0, file.size - 22 - 65535);
@@ -111,7 +134,7 @@ async function readEntries(archive: PathFile, limits: ZipLimits): Promise<Entry[
   if (count > limits.entries) throw fault(archive, `it lists ${count} files, at most ${limits.entries} are read`, 'Unpack it and drop the folder instead.');
   if (count === 0 && tailStart + end > 0) throw fault(archive, 'its table of contents is empty, though it holds data');
   if (offset + size > tailStart + end) throw fault(archive, 'its table of contents is damaged');
-  return parseEntries(archive, await view(file, offset, offset + size), count);
+  return { offset, size, count };
 }
 
 function parseEntries(archive: PathFile, table: DataView, count: number): Entry[] {
@@ -163,7 +186,7 @@ async function checkName({ path, file }: PathFile, { name, headerOffset }: Entry
   if (own !== name) throw fault({ path, file }, `the name ${JSON.stringify(name.slice(0, 200))} in its table of contents is not that of the entry itself`);
 }
 
-async function readEntry(archive: PathFile, entry: Entry, path: string, limits: ZipLimits): Promise<Blob> {
+async function readEntry(archive: PathFile, entry: Entry, path: string, limits: ZipLimits, later: boolean): Promise<Blob> {
   const { file } = archive;
   const header = await view(file, entry.headerOffset, entry.headerOffset + 30);
   if (header.byteLength < 30 || header.getUint32(0, true) !== LOCAL_SIGNATURE) throw fault(archive, `${path} is damaged`);
@@ -171,7 +194,9 @@ async function readEntry(archive: PathFile, entry: Entry, path: string, limits: 
   if (start + entry.packed > file.size) throw fault(archive, `${path} is cut off`);
   const packed = file.slice(start, start + entry.packed);
   if (entry.method === STORED) {
-    if (entry.packed !== entry.unpacked || (await crc32OfBlob(packed)) !== entry.crc) throw fault(archive, `${path} is damaged`);
+    if (entry.packed !== entry.unpacked) throw fault(archive, `${path} is damaged`);
+    if (later) expectChecksum(packed, entry.crc);
+    else if ((await crc32OfBlob(packed)) !== entry.crc) throw fault(archive, `${path} is damaged`);
     return packed;
   }
   if (entry.method !== DEFLATED) throw fault(archive, `${path} uses the packing method ${entry.method}`, 'Make the ZIP file with the usual method (deflate).');

@@ -1,6 +1,7 @@
 /** Encoded image files -> 8-bit RGB, within limits that are checked before anything is decoded. */
 import { LorikeetError } from '../protocol/errors.ts';
 import { decodePng } from './decode-png.ts';
+import { checkWhole } from './entry-checksum.ts';
 import { type ImageHeader, MAX_IMAGE_PIXELS, MIME_TYPES, readImageHeader } from './image-header.ts';
 import { withoutTransparency } from './opaque-gif.ts';
 import { endsWithOrientation, liesOnItsSide, type Orientation, readOrientation, uprightImage, withoutOrientation } from './orientation.ts';
@@ -93,6 +94,7 @@ function facts({ width, height }: ImageSize, orientation: Orientation): PictureF
 export async function decodeImage(image: Blob, file: string): Promise<RgbImage> {
   checkFileSize(image, file);
   const bytes = await bytesOf(image, file);
+  checkWhole(image, bytes, file);
   const { type, size } = checkHeader(readImageHeader(bytes), file);
   const orientation = readOrientation(bytes, type);
   if (type === 'png') return uprightImage(decodePng(bytes, file), orientation);

@@ -115,8 +115,10 @@ export interface DatasetSummary {
   /** Files whose boxes seem to count pixels, each with a sample that shows it, where one is usable. */
   boxQuestions: { file: string; sample: { split: SplitName; index: number } | null }[];
   profile: DataProfile;
-  /** Whether there is a model, and samples were read without it yet: there were too many to wait for. */
+  /** Whether there was too much to wait for: samples were not all read, or not by the model. */
   unchecked?: boolean;
+  /** Only the first records have been read, and counts are those of them. */
+  beginning?: boolean;
 }
 
 /** Words and how often each occurs, the most frequent first; `others` counts what is not listed. */
@@ -331,7 +333,7 @@ export type Request =
   /** `advised`: the user says nothing of quantisation, so the weights are stored as the model's family advises, whatever the config has. */
   | { type: 'loadModel'; source: ModelSource; config: TrainingConfig; advised?: boolean }
   | { type: 'loadDataset'; source: DatasetSource; config: TrainingConfig }
-  /** Encodes what loadDataset has left unchecked. */
+  /** Reads and encodes what loadDataset has left unchecked; answered at once, also while a run is under way. */
   | { type: 'checkDataset'; config: TrainingConfig }
   | { type: 'sample'; split: SplitName; index: number }
   /** Samples a clip as the loaded model would. */

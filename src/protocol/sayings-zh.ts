@@ -6,6 +6,7 @@ export const chineseSayings: Sayings = {
   otherGpu: ({ from, to }) => `此训练开始于“${from}”，现在在“${to}”上继续：数值的末几位可能不同。`,
   otherKernels: ({ count }) => `此训练开始时所用的 ${count} 种内核形式无法在此设备上运行：数值的末几位可能不同。`,
   samplesLeftOut: ({ count }) => `有 ${count} 个样本因含有错误而被略过。`,
+  sampleReplaced: ({ reason }) => `一个样本被略过，改用其后的样本训练：${reason}`,
   noF16: () => '此 GPU 不支持 shader-f16：以 float32 计算。',
   datasetNotKept: () => '空间不足，未能保留数据副本：重新载入页面后继续训练时，需要再次选择数据文件。',
   stateUnreadable: ({ directory, reason }) => `无法读取 ${directory}，已跳过：${reason}`,

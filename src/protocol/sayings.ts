@@ -9,6 +9,7 @@ export const englishSayings = {
   otherGpu: ({ from, to }: { from: string; to: string }) => `The run began on "${from}" and goes on on "${to}": the numbers may differ in their last digits.`,
   otherKernels: ({ count }: { count: number }) => `${count} forms of kernels that the run began with do not run on this device: the numbers may differ in their last digits.`,
   samplesLeftOut: ({ count }: { count: number }) => `${count} samples were left out because of errors in them.`,
+  sampleReplaced: ({ reason }: { reason: string }) => `A sample was left out, and the next one trained on in its place: ${reason}`,
   noF16: () => 'This GPU has no shader-f16: the run computes in float32.',
   datasetNotKept: () => 'There was no room to keep a copy of the dataset: resuming after a reload will ask for its files again.',
   stateUnreadable: ({ directory, reason }: { directory: string; reason: string }) => `${directory} could not be read and was passed over: ${reason}`,

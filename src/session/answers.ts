@@ -8,17 +8,20 @@ import type { Processor } from '../processing/processor.ts';
 import type { EncodedSample, VisionMedia } from '../processing/types.ts';
 import { boxUnitOf, type BoxUnit, type TrainingConfig } from '../protocol/config.ts';
 import { posterOf } from '../protocol/media.ts';
-import type { LabelledBox } from '../protocol/messages.ts';
+import type { LabelledBox, SplitName } from '../protocol/messages.ts';
 import type { ScoredPrompt } from '../protocol/reward-messages.ts';
 import type { AnswerReader, RolloutPrompt } from '../training/methods/scorer.ts';
 import type { AnswerTask } from '../training/validation.ts';
-import type { EncodedDataset, EncodingConfig, SampleEncoder } from './encoded-dataset.ts';
+import type { EncodingConfig, SampleEncoder } from './encoded-dataset.ts';
+
+/** What the samples of a dataset are made from. */
+type Sources = Readonly<Record<SplitName, { readonly sources: readonly DatasetSample[] }>>;
 
 type BoxConfig = Pick<TrainingConfig, 'box_convention'>;
 
 /** Categories that occur in the dataset's answers. */
-export function categoriesIn({ train, validation }: EncodedDataset): Set<string> {
-  return categoriesOf([...train, ...validation].map(({ source }) => answerOf(source.conversation)));
+export function categoriesIn({ train, validation }: Sources): Set<string> {
+  return categoriesOf([...train.sources, ...validation.sources].map(({ conversation }) => answerOf(conversation)));
 }
 
 /** Boxes of a text for drawing; none where they are in pixels of an image of unknown size. */
@@ -28,7 +31,7 @@ export function drawnBoxes(text: string, unit: BoxUnit, { imageSize }: Pick<Scor
 }
 
 /** Reads answers; detections are scored with the categories that occur anywhere in the dataset, plain text by its words. */
-export function answerReader(processor: Processor, dataset: EncodedDataset, config: BoxConfig): AnswerReader {
+export function answerReader(processor: Processor, dataset: Sources, config: BoxConfig): AnswerReader {
   const categories = categoriesIn(dataset);
   return {
     stopIds: processor.stopIds,
@@ -67,13 +70,14 @@ export function rolloutPrompt(sample: DatasetSample, index: number, encoded: Enc
 }
 
 /** Greedy answers on the validation split, scored as detections where the ground truth holds any, else as plain text. */
-export function detectionTask(processor: Processor, encoder: SampleEncoder, dataset: EncodedDataset, config: EncodingConfig & BoxConfig): AnswerTask {
+export function detectionTask(processor: Processor, encoder: SampleEncoder, dataset: Sources, config: EncodingConfig & BoxConfig): AnswerTask {
   const reader = answerReader(processor, dataset, config);
-  const truths = dataset.validation.map(({ source }) => answerOf(source.conversation));
+  const { sources } = dataset.validation;
+  const truths = sources.map(({ conversation }) => answerOf(conversation));
   return {
     stopIds: reader.stopIds,
     metricNames: Object.keys(reader.metrics(truths.map((truth) => ({ truth, answer: truth })))),
-    prompt: async ({ index }) => rolloutPrompt(dataset.validation[index].source, index, await encoder.encodePrompt(dataset.validation[index], config), processor, config),
+    prompt: async ({ index }) => rolloutPrompt(sources[index], index, await encoder.encodePrompt({ source: sources[index] }, config), processor, config),
     decode: (ids) => reader.decode(ids),
     boxes: (answer, prompt) => reader.boxes(answer, prompt),
     score: (pairs) => reader.metrics(pairs),

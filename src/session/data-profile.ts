@@ -1,10 +1,11 @@
 /** What a dataset is made of, in figures that tell at a glance whether it is what it should be. */
 import type { DatasetSample } from '../data/dataset.ts';
 import { parseAnswer } from '../objectives/detection-answer.ts';
+import { mapResting } from '../data/resting.ts';
 import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
 import type { DataProfile, PathFile, SplitName } from '../protocol/messages.ts';
 import { fingerprintBlob } from '../storage/fingerprint.ts';
-import type { EncodedDataset } from './encoded-dataset.ts';
+import type { CheckedDataset } from './encoded-dataset.ts';
 
 const BINS = 24;
 /** Rows of a list; what is beyond is counted together. */
@@ -22,15 +23,15 @@ export const EMPTY_PROFILE: DataProfile = { lengths: null, imageSizes: { rows: [
  * @param encoded null until a model has encoded them
  * @param patchSize of the model, in pixels
  */
-export async function profileOf(parts: Record<SplitName, readonly DatasetSample[]>, encoded: EncodedDataset | null, patchSize: number): Promise<DataProfile> {
+export async function profileOf(parts: Record<SplitName, readonly DatasetSample[]>, encoded: CheckedDataset | null, patchSize: number): Promise<DataProfile> {
   const samples = [...parts.train, ...parts.validation];
   const all = encoded ? [...encoded.train, ...encoded.validation].map((sample) => sample.encoded) : [];
   const sizes = all.flatMap(({ media }) => media.filter(({ kind }) => kind === 'image').map(({ grid }) => `${grid[2] * patchSize} × ${grid[1] * patchSize}`));
   return {
     lengths: histogram(all.map(({ inputIds }) => inputIds.length)),
     imageSizes: mostFrequent(sizes),
-    classes: classesIn(samples.map(({ conversation }) => answerOf(conversation))),
-    shared: { images: await sharedImages(parts), texts: sharedTexts(parts) },
+    classes: await classesIn(samples.map(({ conversation }) => answerOf(conversation))),
+    shared: { images: await sharedImages(parts), texts: await sharedTexts(parts) },
   };
 }
 
@@ -45,8 +46,8 @@ export function histogram(values: readonly number[]): DataProfile['lengths'] {
 }
 
 /** Objects by category where answers are detections, else answers that are short and few. */
-function classesIn(answers: readonly string[]): DataProfile['classes'] {
-  const found = answers.map((answer) => parseAnswer(answer));
+async function classesIn(answers: readonly string[]): Promise<DataProfile['classes']> {
+  const found = await mapResting(answers, (answer) => parseAnswer(answer));
   const categories = found.flatMap(({ objects }) => objects.flatMap(({ category }) => (category === '' ? [] : [category])));
   if (categories.length > 0) return mostFrequent(categories);
   const short = answers.map((answer) => answer.trim()).filter((answer) => answer !== '' && answer.length <= MAX_CLASS_CHARACTERS);
@@ -86,8 +87,10 @@ async function sharedImages({ train, validation }: Record<SplitName, readonly Da
 }
 
 /** Validation samples whose question and answer both stand in a training sample. */
-function sharedTexts({ train, validation }: Record<SplitName, readonly DatasetSample[]>): number {
+async function sharedTexts({ train, validation }: Record<SplitName, readonly DatasetSample[]>): Promise<number> {
   const textOf = ({ conversation, media }: DatasetSample) => JSON.stringify([promptOf(conversation).map(messageText), answerOf(conversation), media.length]);
-  const trained = new Set(train.filter(({ media }) => media.length === 0).map(textOf));
-  return validation.filter((sample) => sample.media.length === 0 && trained.has(textOf(sample))).length;
+  const wordsOnly = (samples: readonly DatasetSample[]) => mapResting(samples.filter(({ media }) => media.length === 0), textOf);
+  const held = await wordsOnly(validation);
+  const trained = new Set(held.length === 0 ? [] : await wordsOnly(train));
+  return held.filter((text) => trained.has(text)).length;
 }

@@ -10,9 +10,11 @@ import { extractBoxes } from '../objectives/detection-answer.ts';
 import { answerOf, mediaOrder, promptOf } from '../processing/conversation.ts';
 import type { Conversation } from '../processing/conversation.ts';
 import type { MediaOptions, Processor } from '../processing/processor.ts';
+import { sharedTokens } from '../processing/shared-prompts.ts';
 import type { EncodedSample } from '../processing/types.ts';
 import { fingerprintLines, sha256 } from '../storage/fingerprint.ts';
 import type { ImageCache } from './image-cache.ts';
+import type { MeasuredSample } from './run-data.ts';
 
 /** A usable sample in both forms. */
 export interface SessionSample {
@@ -21,6 +23,8 @@ export interface SessionSample {
   encoded: EncodedSample;
   /** Pairs only: the prompt with the rejected answer. */
   rejected?: EncodedSample;
+  /** Pairs only: tokens that one copy can stand for on both sides. */
+  shared?: number;
 }
 
 /** Settings that decide what a sample's tokens are. */
@@ -32,14 +36,17 @@ export function mediaOptions(config: Omit<EncodingConfig, 'max_length' | 'assist
   return { maxImageSize: config.max_image_size, video: { fps, minFrames, maxFrames, maxPixels } };
 }
 
-export interface EncodedDataset {
-  train: SessionSample[];
-  validation: SessionSample[];
+/** Samples that can be used, and what is wrong with the others. */
+export interface CheckedDataset<T extends MeasuredSample = MeasuredSample> {
+  train: T[];
+  validation: T[];
   problems: DatasetSummary['problems'];
   problemCount: number;
   errorCount: number;
   rejected: number;
 }
+
+export type EncodedDataset = CheckedDataset<SessionSample>;
 
 /** Images decoded at the same time while a dataset is checked. */
 const PARALLEL = 4;
@@ -81,6 +88,11 @@ export class SampleEncoder {
     };
     const train = await encodeAll(dataset.train);
     const validation = await encodeAll(dataset.validation);
+    return this.conclude(dataset, { train, validation }, problems);
+  }
+
+  /** All that is known of a dataset once every sample has been encoded. @param problems those of encoding */
+  async conclude<T extends MeasuredSample>(dataset: Dataset, { train, validation }: Record<SplitName, T[]>, problems: ProblemList): Promise<CheckedDataset<T>> {
     await this.turned.report([...train, ...validation].map(({ source }) => source), problems);
     return {
       train,
@@ -88,7 +100,7 @@ export class SampleEncoder {
       problems: errorsFirst([...dataset.problems, ...problems.listed]).slice(0, MAX_PROBLEMS),
       problemCount: dataset.problemCount + problems.count,
       errorCount: dataset.errorCount + problems.errorCount,
-      rejected: dataset.rejected + total - train.length - validation.length,
+      rejected: dataset.rejected + dataset.train.length + dataset.validation.length - train.length - validation.length,
     };
   }
 
@@ -103,7 +115,11 @@ export class SampleEncoder {
     return this.withCachedPixels(encoded, conversation, source, config);
   }
 
-  private async encodeSample(source: DatasetSample, kind: DatasetKind, config: EncodingConfig): Promise<SessionSample> {
+  /**
+   * One sample, its pictures and clips found readable.
+   * @throws LorikeetError what is wrong with the sample
+   */
+  async encodeSample(source: DatasetSample, kind: DatasetKind, config: EncodingConfig): Promise<SessionSample> {
     if (kind === 'prompts') {
       const encoded = await this.encodePrompt({ source }, config);
       await this.checkMedia(source, encoded);
@@ -120,7 +136,7 @@ export class SampleEncoder {
     const encoded = await ofSide('chosen', this.encodeLabelled(source, conversation, lastTurn));
     const other = await ofSide('rejected', this.encodeLabelled(source, [...promptOf(conversation), rejected], lastTurn));
     await this.checkMedia(source, encoded);
-    return { source, encoded, rejected: other };
+    return { source, encoded, rejected: other, shared: sharedTokens([encoded, other]) };
   }
 
   private async encodeLabelled(source: DatasetSample, conversation: Conversation, config: EncodingConfig): Promise<EncodedSample> {
@@ -169,7 +185,7 @@ function errorsFirst(problems: readonly DatasetProblem[]): DatasetProblem[] {
   return [...problems.filter(({ level }) => level === 'error'), ...problems.filter(({ level }) => level === 'warning')];
 }
 
-/** Tells one set of training samples, in its order, from any other. */
+/** Tells one set of encoded training samples, in its order, from any other. */
 export async function fingerprintSamples(samples: readonly SessionSample[]): Promise<string> {
   const hashes: string[] = [];
   for (const { encoded, rejected } of samples) {
@@ -200,7 +216,7 @@ async function ofSide(side: 'chosen' | 'rejected', encoding: Promise<EncodedSamp
 }
 
 /** Counts for the page; tokens only once a model has encoded the samples, both sides of a pair counting for themselves. */
-export function summarizeDataset(dataset: Dataset, encoded: EncodedDataset | null): Omit<DatasetSummary, 'profile'> {
+export function summarizeDataset(dataset: Dataset, encoded: CheckedDataset | null): Omit<DatasetSummary, 'profile'> {
   const { images, videos, annotations, unknown } = dataset;
   const parts = encoded ? { train: encoded.train.map(({ source }) => source), validation: encoded.validation.map(({ source }) => source) } : dataset;
   const asked = { annotations, unknown, boxQuestions: dataset.pixelSuspects.map((file) => ({ file, sample: sampleOf(file, parts) })) };

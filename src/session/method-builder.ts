@@ -15,11 +15,13 @@ import type { EncodedPair } from '../training/methods/pairs.ts';
 import { PairReference } from '../training/methods/reference.ts';
 import type { RewardFault, RolloutPrompt, Scorer } from '../training/methods/scorer.ts';
 import { SftMethod } from '../training/methods/sft.ts';
+import type { Supply } from '../training/supply.ts';
 import type { TrainableModel } from '../training/trainable-model.ts';
 import { Validator, type Pack } from '../training/validation.ts';
 import { answerReader, categoriesIn, detectionTask, rolloutPrompt } from './answers.ts';
-import type { EncodedDataset, SampleEncoder, SessionSample } from './encoded-dataset.ts';
+import type { SampleEncoder, SessionSample } from './encoded-dataset.ts';
 import type { ReportProgress } from './progress.ts';
+import type { RunData, SampleSet } from './run-data.ts';
 import { referenceStore } from './reference-store.ts';
 import { buildScorer } from './rewards.ts';
 
@@ -28,7 +30,7 @@ export interface MethodParts {
   config: TrainingConfig;
   processor: Processor;
   encoder: SampleEncoder;
-  dataset: EncodedDataset;
+  dataset: RunData;
   scorer: Scorer | null;
 }
 
@@ -38,8 +40,26 @@ function pairOf({ source, encoded, rejected }: SessionSample): EncodedPair {
 }
 
 /** Prompts by sample index. */
-function prompts(samples: readonly SessionSample[], processor: Processor, config: TrainingConfig): (index: number) => RolloutPrompt {
-  return (index) => rolloutPrompt(samples[index].source, index, samples[index].encoded, processor, config);
+function prompts(samples: SampleSet, processor: Processor, config: TrainingConfig): (index: number) => Promise<RolloutPrompt> {
+  return async (index) => {
+    const { source, encoded } = await samples.at(index);
+    return rolloutPrompt(source, index, encoded, processor, config);
+  };
+}
+
+/** Training samples in the form that a method takes. */
+function supply<T>(samples: SampleSet, form: (sample: SessionSample) => T): Supply<T> {
+  return { length: samples.length, at: async (index) => form(await samples.at(index)) };
+}
+
+/** The validation samples of a run that can be used. */
+async function chosenFor(config: TrainingConfig, { validation }: RunData): Promise<{ index: number; sample: SessionSample }[]> {
+  const chosen: { index: number; sample: SessionSample }[] = [];
+  for (const index of selectIndices(validation.length, config.eval_num_samples, config.eval_sample_selection, config.seed)) {
+    const sample = await validation.own(index);
+    if (sample) chosen.push({ index, sample });
+  }
+  return chosen;
 }
 
 /** The rewards of a run; null for methods without any. Ends with `close`. */
@@ -58,21 +78,22 @@ function rewardsOf({ scorer }: MethodParts): Scorer {
  * @param earlier answers of the validation before a resume
  * @throws LorikeetError "config" when metric_for_best_model is not measured
  */
-export function buildValidator(parts: MethodParts, earlier: readonly AnswerPreview[]): Evaluation | null {
+export async function buildValidator(parts: MethodParts, earlier: readonly AnswerPreview[]): Promise<Evaluation | null> {
   const { config, dataset, processor, encoder } = parts;
   if (config.eval_steps === 0 || dataset.validation.length === 0) return null;
-  const indices = selectIndices(dataset.validation.length, config.eval_num_samples, config.eval_sample_selection, config.seed);
+  const usable = await chosenFor(config, dataset);
+  if (usable.length === 0) return null;
   const pack: Pack = (samples, prompts) => processor.pack(samples, prompts);
   switch (config.method) {
     case 'sft': {
-      const chosen = indices.map((index) => ({ index, sample: dataset.validation[index].encoded }));
+      const chosen = usable.map(({ index, sample }) => ({ index, sample: sample.encoded }));
       const task = config.eval_generate ? detectionTask(processor, encoder, dataset, config) : null;
       return new Validator(config, chosen, pack, task, earlier);
     }
     case 'dpo':
-      return new DpoValidator(config, indices.map((index) => ({ index, pair: pairOf(dataset.validation[index]) })), pack);
+      return new DpoValidator(config, usable.map(({ index, sample }) => ({ index, pair: pairOf(sample) })), pack);
     default: {
-      const chosen = indices.map(prompts(dataset.validation, processor, config));
+      const chosen = usable.map(({ index, sample }) => rolloutPrompt(sample.source, index, sample.encoded, processor, config));
       return new GrpoValidator(config, chosen, pack, rewardsOf(parts), answerReader(processor, dataset, config), earlier);
     }
   }
@@ -93,9 +114,9 @@ export function buildMethod(parts: MethodParts, { model, writer, progress, onFau
   const order = (epoch: number) => epochOrder(train.length, config.seed, epoch);
   switch (config.method) {
     case 'sft':
-      return new SftMethod(config, model, train.map(({ encoded }) => encoded), order, pack);
+      return new SftMethod(config, model, supply(train, ({ encoded }) => encoded), order, pack);
     case 'dpo': {
-      const pairs = train.map(pairOf);
+      const pairs = supply(train, pairOf);
       const reference = new PairReference(
         model,
         pairs,

@@ -4,27 +4,27 @@ import { patchesOfAll } from '../families/media.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import type { RunEnvironment, RunNotice } from '../protocol/log.ts';
 import type { TrainerEvent } from '../protocol/messages.ts';
-import { say } from '../protocol/sayings.ts';
+import { say, type Saying } from '../protocol/sayings.ts';
 import { LORIKEET_VERSION } from '../protocol/version.ts';
 import { withCompletion } from '../processing/completion.ts';
 import type { Processor } from '../processing/processor.ts';
-import { sharedTokens } from '../processing/shared-prompts.ts';
 import type { PackedBatch } from '../processing/types.ts';
 import type { RunWriter } from '../storage/run-writer.ts';
 import { Checkpoints, type AdapterFormat } from '../training/checkpoints.ts';
 import type { Evaluation } from '../training/evaluation.ts';
 import { TrainingRun } from '../training/loop.ts';
 import type { AdapterTensor } from '../checkpoint/adapter-tensor.ts';
+import { take } from '../training/supply.ts';
 import type { TrainableModel } from '../training/trainable-model.ts';
 import { peftFormat } from '../training/peft-format.ts';
 import type { SampleSize } from '../training/planner.ts';
 import { rolloutShape } from '../training/methods/rollout-plan.ts';
 import type { RewardFault, Scorer } from '../training/methods/scorer.ts';
-import { fingerprintSamples } from './encoded-dataset.ts';
-import type { EncodedDataset, SampleEncoder, SessionSample } from './encoded-dataset.ts';
+import type { SampleEncoder, SessionSample } from './encoded-dataset.ts';
 import type { Engine } from './engine.ts';
 import { buildMethod } from './method-builder.ts';
 import type { ReportProgress } from './progress.ts';
+import type { PlannedSample, RunData } from './run-data.ts';
 
 export interface RunIngredients {
   config: TrainingConfig;
@@ -32,7 +32,7 @@ export interface RunIngredients {
   files: ModelFiles;
   processor: Processor;
   encoder: SampleEncoder;
-  dataset: EncodedDataset;
+  dataset: RunData;
   model: TrainableModel;
   /** Null for methods without rewards. */
   scorer: Scorer | null;
@@ -50,6 +50,9 @@ export interface RunWork {
   emit: (event: TrainerEvent) => void;
   progress: ReportProgress;
 }
+
+/** Faulty samples that a run's notices name; the data page lists all. */
+const MAX_REPLACED = 50;
 
 /** Directory of the adapter that a run started from: its reference model, also after a resume. */
 const START_DIRECTORY = 'start';
@@ -79,16 +82,24 @@ export async function buildRun(parts: RunIngredients, work: RunWork): Promise<Tr
   const { config, dataset, model } = parts;
   const { writer, validator, emit, progress } = work;
   model.onLayers = progress('step', 'layers');
-  const onFault = ({ name, count, reason }: RewardFault) => {
-    const notice: RunNotice = { step: run.stepsDone, level: 'warning', ...say('rewardFaults', { name, count, reason }), time: new Date().toISOString() };
+  const warn = (saying: Saying) => {
+    const notice: RunNotice = { step: run.stepsDone, level: 'warning', ...saying, time: new Date().toISOString() };
     writer.notice(notice);
     emit({ type: 'notice', runId: writer.run.id, notice });
+  };
+  const onFault = ({ name, count, reason }: RewardFault) => warn(say('rewardFaults', { name, count, reason }));
+  const replaced = new Set<string>();
+  dataset.onReplaced = ({ place, message }) => {
+    const sample = `${place.file} ${place.sample}`;
+    if (replaced.has(sample) || replaced.size >= MAX_REPLACED) return;
+    replaced.add(sample);
+    warn(say('sampleReplaced', { reason: message }));
   };
   const run: TrainingRun = new TrainingRun({
     config,
     model,
     method: buildMethod(parts, { model, writer, progress, onFault }),
-    dataFingerprint: await fingerprintSamples(dataset.train),
+    dataFingerprint: await dataset.fingerprint(),
     validator,
     writer,
     checkpoints: new Checkpoints(writer, model, adapterFormat(parts), config.save_total_limit),
@@ -103,8 +114,8 @@ export async function buildRun(parts: RunIngredients, work: RunWork): Promise<Tr
  * Sizes of all samples, for the planner.
  * @param shares whether the answers to a prompt share one copy of it
  */
-export function sampleSizes(samples: readonly SessionSample[], config: TrainingConfig, shares: boolean): SampleSize[] {
-  return samples.map(({ encoded, rejected }) => {
+export function sampleSizes(samples: readonly PlannedSample[], config: TrainingConfig, shares: boolean): SampleSize[] {
+  return samples.map(({ sample: { encoded, rejected, shared: copied = 0 } }) => {
     const patches = patchesOfAll(encoded.media);
     const prompt = encoded.inputIds.length;
     if (sampling(config)) {
@@ -113,7 +124,7 @@ export function sampleSizes(samples: readonly SessionSample[], config: TrainingC
       return { tokens: copies * prompt + group * answer, patches: copies * patches, labelTokens: group * answer, ...(shares && { shared: { tokens: prompt, patches } }) };
     }
     if (!rejected) return { tokens: prompt, patches, labelTokens: encoded.labelTokens };
-    const shared = shares ? sharedTokens([encoded, rejected]) : 0;
+    const shared = shares ? copied : 0;
     return { tokens: prompt + rejected.inputIds.length - shared, patches: shared > 0 ? patches : 2 * patches, labelTokens: encoded.labelTokens + rejected.labelTokens };
   });
 }
@@ -128,7 +139,7 @@ const TRIAL_BYTES = 2 ** 30;
  */
 export async function tryLargestBatch({ config, dataset, processor, model }: RunIngredients, estimatedBytes: number): Promise<void> {
   if (estimatedBytes < TRIAL_BYTES) return;
-  const batch = await (sampling(config) ? worstAnswers(dataset.train, config, processor) : worstSamples(dataset.train, config, processor));
+  const batch = await (sampling(config) ? worstAnswers(dataset, config, processor) : worstSamples(dataset, config, processor));
   if (config.method === 'sft') await (await model.forwardBackward(batch, new Float32Array(batch.targetIds.length), 0)).read();
   else await model.forwardBackwardOf(batch, ({ logProbs }) => new Float32Array(logProbs.length), { temperature: 1, dropoutStep: null });
 }
@@ -138,16 +149,18 @@ const sampling = ({ method }: TrainingConfig) => method === 'grpo' || method ===
 const longestFirst = <T>(samples: readonly T[], length: (sample: T) => number) => [...samples].sort((a, b) => length(b) - length(a));
 
 /** The longest samples, or pairs, together. */
-function worstSamples(train: readonly SessionSample[], config: TrainingConfig, processor: Processor): Promise<PackedBatch> {
+async function worstSamples(data: RunData, config: TrainingConfig, processor: Processor): Promise<PackedBatch> {
+  const tokens = ({ sample: { encoded, rejected } }: PlannedSample) => encoded.inputIds.length + (rejected?.inputIds.length ?? 0);
   const sides = ({ encoded, rejected }: SessionSample) => (rejected ? [encoded, rejected] : [encoded]);
-  const longest = longestFirst(train, (sample) => sides(sample).reduce((sum, { inputIds }) => sum + inputIds.length, 0)).slice(0, config.per_device_train_batch_size);
+  const longest = await take(data.train, longestFirst(await data.planned(), tokens).slice(0, config.per_device_train_batch_size).map(({ index }) => index));
   return processor.pack(longest.flatMap(sides), longest.flatMap((sample, i) => sides(sample).map(() => i)));
 }
 
 /** The longest prompt over and over, with answers that all reach the limit. */
-function worstAnswers(train: readonly SessionSample[], config: TrainingConfig, processor: Processor): Promise<PackedBatch> {
+async function worstAnswers(data: RunData, config: TrainingConfig, processor: Processor): Promise<PackedBatch> {
   const ids = new Array<number>(config.max_completion_length).fill(processor.padId);
-  const [{ encoded }] = longestFirst(train, (sample) => sample.encoded.inputIds.length);
+  const [{ index }] = longestFirst(await data.planned(), ({ sample }) => sample.encoded.inputIds.length);
+  const { encoded } = await data.train.at(index);
   const answer = withCompletion(encoded, ids, { imageTokenId: processor.imageTokenId });
   const rows = Array.from({ length: rolloutShape(config).rows }, (_, row) => row);
   return processor.pack(rows.map(() => answer), rows.map((row) => Math.floor(row / config.num_generations)));

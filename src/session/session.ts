@@ -15,7 +15,6 @@ import { logConfig } from '../training/log.ts';
 import type { TrainingRun } from '../training/loop.ts';
 import { planRun } from '../training/planner.ts';
 import { demoFolder, demoRecords } from './demo.ts';
-import type { EncodedDataset } from './encoded-dataset.ts';
 import { viewClip } from './clip-view.ts';
 import type { Engine, OpenEngine } from './engine.ts';
 import { pairsFrom } from './made-pairs.ts';
@@ -25,6 +24,7 @@ import { buildRewards, buildValidator } from './method-builder.ts';
 import { buildRun, environmentOf, keepStart, readStart, sampleSizes, startFrom, tryLargestBatch } from './run-builder.ts';
 import type { RunIngredients } from './run-builder.ts';
 import { checkFits, openAdapter, summarizeAdapter } from './starting-adapter.ts';
+import type { RunData } from './run-data.ts';
 import type { StartingAdapter } from './starting-adapter.ts';
 import { kindOf, SessionDataset } from './session-dataset.ts';
 import { SessionModel } from './session-model.ts';
@@ -33,7 +33,7 @@ import { Tuning } from './tuning.ts';
 /** Requests that end an answer of the playground that is still being written. */
 const ENDS_GENERATION: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel'];
 
-type QueuedRequest = Exclude<Request, { type: 'ping' | 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' | 'sample' }>;
+type QueuedRequest = Exclude<Request, { type: 'ping' | 'checkDataset' | 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' | 'sample' }>;
 
 /** Requests that the tuning of the device makes room for. */
 const NEEDS_GPU: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel', 'generate', 'tune'];
@@ -91,6 +91,9 @@ export class TrainerSession {
       // Samples can be looked at while the others are being checked.
       case 'sample':
         return this.dataset.sample(request.split, request.index, this.model.open);
+      // Runs and plans do not wait for it: it goes on beside them.
+      case 'checkDataset':
+        return this.dataset.check(this.model.open, this.resolved(request).config, () => this.active !== null);
       default: {
         // Whoever changes what the GPU holds need not wait for an answer to be finished.
         if (ENDS_GENERATION.includes(request.type)) this.playground.stop();
@@ -127,9 +130,6 @@ export class TrainerSession {
       case 'loadDataset':
         this.requireIdle();
         return this.dataset.load(request.source, this.model.open, request.config);
-      case 'checkDataset':
-        this.requireIdle();
-        return this.dataset.check(this.model.open, request.config);
       case 'viewClip':
         return viewClip(this.model.require(), request.clip, request.config);
       case 'plan':
@@ -148,7 +148,7 @@ export class TrainerSession {
   }
 
   /** What the settings leave to the model becomes what its family does: nobody further down meets "auto" once a model is open. */
-  private resolved(request: QueuedRequest): QueuedRequest {
+  private resolved<R extends Request>(request: R): R {
     const { open } = this.model;
     if (!open || !('config' in request) || request.config.box_convention !== 'auto') return request;
     return { ...request, config: { ...request.config, box_convention: open.files.architecture.boxUnit } };
@@ -209,7 +209,7 @@ export class TrainerSession {
     const data = await this.dataset.encode(model, config);
     requireSamples(data);
     const engine = await this.device();
-    const plan = planRun(model.files.architecture, config, sampleSizes(data.train, config, model.processor.sharesPrompts), engine.flopsPerSecond, data.validation.length);
+    const plan = planRun(model.files.architecture, config, sampleSizes(await data.planned(), config, model.processor.sharesPrompts), engine.flopsPerSecond, data.validation.length);
     return { ...plan, warnings: [...plan.warnings, ...thoughtNotices(model.processor, data, config)] };
   }
 
@@ -223,7 +223,7 @@ export class TrainerSession {
       const parts = await this.ingredients(config);
       if (starting) await startFrom(parts.model, starting.adapter.tensors, config);
       const plan = await this.plan(config);
-      const validator = buildValidator(parts, []);
+      const validator = await buildValidator(parts, []);
       await tryLargestBatch(parts, plan.memory.total);
       const { source } = this.dataset;
       const { reference, name: modelName } = this.model.require();
@@ -268,7 +268,7 @@ export class TrainerSession {
       const parts = await this.ingredients(config);
       const start = await readStart(parts, writer);
       if (start) await startFrom(parts.model, start, config);
-      const validator = buildValidator(parts, await writer.readAnswers());
+      const validator = await buildValidator(parts, await writer.readAnswers());
       const run = await buildRun(parts, { writer, validator, emit: this.emit, progress: this.progress });
       const step = await run.restore();
       this.notice(writer, step, 'info', say('resumed', { step }));
@@ -319,7 +319,7 @@ export class TrainerSession {
   }
 }
 
-function requireSamples(data: EncodedDataset): void {
+function requireSamples(data: RunData): void {
   if (data.train.length > 0) return;
   const first = data.problems.find(({ level }) => level === 'error');
   throw new LorikeetError('dataset', `There is no usable training sample${first ? `: ${first.message}` : '.'}`, first?.advice ?? 'Choose another dataset.');
@@ -335,13 +335,13 @@ function dataPaths(source: DatasetSource, config: TrainingConfig): { trainData: 
 }
 
 /** What becomes of answers without thoughts where the model's template writes some. */
-function thoughtNotices({ thinking }: Processor, { train }: EncodedDataset, config: TrainingConfig): Saying[] {
+function thoughtNotices({ thinking }: Processor, { train }: RunData, config: TrainingConfig): Saying[] {
   if (thinking === 'none' || kindOf(config) === 'prompts') return [];
   const thinks = (message: Message) => message.reasoning !== undefined || messageText(message).includes('</think>');
-  return train.some(({ source }) => source.conversation.some(thinks)) ? [] : [say('emptyThoughts')];
+  return train.sources.some(({ conversation }) => conversation.some(thinks)) ? [] : [say('emptyThoughts')];
 }
 
-function startWarnings(config: TrainingConfig, inForce: 'no' | 'f16', data: EncodedDataset, dataset: DatasetReference): Saying[] {
+function startWarnings(config: TrainingConfig, inForce: 'no' | 'f16', data: RunData, dataset: DatasetReference): Saying[] {
   const warnings: Saying[] = [];
   if (data.rejected > 0) warnings.push(say('samplesLeftOut', { count: data.rejected }));
   if (config.mixed_precision !== inForce) warnings.push(say('noF16'));

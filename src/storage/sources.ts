@@ -1,6 +1,8 @@
 /** How a run finds its model and dataset again after a reload: datasets are kept as a copy, model folders by handle and fingerprint. */
+import { fileKind } from '../data/paths.ts';
+import { tableOfContents } from '../data/zip.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import type { DatasetSource, ModelSource, PathFile } from '../protocol/messages.ts';
+import type { DatasetSource, ModelSource, PathFile, SplitName } from '../protocol/messages.ts';
 import type { ReadingChoices } from '../protocol/reading-choices.ts';
 import { isQuotaError, storageError } from './database.ts';
 import { fingerprintBlob, fingerprintLines } from './fingerprint.ts';
@@ -51,13 +53,39 @@ export async function isModel(files: readonly PathFile[], fingerprint: string): 
   return (await fingerprintLines(await Promise.all(lines))) === fingerprint;
 }
 
-/** Fingerprint of a dataset by names and whole contents. */
-export async function fingerprintDataset(source: { train: readonly PathFile[]; validation: readonly PathFile[] }): Promise<string> {
+type Splits = Readonly<Record<SplitName, readonly PathFile[]>>;
+
+/** Told apart from the fingerprints of old, which read archives whole too. */
+const BY_TABLE = 'table-';
+
+const hasArchive = ({ train, validation }: Splits) => [...train, ...validation].some(({ path }) => fileKind(path) === 'archive');
+
+/**
+ * Fingerprint of a dataset by names and contents. Of an archive the table of contents is read, which holds the checksum of
+ * each of its files; that they are as it says is found out when they are read.
+ */
+export async function fingerprintDataset(source: Splits): Promise<string> {
+  return hasArchive(source) ? BY_TABLE + (await printOfSplits(source, printOfData)) : printOfSplits(source, ({ file }) => fingerprintBlob(file));
+}
+
+/** Whether files are those of a fingerprint, taken now or by an older version. */
+export async function isDataset(source: Splits, fingerprint: string): Promise<boolean> {
+  const present = !hasArchive(source) || fingerprint.startsWith(BY_TABLE) ? fingerprintDataset(source) : printOfSplits(source, ({ file }) => fingerprintBlob(file));
+  return (await present) === fingerprint;
+}
+
+async function printOfSplits(source: Splits, printOfFile: (file: PathFile) => Promise<string>): Promise<string> {
   const lines: string[] = [];
-  for (const [split, files] of [['train', source.train], ['validation', source.validation]] as const) {
-    for (const { path, file } of files) lines.push(`${split}\t${path}\t${file.size}\t${await fingerprintBlob(file)}`);
+  for (const split of ['train', 'validation'] as const) {
+    for (const file of source[split]) lines.push(`${split}\t${file.path}\t${file.file.size}\t${await printOfFile(file)}`);
   }
   return fingerprintLines(lines);
+}
+
+/** What only calls itself an archive is read whole. */
+async function printOfData(file: PathFile): Promise<string> {
+  const table = fileKind(file.path) === 'archive' ? await tableOfContents(file).catch(() => null) : null;
+  return fingerprintBlob(table ?? file.file);
 }
 
 /** Describes a model so that it can be found or recognised later. */
@@ -136,7 +164,7 @@ export async function reopenDataset(reference: DatasetReference): Promise<Datase
   });
   const train = files.slice(0, reference.train.length);
   const validation = files.slice(reference.train.length);
-  if ((await fingerprintDataset({ train, validation })) !== reference.fingerprint) throw missing();
+  if (!(await isDataset({ train, validation }, reference.fingerprint))) throw missing();
   return { kind: 'files', train, validation, ...(reference.choices && { choices: reference.choices }) };
 }
 

@@ -2,6 +2,7 @@
 import { invariant } from '../protocol/errors.ts';
 import type { EncodedSample, PackedBatch } from '../processing/types.ts';
 import type { BatchPlan } from './batches.ts';
+import { take, type Supply } from './supply.ts';
 import type { Pack } from './validation.ts';
 
 /** One optimizer step's share of the data. */
@@ -23,18 +24,18 @@ export class BatchFeeder {
 
   constructor(
     private readonly plan: BatchPlan,
-    private readonly samples: readonly EncodedSample[],
+    private readonly samples: Supply<EncodedSample>,
     private readonly pack: Pack,
   ) {}
 
   /** Counts of a step, known before any of it is packed. */
-  describe(step: number): StepData {
-    const micro = this.plan.microBatches(step);
-    const indices = micro.flat();
+  async describe(step: number): Promise<StepData> {
+    const micro = await Promise.all(this.plan.microBatches(step).map((indices) => take(this.samples, indices)));
+    const samples = micro.flat();
     return {
-      labelTokens: micro.map((batch) => batch.reduce((sum, i) => sum + this.samples[i].labelTokens, 0)),
-      tokens: indices.reduce((sum, i) => sum + this.samples[i].inputIds.length, 0),
-      samples: indices.length,
+      labelTokens: micro.map((batch) => batch.reduce((sum, { labelTokens }) => sum + labelTokens, 0)),
+      tokens: samples.reduce((sum, { inputIds }) => sum + inputIds.length, 0),
+      samples: samples.length,
     };
   }
 
@@ -51,7 +52,7 @@ export class BatchFeeder {
   private prepare(step: number, position: number): Prepared {
     const indices = this.plan.microBatches(step)[position];
     invariant(indices, `step ${step} has no micro-batch ${position}`);
-    const batch = this.pack(indices.map((i) => this.samples[i]));
+    const batch = take(this.samples, indices).then((samples) => this.pack(samples));
     // Whoever takes the batch sees the error; nobody may ever take it when the run is stopped.
     batch.catch(() => undefined);
     return { step, position, batch };

@@ -192,7 +192,7 @@ export class TrainingRun {
     writer.append([{ kind: 'train', row }], { step: row.step, lastLoss: row.loss });
     emit({ type: 'train', runId: this.runId, row });
     this.watch(row);
-    const sampled = work.completions?.();
+    const sampled = await work.completions?.();
     if (!sampled) return;
     const { groups, images } = sampled;
     for (const [sample, image] of images) await this.persist(() => writer.keepSampleImage(sample, image));

@@ -24,7 +24,7 @@ class DatasetState {
     trainer.onGone(() => this.#forget());
   }
 
-  /** Reads the data; true when there is something to train on. A newer call wins over an older one. */
+  /** Reads the data, or of very much the beginning; true when there is something to train on. A newer call wins over an older one. */
   async load(source: DatasetSource, config: TrainingConfig): Promise<boolean> {
     const turn = ++this.#turn;
     this.source = source;
@@ -32,34 +32,50 @@ class DatasetState {
     this.loading = true;
     this.checking = false;
     try {
-      let summary = await trainer.request({ type: 'loadDataset', source, config });
+      const summary = await trainer.request({ type: 'loadDataset', source, config });
       if (turn !== this.#turn) return false;
       const mapped = source.kind === 'files' ? source.choices?.mappings : undefined;
       const known = rememberedMappings(summary.unknown.filter(({ file }) => !mapped || !Object.hasOwn(mapped, file)));
       if (known && source.kind === 'files') return await this.load(withChoices(source, { mappings: { ...mapped, ...known } }), config);
       this.#take(summary);
-      if (summary.unchecked) {
-        this.loading = false;
-        this.checking = true;
-        summary = await trainer.request({ type: 'checkDataset', config });
-        if (turn !== this.#turn) return false;
-        this.#take(summary);
-      }
       this.#loadedWith = this.#wanted(config);
+      if (summary.unchecked) void this.#check(turn, config);
       return summary.trainSamples > 0;
     } catch (error) {
-      if (turn === this.#turn) {
-        this.summary = null;
-        this.error = LorikeetError.from(error).toRecord();
-      }
+      this.#fail(turn, error);
       return false;
     } finally {
       if (turn === this.#turn) {
         this.loading = false;
+        if (!this.checking) trainer.endTask('dataset');
+      }
+    }
+  }
+
+  /** What is left of loading goes on while samples are looked at and trained on. */
+  async #check(turn: number, config: TrainingConfig): Promise<void> {
+    this.checking = true;
+    try {
+      let summary: DatasetSummary;
+      do {
+        summary = await trainer.request({ type: 'checkDataset', config });
+        if (turn !== this.#turn) return;
+        this.#take(summary);
+      } while (summary.unchecked);
+    } catch (error) {
+      this.#fail(turn, error);
+    } finally {
+      if (turn === this.#turn) {
         this.checking = false;
         trainer.endTask('dataset');
       }
     }
+  }
+
+  #fail(turn: number, error: unknown): void {
+    if (turn !== this.#turn) return;
+    this.summary = null;
+    this.error = LorikeetError.from(error).toRecord();
   }
 
   /** Whether the files have to be asked about before they can be trained on as they are meant. */

@@ -1,7 +1,7 @@
 /** What the runs of a sweep are made with: brought back after a reload or a dead worker, and never silently something else. */
 import { LorikeetError } from '../../protocol/errors.ts';
 import type { DatasetSource, ModelSource } from '../../protocol/messages.ts';
-import { fingerprintDataset, reopenDataset, reopenModel, type DatasetReference, type ModelReference } from '../../storage/sources.ts';
+import { isDataset, reopenDataset, reopenModel, type DatasetReference, type ModelReference } from '../../storage/sources.ts';
 import { readRunSources } from '../../storage/runs.ts';
 import type { SweepRecord } from '../../storage/sweeps.ts';
 import { dataset } from './dataset.svelte.ts';
@@ -49,7 +49,7 @@ export async function loadForSweep(sweep: SweepRecord): Promise<void> {
 export async function checkSameData(sweep: SweepRecord): Promise<void> {
   if (dataset.source?.kind !== 'files' || sweep.dataset === 'demo') return;
   const before = (await keptSources(sweep))?.dataset;
-  if (before?.kind === 'files' && before.fingerprint !== (await fingerprintDataset(dataset.source))) throw otherData();
+  if (before?.kind === 'files' && !(await isDataset(dataset.source, before.fingerprint))) throw otherData();
 }
 
 /** Sources of the first run that is still stored. */

@@ -141,6 +141,7 @@ export const en = {
     inspect: 'inspect',
     loading: 'Reading the data',
     checking: 'Checking every sample',
+    andMore: 'the first of them; reading on',
     faultKind: 'Kind of problem',
     everyFault: 'All kinds',
     nothing: 'No data is loaded.',

@@ -95,6 +95,7 @@ export const zh: Texts = {
   },
   data: {
     checking: '正在逐个检查样本',
+    andMore: '仅为开头部分，仍在读取',
     faultKind: '问题类型',
     everyFault: '全部类型',
     title: '数据',

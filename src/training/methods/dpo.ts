@@ -2,6 +2,7 @@
 import { dpoLoss, type DpoSettings } from '../../objectives/dpo.ts';
 import type { TrainingConfig } from '../../protocol/config.ts';
 import { BatchPlan, type EpochOrder } from '../batches.ts';
+import { take, type Supply } from '../supply.ts';
 import type { TrainableModel } from '../trainable-model.ts';
 import type { Pack } from '../validation.ts';
 import { DpoFigures } from './dpo-figures.ts';
@@ -22,7 +23,7 @@ export class DpoMethod implements TrainingMethod {
   constructor(
     config: TrainingConfig,
     private readonly model: TrainableModel,
-    private readonly pairs: readonly EncodedPair[],
+    private readonly pairs: Supply<EncodedPair>,
     order: EpochOrder,
     private readonly pack: Pack,
     private readonly reference: PairReference,
@@ -45,12 +46,12 @@ export class DpoMethod implements TrainingMethod {
 
   async accumulate(step: number, breathe: Breathe): Promise<StepWork | null> {
     const micro = this.plan.microBatches(step);
-    const all = micro.flat();
-    const normalizer = totalsOf(all.map((i) => this.pairs[i]));
+    const all = await take(this.pairs, micro.flat());
+    const normalizer = totalsOf(all);
     const figures = new DpoFigures();
     for (const indices of micro) {
       if (!(await breathe())) return null;
-      const pairs = indices.map((i) => this.pairs[i]);
+      const pairs = await take(this.pairs, indices);
       const batch = await packPairs(this.pack, pairs);
       const reference = await this.reference.of(indices, batch);
       await this.model.forwardBackwardOf(
@@ -65,7 +66,7 @@ export class DpoMethod implements TrainingMethod {
         { temperature: 1, dropoutStep: null },
       );
     }
-    const tokens = all.reduce((sum, i) => sum + this.pairs[i].chosen.inputIds.length + this.pairs[i].rejected.inputIds.length, 0);
+    const tokens = all.reduce((sum, { chosen, rejected }) => sum + chosen.inputIds.length + rejected.inputIds.length, 0);
     const { loss, metrics } = figures.result();
     const { accuracy, margin, ...logged } = metrics;
     return {

@@ -87,12 +87,12 @@ export class GrpoMethod implements TrainingMethod {
     };
   }
 
-  private completions(step: number, rows: readonly RolloutRow[]): SampledAnswers {
+  private async completions(step: number, rows: readonly RolloutRow[]): Promise<SampledAnswers> {
     const { config, promptOf, reader, scorer } = this.parts;
     const groups: CompletionGroup[] = [];
     const images = new Map<number, Blob>();
     for (let first = 0; first < rows.length; first += config.num_generations) {
-      const { index, id, prompt, truth, extra, imageSize, truthBoxes, image } = promptOf(rows[first].sample);
+      const { index, id, prompt, truth, extra, imageSize, truthBoxes, image } = await promptOf(rows[first].sample);
       if (image) images.set(index, image);
       const completions = rows.slice(first, first + config.num_generations).map((row) => {
         const answer = reader.decode(row.ids);

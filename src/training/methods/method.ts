@@ -29,7 +29,7 @@ export interface StepWork {
   weight: number;
   read(): Promise<StepFigures>;
   /** Sampled answers, for methods that sample. */
-  completions?: () => SampledAnswers;
+  completions?: () => Promise<SampledAnswers>;
 }
 
 export interface TrainingMethod {

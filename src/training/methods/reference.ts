@@ -1,6 +1,7 @@
 /** Log-probabilities of preference pairs under the reference model, computed once for the whole run where that is wanted. */
 import { invariant } from '../../protocol/errors.ts';
 import type { PackedBatch } from '../../processing/types.ts';
+import { take, type Supply } from '../supply.ts';
 import type { TrainableModel } from '../trainable-model.ts';
 import type { Pack } from '../validation.ts';
 import type { Breathe } from './method.ts';
@@ -22,7 +23,7 @@ export class PairReference {
    */
   constructor(
     private readonly model: TrainableModel,
-    private readonly pairs: readonly EncodedPair[],
+    private readonly pairs: Supply<EncodedPair>,
     private readonly pack: Pack,
     private readonly batchSize: number,
     private readonly precompute: boolean,
@@ -45,7 +46,8 @@ export class PairReference {
     for (let first = 0; first < this.pairs.length; first += this.batchSize) {
       if (!(await breathe())) return;
       this.onProgress(first, this.pairs.length);
-      const batch = await packPairs(this.pack, this.pairs.slice(first, first + this.batchSize));
+      const indices = Array.from({ length: Math.min(this.batchSize, this.pairs.length - first) }, (_, i) => first + i);
+      const batch = await packPairs(this.pack, await take(this.pairs, indices));
       (await this.score(batch)).forEach(({ chosen, rejected }, i) => values.set([chosen, rejected], 2 * (first + i)));
     }
     this.onProgress(this.pairs.length, this.pairs.length);

@@ -18,7 +18,7 @@ export interface RolloutParts {
   config: TrainingConfig;
   model: TrainableModel;
   /** The prompt of a training sample. */
-  promptOf: (sample: number) => RolloutPrompt;
+  promptOf: (sample: number) => RolloutPrompt | Promise<RolloutPrompt>;
   pack: Pack;
   scorer: Scorer;
   reader: AnswerReader;
@@ -44,7 +44,7 @@ export class RolloutMaker {
   async make(number: number, samples: readonly number[], breathe: Breathe): Promise<Rollout | null> {
     const { config, scorer, clock } = this.parts;
     const { num_generations: size, redraw_zero_variance: redraws } = config;
-    const prompts = samples.map((sample) => this.parts.promptOf(sample));
+    const prompts = await Promise.all(samples.map((sample) => this.parts.promptOf(sample)));
     const groups: RolloutRow[][] = new Array<RolloutRow[]>(prompts.length);
     const spent = { generate_ms: 0, score_ms: 0 };
     // The last rollout of an epoch may be short; its counters are those of a whole one all the same.
@@ -77,7 +77,7 @@ export class RolloutMaker {
    */
   async pack(rows: readonly RolloutRow[]): Promise<{ samples: EncodedSample[]; batch: PackedBatch }> {
     const { promptOf, reader, pack } = this.parts;
-    const samples = rows.map(({ sample, ids }) => withCompletion(promptOf(sample).encoded, ids, { imageTokenId: reader.imageTokenId }));
+    const samples = await Promise.all(rows.map(async ({ sample, ids }) => withCompletion((await promptOf(sample)).encoded, ids, { imageTokenId: reader.imageTokenId })));
     return { samples, batch: await pack(samples, rows.map(({ sample }) => sample)) };
   }
 

@@ -4,6 +4,7 @@ import { invariant } from '../../protocol/errors.ts';
 import type { EncodedSample } from '../../processing/types.ts';
 import { BatchPlan, type EpochOrder } from '../batches.ts';
 import { BatchFeeder } from '../feeder.ts';
+import type { Supply } from '../supply.ts';
 import type { PendingScalar, TrainableModel } from '../trainable-model.ts';
 import type { Pack } from '../validation.ts';
 import type { Breathe, StepWork, TrainingMethod } from './method.ts';
@@ -15,7 +16,7 @@ export class SftMethod implements TrainingMethod {
   constructor(
     private readonly config: TrainingConfig,
     private readonly model: TrainableModel,
-    samples: readonly EncodedSample[],
+    samples: Supply<EncodedSample>,
     order: EpochOrder,
     pack: Pack,
   ) {
@@ -34,7 +35,7 @@ export class SftMethod implements TrainingMethod {
   async accumulate(step: number, breathe: Breathe): Promise<StepWork | null> {
     const { model } = this;
     const tokenWeighted = this.config.loss_reduction === 'token_weighted';
-    const { labelTokens, tokens, samples } = this.feeder.describe(step);
+    const { labelTokens, tokens, samples } = await this.feeder.describe(step);
     const stepTokens = labelTokens.reduce((sum, count) => sum + count, 0);
     const losses: PendingScalar[] = [];
     for (const [position, microTokens] of labelTokens.entries()) {

@@ -1,6 +1,6 @@
 /** Archives of datasets, stored and packed: an entry comes out as it was put in, or its loss is told. */
 import { zipSync } from 'fflate';
-import { crc32 } from '../../../src/data/crc32.ts';
+import { crc32 } from '../../../src/processing/crc32.ts';
 import { sortByKind } from '../../../src/data/file-tree.ts';
 import { ProblemList } from '../../../src/data/problems.ts';
 import { blobOf, bytesOf, encode, jsonOf } from '../examples.ts';

@@ -1,5 +1,5 @@
 /** Pictures: headers of all kinds, and the pixels of PNG, which decode the same or not at all. */
-import { crc32 } from '../../../src/data/crc32.ts';
+import { crc32 } from '../../../src/processing/crc32.ts';
 import { decodeImage, readImageSize } from '../../../src/processing/decode-image.ts';
 import { MAX_IMAGE_PIXELS, readImageHeader } from '../../../src/processing/image-header.ts';
 import { readOrientation, withoutOrientation } from '../../../src/processing/orientation.ts';

@@ -39,9 +39,10 @@ it('tells of a sample what rewards are told of it in training', async () => {
   await dataset.load({ kind: 'files', train: files, validation: [] }, model, config);
   const { scored } = dataset.sample('train', 0, model);
   const { train } = await dataset.encode(model, config);
-  const { prompt, truth, extra, imageSize } = rolloutPrompt(train[0].source, 0, train[0].encoded, processor, config);
+  const first = await train.at(0);
+  const { prompt, truth, extra, imageSize } = rolloutPrompt(first.source, 0, first.encoded, processor, config);
   expect(scored).toEqual({ prompt, truth, extra, imageSize });
-  const [, rows, columns] = train[0].encoded.media[0].grid;
+  const [, rows, columns] = first.encoded.media[0].grid;
   expect(scored).toMatchObject({ extra: { site: 'north' }, imageSize: { width: columns * 16, height: rows * 16 } });
   expect(scored.prompt.length * scored.truth.length).toBeGreaterThan(0);
 });
@@ -60,9 +61,10 @@ it('draws boxes in pixels of the resized image where they belong, and none befor
   const { width, height } = dataset.sample('train', 0, model).scored.imageSize!;
   const drawn = [{ box: [24000 / width, 12000 / height, 48000 / width, 96000 / height], label: 'lamp' }];
   expect(dataset.sample('train', 0, model).boxes).toEqual(drawn);
-  const prompt = rolloutPrompt(train[0].source, 0, train[0].encoded, processor, config);
+  const first = await train.at(0);
+  const prompt = rolloutPrompt(first.source, 0, first.encoded, processor, config);
   expect(prompt.truthBoxes).toEqual(drawn);
-  expect(answerReader(processor, { train, validation: [], problems: [], problemCount: 0, errorCount: 0, rejected: 0 }, config).boxes(answer, prompt)).toEqual(drawn);
+  expect(answerReader(processor, { train, validation: { sources: [] } }, config).boxes(answer, prompt)).toEqual(drawn);
   await dataset.encode(model, { ...withMethod('sft'), box_convention: 'pixels' });
   expect(dataset.sample('train', 0, model).boxes).toEqual(drawn);
   await dataset.encode(model, withMethod('sft'));
@@ -79,7 +81,7 @@ it('reads and fetches again when the method changes', async () => {
   await dataset.load({ kind: 'demo' }, null, withMethod('sft'));
   const counts = async (method: TrainingConfig['method']) => {
     const { train, validation } = await dataset.encode(model, withMethod(method));
-    return [train.length, validation.length, train.filter((sample) => sample.rejected).length];
+    return [train.length, validation.length, train.sources.filter((sample) => sample.rejected).length];
   };
   expect(await counts('dpo')).toEqual([3, 3, 3]);
   expect(await counts('grpo')).toEqual([5, 5, 0]);

@@ -1,8 +1,9 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { zipSync } from 'fflate';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import type { PathFile } from '../../../src/protocol/messages.ts';
 import { fingerprintBlob, fingerprintLines } from '../../../src/storage/fingerprint.ts';
 import { walkFolder } from '../../../src/storage/walk-folder.ts';
-import { isModel, fingerprintModel, keepDataset, referToModel, reopenDataset, reopenModel, sweepDatasets } from '../../../src/storage/sources.ts';
+import { fingerprintDataset, fingerprintModel, isDataset, isModel, keepDataset, referToModel, reopenDataset, reopenModel, sweepDatasets } from '../../../src/storage/sources.ts';
 import { pretendBrowser, pretendDirectory, pretendFile } from './pretend-browser.ts';
 import type { PretendBrowser, PretendDirectory } from './pretend-browser.ts';
 
@@ -122,5 +123,34 @@ describe('models', () => {
     const locked = Object.assign(folder(), { queryPermission: async () => 'prompt' });
     await expect(reopenModel({ ...reference, handle: locked })).rejects.toMatchObject({ code: 'resume', place: { field: 'model', file: 'Qwen3-VL-2B' } });
     await expect(reopenModel({ ...reference, handle: null })).rejects.toMatchObject({ code: 'resume' });
+  });
+});
+
+describe('an archive of data', () => {
+  const zipped = (text: string, picture: number[]) => ({ train: [{ path: 'set.zip', file: new Blob([zipSync({ 'a.json': new TextEncoder().encode(text), 'a.png': new Uint8Array(picture) }, { level: 0, mtime: new Date('2026-01-01') }) as Uint8Array<ArrayBuffer>]) }], validation: [] });
+
+  it('is told from others by its checksums, without being read whole', async () => {
+    const source = zipped('[1]', [1, 2, 3]);
+    const print = await fingerprintDataset(source);
+    expect(await isDataset(zipped('[1]', [1, 2, 3]), print)).toBe(true);
+    expect(await isDataset(zipped('[2]', [1, 2, 3]), print)).toBe(false);
+    expect(await isDataset(zipped('[1]', [1, 2, 4]), print)).toBe(false);
+    const large = { path: 'set.zip', file: source.train[0].file };
+    const whole = vi.spyOn(large.file, 'arrayBuffer');
+    await fingerprintDataset({ train: [large], validation: [] });
+    expect(whole).not.toHaveBeenCalled();
+  });
+
+  it('is still known by the fingerprint that earlier versions took of all its bytes', async () => {
+    const source = zipped('[1]', [1, 2, 3]);
+    const { path, file } = source.train[0];
+    const old = await fingerprintLines([`train\t${path}\t${file.size}\t${await fingerprintBlob(file)}`]);
+    expect(await isDataset(source, old)).toBe(true);
+    expect(await isDataset(zipped('[2]', [1, 2, 3]), old)).toBe(false);
+  });
+
+  it('is read whole where it only calls itself one', async () => {
+    const fake = (text: string) => ({ train: [{ path: 'set.zip', file: new Blob([text]) }], validation: [] });
+    expect(await isDataset(fake('abc'), await fingerprintDataset(fake('abd')))).toBe(false);
   });
 });

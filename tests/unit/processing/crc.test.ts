@@ -1,6 +1,6 @@
 import { zipSync } from 'fflate';
 import { describe, expect, it } from 'vitest';
-import { crc32, crc32OfBlob } from '../../../src/data/crc32.ts';
+import { crc32, crc32OfBlob } from '../../../src/processing/crc32.ts';
 import { readZip } from '../../../src/data/zip.ts';
 
 const text = (value: string) => new TextEncoder().encode(value);
