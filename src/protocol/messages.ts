@@ -175,6 +175,10 @@ export interface ClipView {
   tokens: number;
 }
 
+/** Settings that say how often something is done, in steps. */
+export const PACE_KEYS = ['logging_steps', 'eval_steps', 'save_steps'] as const;
+export type PaceKey = (typeof PACE_KEYS)[number];
+
 export interface RunPlan {
   totalSteps: number;
   stepsPerEpoch: number;
@@ -185,6 +189,8 @@ export interface RunPlan {
   stepSeconds: number | null;
   totalSeconds: number | null;
   measured: boolean;
+  /** As the run will have them. */
+  pace: Readonly<Record<PaceKey, number>>;
   warnings: Saying[];
 }
 
@@ -338,7 +344,8 @@ export type Request =
   | { type: 'sample'; split: SplitName; index: number }
   /** Samples a clip as the loaded model would. */
   | { type: 'viewClip'; clip: Media<Blob>; config: TrainingConfig }
-  | { type: 'plan'; config: TrainingConfig }
+  /** `auto`: the user says nothing of these settings, so they follow the run's length. */
+  | { type: 'plan'; config: TrainingConfig; auto?: readonly PaceKey[] }
   /** Makes preference pairs from the detection answers of the loaded samples, whatever the present method reads them as. */
   | { type: 'makePairs'; settings: PairSettings; config: TrainingConfig }
   /** Reads an adapter and checks it against the model. */
@@ -350,7 +357,7 @@ export type Request =
   | { type: 'generate'; turn: number; media: Media<Blob>[]; prompt: string; /** null = the base model alone */ adapter: AdapterSource | null; decoding: DecodingSettings; config: TrainingConfig }
   /** Ends the answer that is being written; what there is of it is the reply. */
   | { type: 'stopGenerating' }
-  | { type: 'start'; runId: string; name: string; config: TrainingConfig; adapter?: AdapterSource | null }
+  | { type: 'start'; runId: string; name: string; config: TrainingConfig; auto?: readonly PaceKey[]; adapter?: AdapterSource | null }
   | { type: 'resumeRun'; runId: string }
   | { type: 'pause' }
   | { type: 'continue' }

@@ -5,7 +5,7 @@ import { messageText, type Message } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { RunNotice } from '../protocol/log.ts';
-import type { AdapterSource, DatasetSource, PathFile, Replies, Request, RunPlan, TrainerEvent } from '../protocol/messages.ts';
+import type { AdapterSource, DatasetSource, PaceKey, PathFile, Replies, Request, RunPlan, TrainerEvent } from '../protocol/messages.ts';
 import { say, type Saying } from '../protocol/sayings.ts';
 import { lockRun } from '../storage/locks.ts';
 import { RunWriter } from '../storage/run-writer.ts';
@@ -13,7 +13,8 @@ import { keepDataset } from '../storage/sources.ts';
 import type { DatasetReference } from '../storage/sources.ts';
 import { logConfig } from '../training/log.ts';
 import type { TrainingRun } from '../training/loop.ts';
-import { planRun } from '../training/planner.ts';
+import { followLength } from '../training/pace.ts';
+import { planRun, totalSteps } from '../training/planner.ts';
 import { demoFolder, demoRecords } from './demo.ts';
 import { viewClip } from './clip-view.ts';
 import type { Engine, OpenEngine } from './engine.ts';
@@ -133,7 +134,7 @@ export class TrainerSession {
       case 'viewClip':
         return viewClip(this.model.require(), request.clip, request.config);
       case 'plan':
-        return this.plan(request.config);
+        return this.plan(request.config, request.auto);
       case 'makePairs':
         return pairsFrom(await this.dataset.asConversations(request.config, this.model.open), request.settings);
       case 'inspectAdapter':
@@ -204,23 +205,25 @@ export class TrainerSession {
     else this.publish(event);
   };
 
-  private async plan(config: TrainingConfig): Promise<RunPlan> {
+  private async plan(asked: TrainingConfig, auto: readonly PaceKey[] = []): Promise<RunPlan> {
     const model = this.model.require();
-    const data = await this.dataset.encode(model, config);
+    const data = await this.dataset.encode(model, asked);
     requireSamples(data);
+    const config = followLength(asked, auto, totalSteps(asked, data.train.length));
     const engine = await this.device();
     const plan = planRun(model.files.architecture, config, sampleSizes(await data.planned(), config, model.processor.sharesPrompts), engine.flopsPerSecond, data.validation.length);
     return { ...plan, warnings: [...plan.warnings, ...thoughtNotices(model.processor, data, config)] };
   }
 
-  private async start({ runId, name, config, adapter }: Extract<Request, { type: 'start' }>): Promise<{ runId: string }> {
+  private async start({ runId, name, config: asked, auto = [], adapter }: Extract<Request, { type: 'start' }>): Promise<{ runId: string }> {
     this.requireIdle();
     const release = await lockRun(runId);
     try {
       const engine = await this.device();
       const starting = adapter ? await this.openAdapter(adapter) : null;
-      if (starting) checkFits(starting, config);
-      const parts = await this.ingredients(config);
+      if (starting) checkFits(starting, asked);
+      const parts = await this.ingredients(asked, auto);
+      const { config } = parts;
       if (starting) await startFrom(parts.model, starting.adapter.tensors, config);
       const plan = await this.plan(config);
       const validator = await buildValidator(parts, []);
@@ -284,10 +287,11 @@ export class TrainerSession {
     }
   }
 
-  private async ingredients(config: TrainingConfig): Promise<RunIngredients> {
+  private async ingredients(asked: TrainingConfig, auto: readonly PaceKey[] = []): Promise<RunIngredients> {
     const open = this.model.require();
-    const data = await this.dataset.encode(open, config);
+    const data = await this.dataset.encode(open, asked);
     requireSamples(data);
+    const config = followLength(asked, auto, totalSteps(asked, data.train.length));
     const loaded = await this.model.quantized(config);
     const attaching = { type: 'progress', task: 'prepare', stage: 'adapter', total: 1 } as const;
     this.publish({ ...attaching, done: 0 });

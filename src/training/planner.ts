@@ -72,6 +72,7 @@ export function planRun(model: Architecture, config: TrainingConfig, sizes: read
     stepSeconds,
     totalSeconds: stepSeconds === null ? null : stepSeconds * steps.totalSteps,
     measured: false,
+    pace: { logging_steps: config.logging_steps, eval_steps: config.eval_steps, save_steps: config.save_steps },
     warnings: warningsOf(config, adapted, steps.totalSteps, validationSamples, weights + adapterAndOptimizer + activations),
   };
 }
@@ -83,6 +84,11 @@ interface StepShape {
   perStep: number;
   /** May be a part of a unit where a micro-batch holds fewer answers than a group. */
   perMicroBatch: number;
+}
+
+/** Optimizer steps of a run. @param count training samples, at least 1 */
+export function totalSteps(config: TrainingConfig, count: number): number {
+  return stepShape(config, count).totalSteps;
 }
 
 function stepShape(config: TrainingConfig, count: number): StepShape {

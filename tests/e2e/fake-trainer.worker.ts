@@ -187,6 +187,7 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
       stepsPerEpoch: 40,
       trainableParameters: 12_200 * config.r,
       adaptedModules: 35,
+      pace: { logging_steps: config.logging_steps, eval_steps: config.eval_steps, save_steps: config.save_steps },
       memory: { weights: 1_900_000, adapterAndOptimizer: 195_000 * 12, activations: 36_800_000, total: 41_040_000 },
       stepSeconds: scenario.stepMs / 1000,
       totalSeconds: (totalSteps * scenario.stepMs) / 1000,

@@ -9,6 +9,7 @@ import {
   type TrainingConfig,
 } from '../../protocol/config.ts';
 import { compilePattern } from '../../checkpoint/pattern.ts';
+import { PACE_KEYS } from '../../protocol/messages.ts';
 import { presetSettings, type PresetName } from '../../protocol/presets.ts';
 import { LorikeetError } from '../../protocol/errors.ts';
 import type { SettingKey } from './fields.ts';
@@ -85,10 +86,15 @@ export function checkSetting(key: SettingKey, value: unknown): SettingProblem | 
   return null;
 }
 
-/** Sets or clears one change; a value equal to the preset's is no change. */
+/** Whether a setting follows the run's length unless the user says otherwise. The original's steps are its own. */
+export function followsLength({ preset, method }: Base, key: SettingKey): boolean {
+  return preset !== 'original' && PACE_KEYS.some((name) => name === key) && !Object.hasOwn(presetSettings(preset, method), key);
+}
+
+/** Sets or clears one change; a value equal to the preset's is no change, unless it would follow the run's length. */
 export function withOverride(base: Base, overrides: Overrides, key: SettingKey, value: unknown): Overrides {
   const next = { ...overrides };
-  if (value === undefined || sameValue(value, presetConfig(base)[key])) delete next[key];
+  if (value === undefined || (sameValue(value, presetConfig(base)[key]) && !followsLength(base, key))) delete next[key];
   else next[key] = value;
   return next;
 }

@@ -2,6 +2,7 @@
 import type { TrainingConfig } from '../../protocol/config.ts';
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
 import type { RunPlan } from '../../protocol/messages.ts';
+import { settings } from './settings.svelte.ts';
 import { trainer } from './trainer.svelte.ts';
 
 class PlanState {
@@ -15,7 +16,7 @@ class PlanState {
     const turn = ++this.#turn;
     this.pending = true;
     try {
-      const plan = await trainer.request({ type: 'plan', config });
+      const plan = await trainer.request({ type: 'plan', config, auto: settings.autoIn(config) });
       if (turn !== this.#turn) return;
       this.plan = plan;
       this.error = null;

@@ -144,7 +144,7 @@ class Session {
     currentRun.show(run);
     askToKeepStorage();
     try {
-      await trainer.request({ type: 'start', runId, name: run.name, config, adapter: startingAdapter.source });
+      await trainer.request({ type: 'start', runId, name: run.name, config, auto: settings.autoIn(config), adapter: startingAdapter.source });
     } catch (error) {
       // The worker's own "failed" news, if it came, says more than the refused request.
       if (run.error === null) currentRun.show(null);

@@ -1,9 +1,10 @@
 /** The settings of the next run: a preset and the user's changes, remembered between visits. */
 import { METHODS, type Method, type QuantizationAdvice, type TrainingConfig } from '../../protocol/config.ts';
+import { PACE_KEYS, type PaceKey } from '../../protocol/messages.ts';
 import { appliesTo, type PresetName } from '../../protocol/presets.ts';
 import type { SettingKey } from '../settings/fields.ts';
 import { FIELDS } from '../settings/fields.ts';
-import { layerSettings, overridesFor, PRESETS, withOverride, type Base, type Layered, type Overrides } from '../settings/layers.ts';
+import { followsLength, layerSettings, overridesFor, presetConfig, PRESETS, withOverride, type Base, type Layered, type Overrides } from '../settings/layers.ts';
 
 const STORAGE_KEY = 'lorikeet.settings';
 /** Settings that describe the adapter, the base and the data rather than the way of learning. */
@@ -39,6 +40,17 @@ class Settings {
   /** Whether the user says how weights are to be stored. */
   get ownQuantization(): boolean {
     return 'load_in_4bit' in this.overrides || 'load_in_8bit' in this.overrides;
+  }
+
+  /** Settings that follow the run's length: neither the user nor the preset says how often. */
+  get auto(): readonly PaceKey[] {
+    return PACE_KEYS.filter((key) => followsLength(this.base, key) && !(key in this.overrides));
+  }
+
+  /** Those of `auto` that settings, whosever they are, leave as the preset has them. */
+  autoIn(config: TrainingConfig): readonly PaceKey[] {
+    const preset = presetConfig(this.base);
+    return this.auto.filter((key) => config[key] === preset[key]);
   }
 
   get changes(): number {

@@ -190,6 +190,8 @@ export const en = {
     reset: 'reset',
     resetAll: 'Reset all',
     presetChosen: (name: string) => `Preset ${name} replaced your changes.`,
+    auto: 'auto',
+    paceInForce: (steps: string) => `Follows the length of the run: here every ${steps}.`,
     boxUnitInForce: (unit: string) => `The loaded model: ${unit}.`,
     options: {
       linear: 'linear',

@@ -172,6 +172,8 @@ export const zh: Texts = {
     reset: '还原',
     resetAll: '全部还原',
     presetChosen: (name) => `预设「${name}」已取代您的更改。`,
+    auto: '自动',
+    paceInForce: (steps) => `随训练长度而定：此处每 ${steps} 步一次。`,
     boxUnitInForce: (unit) => `当前模型：${unit}。`,
     options: {
       linear: '线性',

@@ -3,6 +3,7 @@ import { BEST_METRICS, FIELDS, GROUPS } from '../../../src/app/settings/fields.t
 import {
   checkSetting,
   DATASET_KEYS,
+  followsLength,
   layerSettings,
   MODEL_KEYS,
   overridesFor,
@@ -125,5 +126,22 @@ describe('settingsKey', () => {
     expect(settingsKey({ ...base, learning_rate: 1 }, MODEL_KEYS)).toBe(settingsKey(base, MODEL_KEYS));
     expect(settingsKey({ ...base, load_in_4bit: false }, MODEL_KEYS)).not.toBe(settingsKey(base, MODEL_KEYS));
     expect(settingsKey({ ...base, max_length: 100 }, DATASET_KEYS)).not.toBe(settingsKey(base, DATASET_KEYS));
+  });
+});
+
+describe('settings that follow the length of a run', () => {
+  it('do so until the user, the demo or the original says how often', () => {
+    const base = { preset: 'lorikeet', method: 'sft' } as const;
+    expect(followsLength(base, 'save_steps')).toBe(true);
+    expect(followsLength(base, 'learning_rate')).toBe(false);
+    expect(followsLength({ preset: 'original', method: 'sft' }, 'save_steps')).toBe(false);
+    expect(followsLength({ preset: 'demo', method: 'sft' }, 'eval_steps')).toBe(false);
+  });
+
+  it('keep a number that happens to be the default once it has been said', () => {
+    const base = { preset: 'lorikeet', method: 'sft' } as const;
+    const said = withOverride(base, {}, 'save_steps', 500);
+    expect(said).toEqual({ save_steps: 500 });
+    expect(withOverride(base, said, 'save_steps', undefined)).toEqual({});
   });
 });

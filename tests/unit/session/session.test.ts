@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { parseTrainingConfig } from '../../../src/protocol/config.ts';
 import { LorikeetError } from '../../../src/protocol/errors.ts';
 import type { DatasetSummary, ModelSummary, RunPlan, SamplePreview } from '../../../src/protocol/messages.ts';
 import { readRunFiles } from '../../../src/storage/export-run.ts';
@@ -245,4 +246,23 @@ describe('runs', () => {
     await finished;
     await expect(session.handle({ type: 'start', runId: 'twice', name: 'r', config })).rejects.toMatchObject({ code: 'config' });
   });
+});
+
+it('a short run that is left to itself logs, validates and saves as often as its length allows, and is warned of nothing', async () => {
+  const config = parseTrainingConfig({ max_steps: 12, max_length: 256, max_image_size: 0, per_device_train_batch_size: 1, gradient_accumulation_steps: 1, eval_num_samples: 2, max_new_tokens: 4, r: 4 });
+  const { session, next } = fakeSession();
+  await session.handle({ type: 'loadModel', source: { kind: 'demo' }, config });
+  await session.handle({ type: 'loadDataset', source: { kind: 'files', train: demoFiles(4), validation: demoFiles(2, 'sft_val') }, config });
+  const auto = ['logging_steps', 'eval_steps', 'save_steps'] as const;
+  const said = (await session.handle({ type: 'plan', config })) as RunPlan;
+  expect(said.warnings.map(({ key }) => key)).toEqual(expect.arrayContaining(['tooFewStepsToValidate', 'tooFewStepsToSave']));
+  const plan = (await session.handle({ type: 'plan', config, auto })) as RunPlan;
+  expect(plan.pace).toEqual({ logging_steps: 1, eval_steps: 3, save_steps: 3 });
+  expect(plan.warnings.map(({ key }) => key).filter((key) => key.startsWith('tooFew'))).toEqual([]);
+  const finished = next('finished');
+  await session.handle({ type: 'start', runId: 'short', name: 'short', config, auto });
+  const { log } = await finished;
+  expect(log.train_history).toHaveLength(12);
+  expect(log.val_history.map(({ step }) => step)).toEqual([0, 3, 6, 9, 12]);
+  expect(log.config).toMatchObject({ save_steps: 3, eval_steps: 3, logging_steps: 1 });
 });
