@@ -3,6 +3,7 @@ import { playwright } from '@vitest/browser-playwright';
 import { loadEnv, type Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
 import { chromiumLaunchOptions } from './tools/browser/chromium.ts';
+import { offline } from './tools/browser/offline.ts';
 import { FRAMES, HEADERS, laxWhileDeveloping } from './tools/browser/security.ts';
 
 /** Lets the page fetch from the mirror of the Hub that VITE_HUB_MIRROR names, and from no other. */
@@ -18,7 +19,7 @@ function hubMirror(): Plugin {
 }
 
 export default defineConfig({
-  plugins: [svelte(), hubMirror(), laxWhileDeveloping()],
+  plugins: [svelte(), hubMirror(), laxWhileDeveloping(), offline()],
   base: './',
   worker: { format: 'es' },
   build: { target: 'es2022', chunkSizeWarningLimit: 2500 },

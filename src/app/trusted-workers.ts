@@ -1,4 +1,5 @@
 /** The page's policy of Trusted Types: the only texts that may become running code are the addresses of its own workers. */
+import { SERVICE_WORKER } from '../offline/messages.ts';
 
 interface TrustedTypes {
   createPolicy(name: string, rules: { createScriptURL(url: string): string | null }): unknown;
@@ -15,7 +16,8 @@ export function trustWorker(url: string, base: string): string | null {
   const { origin, pathname, href } = new URL(url, base);
   const folder = new URL('.', base);
   const own = origin === folder.origin && pathname.startsWith(folder.pathname);
-  return own && WORKER.test(pathname.slice(folder.pathname.length)) ? href : null;
+  const path = pathname.slice(folder.pathname.length);
+  return own && (path === SERVICE_WORKER || WORKER.test(path)) ? href : null;
 }
 
 // Browsers without Trusted Types ask nobody.

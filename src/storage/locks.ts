@@ -1,7 +1,8 @@
 /** One tab trains a run or writes a model: Web Locks that the browser itself frees when the worker ends, however it ends. */
 import { LorikeetError } from '../protocol/errors.ts';
 
-const RUN = 'lorikeet-run-';
+const OURS = 'lorikeet-';
+const RUN = `${OURS}run-`;
 
 /**
  * Takes a lock for as long as the worker lives or until the returned function is called; that resolves once others can have it.
@@ -40,4 +41,10 @@ export async function lockedRuns(): Promise<Set<string>> {
   const { held = [] } = await navigator.locks.query();
   const names = held.map((lock) => lock.name ?? '').filter((name) => name.startsWith(RUN));
   return new Set(names.map((name) => name.slice(RUN.length)));
+}
+
+/** Whether some tab trains, downloads a model or writes one: what a reload would cut off. */
+export async function anythingLocked(): Promise<boolean> {
+  const { held = [] } = await navigator.locks.query();
+  return held.some(({ name }) => name?.startsWith(OURS));
 }

@@ -16,7 +16,8 @@ interface Entry {
 }
 
 export async function loadScenes(): Promise<{ train: Scene[]; validation: Scene[] }> {
-  const base = `${self.location.origin}/demo/data/`;
+  // A blob has no folder; the page is then at the root of its server.
+  const base = self.location.protocol === 'blob:' ? `${self.location.origin}/demo/data/` : new URL('../demo/data/', self.location.href).href;
   const read = async (name: string): Promise<Scene[]> => {
     const entries = (await (await fetch(base + name)).json()) as Entry[];
     return entries.map((entry) => ({

@@ -44,8 +44,8 @@ export function useFakePage(first?: (request: IncomingMessage, response: ServerR
       return server.url;
     },
     async visit(body, { scenario, view, context: more } = {}) {
-      // The fake trainer comes as a blob, which the page's own policy rightly refuses.
-      const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, acceptDownloads: true, bypassCSP: true, ...more });
+      // Keeping files for later would only take time from the visit. The fake trainer comes as a blob, which the page's own policy rightly refuses.
+      const context = await browser.newContext({ locale: 'en-GB', viewport: { width: 1280, height: 900 }, acceptDownloads: true, bypassCSP: true, serviceWorkers: 'block', ...more });
       const page = await context.newPage();
       const faults: string[] = [];
       page.on('pageerror', (error) => faults.push(error.message));

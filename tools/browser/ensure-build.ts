@@ -8,7 +8,7 @@ import { build } from 'vite';
 export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 
 /** What dist/ is made from, relative to the root. */
-const PAGE_SOURCES = ['index.html', 'package-lock.json', 'vite.config.ts', 'svelte.config.js', 'public', 'src', 'workers'];
+const PAGE_SOURCES = ['index.html', 'package-lock.json', 'vite.config.ts', 'svelte.config.js', 'public', 'src', 'workers', 'tools/browser/offline.ts'];
 
 /** How long the bundler took is of no interest to who runs a tool. */
 export const QUIET = { checks: { bundlerTimings: false } };

@@ -36,6 +36,8 @@ export async function openBrowser(onError: (text: string) => void, kept?: string
       viewport: { width: 1440, height: 900 },
       acceptDownloads: true,
       locale: 'en-US',
+      // One visit is all there is: nothing needs to be kept for the next.
+      serviceWorkers: 'block',
       handleSIGINT: false,
     });
     const page = context.pages()[0] ?? (await context.newPage());

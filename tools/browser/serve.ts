@@ -1,7 +1,7 @@
 /** Serves a built page on a free loopback port, and folders of the user's read-only beside it. */
-import { createReadStream, readdirSync, statSync } from 'node:fs';
+import { createReadStream, statSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { dirname, resolve, sep } from 'node:path';
 import { preview } from 'vite';
 import type { Plugin } from 'vite';
 import { FRAMES, HEADERS } from './security.ts';
@@ -18,25 +18,6 @@ export interface PageServer {
   /** Address with a trailing slash. */
   url: string;
   close(): Promise<void>;
-}
-
-/**
- * All files below a folder, hidden ones left out, sorted.
- * @returns paths relative to the folder, with forward slashes
- * @throws Error when the folder does not exist
- */
-export function listFiles(folder: string): string[] {
-  const files: string[] = [];
-  const walk = (current: string) => {
-    for (const entry of readdirSync(current, { withFileTypes: true })) {
-      if (entry.name.startsWith('.')) continue;
-      const path = join(current, entry.name);
-      if (statSync(path).isDirectory()) walk(path);
-      else files.push(relative(folder, path).split(sep).join('/'));
-    }
-  };
-  walk(folder);
-  return files.sort();
 }
 
 /**

@@ -6,7 +6,7 @@ import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runCommand, UsageError } from '../browser/command-line.ts';
-import { listFiles } from '../browser/serve.ts';
+import { listFiles } from '../browser/list-files.ts';
 import type { Mount } from '../browser/serve.ts';
 import { runToolPage } from '../browser/tool-page.ts';
 import { formatCheck, formatVerdict } from './check.ts';

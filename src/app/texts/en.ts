@@ -13,6 +13,7 @@ import { enMethods } from './en-methods.ts';
 import { enHub } from './en-hub.ts';
 import { enLibrary } from './en-library.ts';
 import { enSweep } from './en-sweep.ts';
+import { enOffline } from './en-offline.ts';
 import { enPairs } from './en-pairs.ts';
 import { enReading } from './en-reading.ts';
 import { enPlayground } from './en-playground.ts';
@@ -325,6 +326,7 @@ export const en = {
   ...enRewards,
   ...enConsent,
   ...enTuning,
+  ...enOffline,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,
   },

@@ -11,6 +11,7 @@ import { zhMethods } from './zh-methods.ts';
 import { zhHub } from './zh-hub.ts';
 import { zhLibrary } from './zh-library.ts';
 import { zhSweep } from './zh-sweep.ts';
+import { zhOffline } from './zh-offline.ts';
 import { zhPairs } from './zh-pairs.ts';
 import { zhReading } from './zh-reading.ts';
 import { zhPlayground } from './zh-playground.ts';
@@ -306,6 +307,7 @@ export const zh: Texts = {
   ...zhRewards,
   ...zhConsent,
   ...zhTuning,
+  ...zhOffline,
   error: {
     codes: zhErrors,
   },

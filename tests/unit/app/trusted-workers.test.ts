@@ -7,7 +7,7 @@ const PAGE = 'https://example.org/tools/lorikeet/index.html';
 const BASE = 'https://example.org/tools/lorikeet/';
 
 describe('addresses that may become workers', () => {
-  it.each(['assets/trainer.worker-ByZrqwoG.js', 'assets/reward.worker-DLiZt_-O.js', 'assets/log-reader.worker-1.js', 'assets/model-export.worker-x.js', 'workers/trainer.worker.ts?worker_file&type=module'])('%s', (path) => {
+  it.each(['assets/trainer.worker-ByZrqwoG.js', 'assets/reward.worker-DLiZt_-O.js', 'assets/log-reader.worker-1.js', 'assets/model-export.worker-x.js', 'workers/trainer.worker.ts?worker_file&type=module', 'service-worker.js'])('%s', (path) => {
     expect(trustWorker(BASE + path, PAGE)).toBe(BASE + path);
     expect(trustWorker(path, PAGE)).toBe(BASE + path);
   });
@@ -19,7 +19,7 @@ describe('addresses that may become workers', () => {
   });
 
   it.each([
-    'https://evil.example/tools/lorikeet/assets/trainer.worker-a.js', 'https://example.org/assets/trainer.worker-a.js', 'assets/../../trainer.worker-a.js', 'assets/index-a.js',
+    'https://evil.example/tools/lorikeet/assets/trainer.worker-a.js', 'https://example.org/assets/trainer.worker-a.js', 'assets/../../trainer.worker-a.js', 'assets/index-a.js', 'assets/service-worker.js',
     'assets/trainer.worker-a.js/../x.js', 'data:text/javascript,1', 'blob:https://example.org/4f1a', 'javascript:1', 'http://example.org/tools/lorikeet/assets/trainer.worker-a.js', 'assets/trainer.worker-a%2f..%2fx.js',
   ])('not %s', (url) => {
     expect(trustWorker(url, PAGE)).toBeNull();

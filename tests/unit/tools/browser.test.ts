@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { formatDuration, formatTable, wholeNumber } from '../../../tools/browser/command-line.ts';
 import { isStale } from '../../../tools/browser/ensure-build.ts';
-import { listFiles, resolveInMount, servePage } from '../../../tools/browser/serve.ts';
+import { listFiles } from '../../../tools/browser/list-files.ts';
+import { resolveInMount, servePage } from '../../../tools/browser/serve.ts';
 
 let folder: string;
 beforeEach(() => {
