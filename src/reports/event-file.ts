@@ -41,7 +41,9 @@ export function readEventFile(bytes: Uint8Array, source: string): RunLog {
       events += 1;
       for (const { tag, value } of scalars) {
         const { split, metric } = metricOf(tag);
-        const row = found[split].get(step) ?? { step };
+        // The event's own step places it, whatever a scalar is called.
+        if (metric === 'step') continue;
+        const row = found[split].get(step) ?? Object.assign(bareObject<unknown>(), { step });
         row[metric] = value;
         found[split].set(step, row);
       }

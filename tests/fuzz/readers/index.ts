@@ -6,6 +6,7 @@ import { optimizerReader, stateReader } from './checkpoint-state.ts';
 import { cvatReader } from './cvat.ts';
 import { datasetZipReader } from './dataset-zip.ts';
 import { datasetReader } from './dataset.ts';
+import { eventReader } from './events.ts';
 import { imageHeaderReader, pngReader, unknownMediaReader } from './images.ts';
 import { logReader } from './logs.ts';
 import { modelTextReaders, weightsReader } from './model.ts';
@@ -18,5 +19,5 @@ export const READERS: readonly FuzzReader[] = [
   datasetReader('conversations'), datasetReader('preference'), datasetReader('prompts'), datasetZipReader, cvatReader, ...annotationReaders,
   imageHeaderReader, pngReader, unknownMediaReader, videoReader,
   safetensorsReader, ...modelTextReaders, weightsReader, adapterReader,
-  settingsReader, logReader, runZipReader, stateReader, optimizerReader,
+  settingsReader, logReader, eventReader, runZipReader, stateReader, optimizerReader,
 ];

@@ -58,6 +58,12 @@ describe('an event file', () => {
     expect(() => readEventFile(other, 'events')).toThrow(/no TensorBoard event file/);
   });
 
+  it('stays where its event puts it, whatever a scalar is called', () => {
+    const odd = readEventFile(eventFile({ train: [{ step: 3, 'a/b': 1, ['__proto__']: 2 }], validation: [] }), 'events');
+    expect(odd.train.map(({ step }) => step)).toEqual([3]);
+    expect(Object.hasOwn(Object.prototype, 'a/b')).toBe(false);
+  });
+
   it('without a scalar says so', () => {
     expect(() => readEventFile(eventFile({ train: [], validation: [] }), 'events')).toThrow(/holds no scalar/);
   });
