@@ -13,6 +13,8 @@ const tell = (news: News) => process.send!(news);
 const stray = (error: unknown) => tell({ kind: 'stray', error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
 process.on('uncaughtException', stray);
 process.on('unhandledRejection', stray);
+// Nobody hears any more: telling of that would fail for ever.
+process.once('disconnect', () => process.exit());
 
 process.once('message', (order: Order) => void work(order));
 

@@ -5,9 +5,12 @@ const HARMLESS = new Set([
   'svg', 'g', 'path', 'line', 'text', 'rect', 'circle', 'polyline', 'details', 'summary', 'tspan', 'defs', 'clippath',
 ]);
 
+/** A report's runs as data: of a type that no browser runs, and without a "<" that could end it. */
+const DATA = /<script type="application\/json" id="lorikeet-runs">[^<]*<\/script>/;
+
 /** The first tag that is none of ours or carries a handler; null for none. */
 export function markupFault(markup: string): string | null {
-  for (const [whole, tag, rest] of markup.matchAll(/<\/?([a-zA-Z!][^\s>/]*)((?:"[^"]*"|[^">])*)>/g)) {
+  for (const [whole, tag, rest] of markup.replace(DATA, '').matchAll(/<\/?([a-zA-Z!][^\s>/]*)((?:"[^"]*"|[^">])*)>/g)) {
     const names = rest.replaceAll(/="[^"]*"/g, '=""');
     const scripted = /\son\w+\s*=/i.test(names) || /="\s*javascript:/i.test(rest);
     if (!HARMLESS.has(tag.toLowerCase()) || scripted) return whole.slice(0, 200);
