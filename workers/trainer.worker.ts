@@ -20,6 +20,4 @@ scope.onmessage = ({ data: { id, request } }: MessageEvent<ToWorker>) => {
 };
 
 // The page hears of thrown errors by itself, but not of promises that nobody waited for.
-scope.onunhandledrejection = ({ reason }) => {
-  send({ kind: 'event', event: { type: 'failed', runId: null, error: LorikeetError.from(reason).toRecord() } });
-};
+scope.onunhandledrejection = ({ reason }) => void session.uncaught(reason);

@@ -105,6 +105,13 @@ export class TrainerSession {
     }
   }
 
+  /** Tells of a promise that was rejected and nobody waited for. What a lost device leaves behind has been told with it. */
+  async uncaught(reason: unknown): Promise<void> {
+    // The device says that it is lost in a task of its own, which may come later.
+    await new Promise((resolve) => setTimeout(resolve));
+    if (!this.lost) this.publish({ type: 'failed', runId: null, error: LorikeetError.from(reason).toRecord() });
+  }
+
   private async withRoom(request: QueuedRequest): Promise<Replies[keyof Replies]> {
     if (!NEEDS_GPU.includes(request.type)) return this.answer(request);
     await this.tuning.hold();

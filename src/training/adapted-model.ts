@@ -260,11 +260,11 @@ export class AdaptedModel implements TrainableModel {
 }
 
 async function throwFaults(batch: PackedBatch, invalid: Promise<GPUError | null>, exhausted: Promise<GPUError | null>): Promise<void> {
-  const memory = await exhausted;
+  // Both are waited for: where the device is lost, both are rejected.
+  const [memory, fault] = await Promise.all([exhausted, invalid]);
   if (memory) {
     throw new LorikeetError('out-of-memory', `The GPU ran out of memory in a step of ${batch.tokenCount} tokens: ${memory.message}`, 'Lower the batch size, the maximum length, the image size or the rank, and keep gradient checkpointing on.');
   }
-  const fault = await invalid;
   invariant(!fault, `the GPU refused a command: ${fault?.message}`);
 }
 

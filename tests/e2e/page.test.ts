@@ -130,6 +130,19 @@ describe('a run', () => {
     });
   });
 
+  it('that failed is still offered on its own page once the tab has put it away', async () => {
+    await visit({ failAt: { step: 41, code: 'not-finite' } }, async (page) => {
+      await page.getByTestId('demo-start').click();
+      await status(page, 'failed');
+      await page.getByTestId('nav-runs').click();
+      await page.getByTestId('run-open').click();
+      await page.getByTestId('new-run').click();
+      await page.getByTestId('resume').click();
+      await page.waitForURL(/#\/train$/);
+      await reachStep(page, 31);
+    });
+  });
+
   it('that was cut off by a reload is offered again and finishes with one unbroken curve', async () => {
     await visit({ stepMs: 20 }, async (page) => {
       await page.getByTestId('demo-start').click();

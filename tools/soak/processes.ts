@@ -22,7 +22,7 @@ function processes(): Process[] {
 /** The browser that has this profile open, and all that it started. */
 export function processesOf(profile: string): Process[] {
   const all = processes();
-  const found = all.filter(({ command }) => command.includes(`--user-data-dir=${profile}`));
+  const found = all.filter(({ command }) => `${command} `.includes(`--user-data-dir=${profile} `));
   for (const { id } of found) found.push(...all.filter((process) => process.parent === id && !found.includes(process)));
   return found;
 }

@@ -44,7 +44,10 @@ export class Soak {
     this.#world = await World.open({
       hear: (heard) => this.#user?.known.hear(heard),
       note: (line) => this.#user?.note(line),
-      uncaught: (text) => void this.#uncaught.push(text),
+      uncaught: (text) => {
+        this.#uncaught.push(text);
+        this.#user?.note(text);
+      },
     });
     try {
       this.#world.site.onStruck = (strike) => this.#strike(strike);
@@ -89,7 +92,7 @@ export class Soak {
     this.fallen.push(run);
     const place = keepEvidence(`seed-${seed}-run-${run}`, { outcome, diary, struck, picture: await this.#world.picture(), found, whole });
     console.log([...outcome.map((line) => `    ${line}`), `    kept in ${place}; once more with --seed ${seed} --run ${run} --soft ${soft} --hard ${hard}`].join('\n'));
-    await this.#world.endBrowser();
+    await this.#world.startOver();
   }
 
   async #train(plan: (user: User, worker: number) => Strike[]): Promise<Record<string, Uint8Array>> {

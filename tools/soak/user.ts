@@ -15,6 +15,8 @@ const STUCK = 3000;
 const UNOFFERED = 150;
 /** A trainer that the page calls silent may speak again. */
 const SILENT = 150;
+/** Where a run can be gone on with, that is better than a restart, and may be offered a moment later. */
+const RESTARTABLE = 20;
 /** So many clicks without any gain, and the page is loaded anew; twice as many, and so is the browser. */
 const CLICKS = 10;
 
@@ -30,6 +32,7 @@ export class User {
   #silent = 0;
   #unoffered = 0;
   #calledSilent = 0;
+  #restartable = 0;
 
   constructor(
     private readonly world: World,
@@ -97,8 +100,9 @@ export class User {
     this.#calledSilent = (await tab.page.getByTestId('restart-silent').isVisible()) ? this.#calledSilent + 1 : 0;
     if (this.#calledSilent > SILENT && (await this.#press(tab, 'restart-silent', true))) return null;
     for (const testid of ['continue', 'resume']) if (await this.#press(tab, testid)) return null;
-    if (await this.#press(tab, 'restart', true)) return null;
-    if (await underWay(tab)) this.#unoffered = 0;
+    this.#restartable = (await tab.page.getByTestId('restart').first().isVisible()) ? this.#restartable + 1 : 0;
+    if (this.#restartable > RESTARTABLE && (await this.#press(tab, 'restart', true))) return null;
+    if ((await underWay(tab)) || (await tab.page.getByTestId('resume').first().isVisible())) this.#unoffered = 0;
     else if (this.known.runId !== null && this.known.savedStep !== null) await this.#seek(tab);
     else await this.#begin(tab);
     return null;

@@ -28,7 +28,8 @@ export interface Ears {
 
 export class World {
   readonly scratch = mkdtempSync(join(tmpdir(), 'lorikeet-soak-'));
-  readonly #profile = join(this.scratch, 'profile');
+  #profiles = 0;
+  #profile = '';
   #browser: OpenBrowser | null = null;
   #tab: Tab | null = null;
   #striking: Promise<void> = Promise.resolve();
@@ -39,7 +40,7 @@ export class World {
     readonly site: Site,
     private readonly ears: Ears,
   ) {
-    mkdirSync(this.#profile);
+    this.#freshProfile();
   }
 
   static async open(ears: Ears): Promise<World> {
@@ -49,11 +50,11 @@ export class World {
   /** The tab, or a fresh one where there is none alive; its page may not have been loaded yet. */
   async tab(): Promise<{ tab: Tab; fresh: boolean }> {
     if (this.#tab && !this.#tab.dead) return { tab: this.#tab, fresh: false };
-    // Console errors are expected of a page whose GPU or files vanish; exceptions that nobody caught are not.
-    this.#browser ??= await openBrowser((text) => text.startsWith('uncaught') && this.ears.uncaught(text), this.#profile);
+    // What the console says is expected of a page whose GPU or files vanish; exceptions that nobody caught are not.
+    this.#browser ??= await openBrowser(() => undefined, this.#profile);
     const { context } = this.#browser;
     const page = context.pages().find((open) => open.url() === 'about:blank') ?? (await context.newPage());
-    page.on('pageerror', (error) => this.ears.uncaught(`uncaught: ${error.stack ?? error.message}`));
+    page.on('pageerror', ({ name, message, stack }) => this.ears.uncaught(`uncaught: ${name}: ${message} ${stack}`));
     page.on('dialog', (dialog) => void dialog.accept().catch(() => undefined));
     const train = new TrainPage(page, this.scratch);
     const tab: Tab = { page, train, dead: false };
@@ -111,6 +112,17 @@ export class World {
     if (this.#tab) this.#tab.dead = true;
     killAll(processesOf(this.#profile));
     await gone?.close().catch(() => undefined);
+  }
+
+  /** Leaves all that is stored behind, with a run that nobody will bring to its end. */
+  async startOver(): Promise<void> {
+    await this.endBrowser();
+    this.#freshProfile();
+  }
+
+  #freshProfile(): void {
+    this.#profile = join(this.scratch, `profile-${++this.#profiles}`);
+    mkdirSync(this.#profile);
   }
 
   /** @returns a picture of the page, or null where there is none */

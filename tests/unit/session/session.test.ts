@@ -239,6 +239,22 @@ describe('runs', () => {
     expect((await listRuns()).find(({ id }) => id === 'unlucky')).toMatchObject({ status: 'failed', resumable: true });
   });
 
+  it.each(['before', 'after'])('says nothing of what was rejected %s its device was lost: that has been told', async (when) => {
+    const { session, events, loseDevice } = await prepared();
+    const lose = () => loseDevice(new LorikeetError('device-lost', 'The GPU went away.'));
+    if (when === 'after') lose();
+    const told = session.uncaught(new Error('Instance dropped in popErrorScope'));
+    if (when === 'before') lose();
+    await told;
+    expect(events.flatMap((event) => (event.type === 'failed' ? event.error.code : []))).toEqual(['device-lost']);
+  });
+
+  it('tells of what was rejected and nobody waited for', async () => {
+    const { session, events } = await prepared();
+    await session.uncaught(new Error('odd'));
+    expect(events.at(-1)).toMatchObject({ type: 'failed', runId: null, error: { code: 'internal', message: expect.stringContaining('odd') as string } });
+  });
+
   it('refuses a second run of the same id', async () => {
     const { session, next } = await prepared();
     const finished = next('finished');
