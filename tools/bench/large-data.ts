@@ -73,33 +73,33 @@ async function measure(name: string, train: PathFile[], model: OpenModel): Promi
   const used = process.cpuUsage();
   const watch = new Watch();
   const started = performance.now();
-  const seconds = () => ((performance.now() - started) / 1000).toFixed(1);
+  const reached = (what: string) => {
+    const { user, system } = process.cpuUsage(used);
+    console.log(`  ${what}: ${((performance.now() - started) / 1000).toFixed(1)} s, ${((user + system) / 1e6).toFixed(1)} s of CPU`);
+  };
+  console.log(name);
   const source = { kind: 'files' as const, train, validation: [] };
   let summary = await dataset.load(source, model, config);
   dataset.sample('train', 0, model);
-  const shown = seconds();
+  reached('first sample');
   const check = async () => {
     while (summary.unchecked) summary = await dataset.check(model, config);
-    return seconds();
+    reached('all checked');
   };
   const checking = check();
   const data = await dataset.encode(model, config);
-  const read = seconds();
+  reached('all read');
   await data.planned();
   await data.fingerprint();
   await fingerprintDataset(source);
   await buildValidator({ config, dataset: data, processor: model.processor, encoder: model.encoder, scorer: null }, []);
   const batch = await take(data.train, [...epochOrder(data.train.length, config.seed, 0).subarray(0, config.per_device_train_batch_size)]);
   await model.processor.pack(batch.map(({ encoded }) => encoded));
-  const ready = seconds();
-  const checked = await checking;
+  reached('first batch');
+  await checking;
   watch.end();
-  const cpu = process.cpuUsage(used);
   const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20);
-  console.log(
-    `${name}: first sample ${shown} s, all read ${read} s, first batch ${ready} s, all checked ${checked} s (${((cpu.user + cpu.system) / 1e6).toFixed(1)} s of CPU); ` +
-      `longest silence ${Math.round(watch.longest)} ms, heap at most ${megabytes(watch.memory - before)} MiB more; ${summary.trainSamples} + ${summary.validationSamples} samples, ${summary.problemCount} problems`,
-  );
+  console.log(`  longest silence ${Math.round(watch.longest)} ms, heap at most ${megabytes(watch.memory - before)} MiB more; ${summary.trainSamples} + ${summary.validationSamples} samples, ${summary.problemCount} problems`);
 }
 
 const [rows = 100_000, images = 5_000] = process.argv.slice(2).map(Number);
