@@ -5,6 +5,7 @@ import { LorikeetError } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { runsOfReport } from '../reports/embedded-runs.ts';
 import { bestOf, finalValue, metricNames, sharedName } from '../reports/metrics.ts';
+import { curveRun, mergeCurves } from '../reports/merge-curves.ts';
 import { note, said } from '../reports/notes.ts';
 import { packRun } from '../reports/packed-run.ts';
 import { isEventFile, readEventFile } from '../reports/event-file.ts';
@@ -33,9 +34,9 @@ export async function openLogs(files: readonly PathFile[], chosen: string, to: L
     to.fault(new LorikeetError('file-missing', `${chosen || 'What was chosen'} holds no training log.`, advice));
   }
   if (logs.length > MAX_LOGS) to.fault(new LorikeetError('file-too-large', `${logs.length} logs were chosen; the first ${MAX_LOGS} are opened.`, 'Choose fewer folders at once.'));
-  for (const log of logs.slice(0, MAX_LOGS)) {
+  for (const group of byRun(logs.slice(0, MAX_LOGS))) {
     try {
-      for (const opened of await openLog(log)) to.run(opened);
+      for (const opened of await (group.length > 1 ? openCurves(group) : openLog(group[0]))) to.run(opened);
     } catch (error) {
       to.fault(LorikeetError.from(error));
     }
@@ -75,6 +76,27 @@ function joinEvents(files: readonly PathFile[]): PathFile[] {
     return { path: ordered[0].path, file: new Blob(ordered.map(({ file }) => file)) };
   });
   return [...files.filter((entry) => !joined.has(entry)), ...whole];
+}
+
+/** Curves of one run together, every other log by itself; in the order of their first files. */
+function byRun(logs: readonly FoundLog<Blob>[]): FoundLog<Blob>[][] {
+  const groups = new Map<string, FoundLog<Blob>[]>();
+  for (const log of logs) {
+    const run = curveRun(log.path);
+    const key = run === null ? `file ${log.path}` : `run ${run}`;
+    groups.set(key, [...(groups.get(key) ?? []), log]);
+  }
+  return [...groups.values()];
+}
+
+async function openCurves(logs: readonly FoundLog<Blob>[]): Promise<OpenedRun[]> {
+  const curves: RunLog[] = [];
+  for (const { path, file } of logs) {
+    checkLogSize(file.size, path);
+    curves.push(...readLog(await file.text(), path));
+  }
+  const run = mergeCurves(curves, curveRun(logs[0].path)!);
+  return [{ run: packRun(run), ...factsOf(run), bytes: logs.reduce((sum, { file }) => sum + file.size, 0), predictions: null }];
 }
 
 async function openLog({ path, file, named, predictions, passedOver }: FoundLog<Blob>): Promise<OpenedRun[]> {

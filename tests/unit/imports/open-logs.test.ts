@@ -163,3 +163,28 @@ describe('an HTML report', () => {
     expect(runs[0].run.notes).toEqual([{ level: 'warning', message: 'all is lost' }]);
   });
 });
+
+describe('curves that TensorBoard downloaded one by one', () => {
+  const csv = (rows: string) => new Blob([`Wall time,Step,Value\n${rows}\n`]);
+
+  it('are one run for each run in their names, with the rows of all by step', async () => {
+    const files = [
+      { path: 'tb/run-a-tag-train_loss.csv', file: csv('1,10,2\n2,20,1.5') },
+      { path: 'tb/run-a-tag-train_grad_norm.csv', file: csv('1,20,0.5\n2,30,0.4') },
+      { path: 'tb/run-a-tag-eval_loss.csv', file: csv('2,20,1.7') },
+      { path: 'tb/run-b-tag-train_loss.csv', file: csv('1,10,3') },
+    ];
+    const { runs, faults } = await open(files, 'tb');
+    expect(faults).toEqual([]);
+    const [a, b] = runs.map(({ run }) => unpackRun(run));
+    expect([a.name, b.train.map((row) => ({ ...row }))]).toEqual(['tb/a', [{ step: 10, loss: 3 }]]);
+    expect(a.train.map((row) => ({ ...row }))).toEqual([{ step: 10, loss: 2 }, { step: 20, loss: 1.5, grad_norm: 0.5 }, { step: 30, grad_norm: 0.4 }]);
+    expect(a.validation.map((row) => ({ ...row }))).toEqual([{ step: 20, eval_loss: 1.7 }]);
+    expect(runs[0]).toMatchObject({ lastStep: 30, lastLoss: 1.5 });
+  });
+
+  it('of the folder itself are named by it', async () => {
+    const { runs } = await open([{ path: 'logs/run-.-tag-train_loss.csv', file: csv('1,10,2') }, { path: 'logs/run-.-tag-eval_loss.csv', file: csv('1,10,2') }], 'logs');
+    expect(runs.map(({ run }) => unpackRun(run).name)).toEqual(['logs']);
+  });
+});
