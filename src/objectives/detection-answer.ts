@@ -48,6 +48,9 @@ const INLINE_HEADER = /^检测到(\d+)个/;
 /** Longer lines are no list items; keeps the search through hostile text short. */
 const MAX_ITEM_CHARACTERS = 2000;
 const LOOSE_BOX = /\(?\[?(\d{1,4}),(\d{1,4})\]?\)?,\(?\[?(\d{1,4}),(\d{1,4})/g;
+/** The innermost objects that have a box. */
+const JSON_OBJECT = /\{[^{}]{0,400}"bbox(?:_2d)?"[^{}]{0,400}\}/g;
+const SPACED_LIST = /\[\s?(\d{1,4}),\s(\d{1,4}),\s(\d{1,4}),\s(\d{1,4})\s?\]/g;
 /** How far before a box its words may begin. */
 const MAX_LABEL_CONTEXT = 200;
 /** Longer texts are not searched for JSON: no answer is that long. */
@@ -131,9 +134,25 @@ function jsonObject(entry: unknown, names: CategoryNames): DetectedObject | null
 
 function parseLoosely(text: string, names: CategoryNames): ParsedAnswer {
   const boxes = [...text.matchAll(LOOSE_BOX)].map(([, ...box]) => box.map(Number) as Box);
+  if (boxes.length === 0) return { objects: embeddedObjects(text, names), format: null, wellFormed: false, saysNone: false };
   const found = boxes.length > 0 && names.size > 0 ? (text.match(namePattern(names)) ?? []) : [];
   const objects = boxes.map((box, i) => ({ category: i < found.length ? names.get(found[i])! : '', status: '', box }));
   return { objects, format: null, wellFormed: false, saysNone: false };
+}
+
+/** Objects of JSON that stands alone, in prose, in an object of its own, or after a thought; else lists of four numbers as JSON writes them. */
+function embeddedObjects(text: string, names: CategoryNames): DetectedObject[] {
+  if (text.length > MAX_JSON_CHARACTERS) return [];
+  const said = text.slice(text.lastIndexOf('</think>') + 1);
+  const objects = [...said.matchAll(JSON_OBJECT)].flatMap(([whole]) => {
+    try {
+      return jsonObject(JSON.parse(whole), names) ?? [];
+    } catch {
+      return [];
+    }
+  });
+  if (objects.length > 0) return objects;
+  return [...said.matchAll(SPACED_LIST)].map(([, ...box]) => ({ category: '', status: '', box: box.map(Number) as Box }));
 }
 
 /** Longer names first, so that "traffic light" is not read as "light". */
@@ -148,9 +167,10 @@ function namePattern(names: CategoryNames): RegExp {
  */
 export function extractBoxes(text: string, pixelsOf?: { width: number; height: number }): LabelledBox[] {
   const parsed = parseAnswer(text);
+  const loose = parsed.format === null ? looseLabels(text) : [];
   const labelled =
-    parsed.format === null
-      ? looseLabels(text)
+    loose.length > 0
+      ? loose
       : parsed.objects.map(({ category, status, box }) => ({ box, label: status ? `${category}（${status}）` : category }));
   const scaled = pixelsOf ? labelled.map(({ box, label }) => ({ box: pixelsToThousandths(box, pixelsOf), label })) : labelled;
   return scaled.filter(({ box }) => isProperBox(box));

@@ -208,3 +208,19 @@ describe('boxes in pixels', () => {
     for (const value of [undefined, [640], [640, 0], ['640', '320'], size]) expect(imageSizeOf(value)).toBeUndefined();
   });
 });
+
+describe('boxes as models write them around JSON', () => {
+  const box = [100, 100, 300, 400];
+  it.each([
+    ['an object alone', '{\n"bbox_2d": [100, 100, 300, 400]\n}', ''],
+    ['an object with its label', '{"bbox_2d": [100, 100, 300, 400], "label": "cover"}', 'cover'],
+    ['an object around a list', '{"objects": [{"bbox_2d": [100, 100, 300, 400], "label": "cover"}], "count": 1}', 'cover'],
+    ['words behind', '[{"bbox_2d": [100, 100, 300, 400], "label": "cover"}]\nThat is all.', 'cover'],
+    ['words and a fence', 'Here it is:\n```json\n[{"bbox_2d": [100, 100, 300, 400], "label": "cover"}]\n```', 'cover'],
+    ['a thought before', '<think>First I thought {"bbox_2d": [1, 1, 2, 2], "label": "lid"}.</think>\n\n[{"bbox_2d": [100, 100, 300, 400], "label": "cover"}]', 'cover'],
+    ['a list in prose', 'The cover is at [100, 100, 300, 400].', ''],
+  ])('%s', (_, text, label) => {
+    expect(extractBoxes(text)).toEqual([{ box, label }]);
+    expect(parseAnswer(text)).toMatchObject({ objects: [{ box, category: label }], format: null, wellFormed: false });
+  });
+});
