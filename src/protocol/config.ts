@@ -194,6 +194,9 @@ const NEGATED_ALIASES: Readonly<Record<string, keyof TrainingConfig>> = {
   no_gradient_checkpointing: 'gradient_checkpointing',
 };
 
+/** Names that settings had in the original scripts. */
+export const OTHER_NAMES: readonly string[] = [...Object.keys(ALIASES), ...Object.keys(NEGATED_ALIASES)];
+
 /** What each method's settings are where nothing else is said. */
 export const METHOD_DEFAULTS: Readonly<Record<Method, Partial<TrainingConfigInput>>> = {
   sft: {},

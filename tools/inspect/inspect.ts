@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import type { DatasetKind } from '../../src/data/dataset.ts';
 import { LorikeetError } from '../../src/protocol/errors.ts';
+import { readSettings } from '../../src/protocol/foreign-settings.ts';
 import type { PathFile } from '../../src/protocol/messages.ts';
 import { kindOf } from '../../src/session/session-dataset.ts';
 import { droppedFiles } from './disk-files.ts';
@@ -11,6 +12,9 @@ import { inspectAdapter, inspectLogs, type InspectedModel, openModel, reportMode
 import type { InspectArguments } from './options.ts';
 import { type Recognised, recognise } from './recognise.ts';
 import type { Inspected } from './report.ts';
+
+/** Larger files are no settings. */
+const MAX_SETTINGS_BYTES = 2 ** 20;
 
 interface Input extends Recognised {
   path: string;
@@ -23,11 +27,24 @@ export async function inspect({ paths, model: modelPath, method, samples }: Insp
   const inputs: Input[] = [];
   for (const path of paths) {
     const files = await droppedFiles(path);
-    inputs.push({ path, files, ...recognise(files.map((file) => file.path)) });
+    inputs.push({ path, files, ...(await kindOfInput(files)) });
   }
   const results: Inspected[] = [];
   for (const input of together(inputs)) results.push(await inspectOne(input, model, purpose, samples));
   return results;
+}
+
+/** By names, and where they tell nothing by what a file on its own holds: settings of any trainer. */
+async function kindOfInput(files: readonly PathFile[]): Promise<Recognised> {
+  const named = recognise(files.map(({ path }) => path));
+  if (named.kind !== 'dataset' || files.length !== 1 || files[0].file.size > MAX_SETTINGS_BYTES || !/\.(json|ya?ml)$/i.test(files[0].path)) return named;
+  try {
+    const { taken } = readSettings(await files[0].file.text());
+    return taken.length > 0 ? { kind: 'settings', because: 'it names settings of a trainer' } : named;
+  } catch (error) {
+    if (!(error instanceof LorikeetError)) throw error;
+    return named;
+  }
 }
 
 /** Datasets are dropped together: records in one place may name pictures in another. */
@@ -45,6 +62,10 @@ async function inspectOne({ path, kind, because, files }: Input, model: Inspecte
         return { path, usable: true, report: reportModel(await openModel(files), because), faults: [] };
       case 'adapter':
         return { path, usable: true, report: await inspectAdapter(files, because, model?.files.architecture ?? null), faults: [] };
+      case 'settings': {
+        const { config, taken, left } = readSettings(await files[0].file.text());
+        return { path, usable: true, report: { kind: 'settings', because, method: config.method, taken, left }, faults: [] };
+      }
       case 'log': {
         const { report, faults } = await inspectLogs(files, because, basename(path));
         return { path, usable: report.runs.length > 0 && faults.length === 0, report, faults };

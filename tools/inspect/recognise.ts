@@ -3,7 +3,7 @@ import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE } from '../../src/checkpoint/
 import { baseName } from '../../src/data/paths.ts';
 import { LOG_NAMES } from '../../src/imports/find-logs.ts';
 
-export type InputKind = 'model' | 'adapter' | 'log' | 'dataset';
+export type InputKind = 'model' | 'adapter' | 'log' | 'dataset' | 'settings';
 
 export interface Recognised {
   kind: InputKind;

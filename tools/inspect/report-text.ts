@@ -54,6 +54,12 @@ function rowsOf(report: Report): string[][] {
         ['shape', `r ${report.r}, lora_alpha ${report.loraAlpha}, ${count(report.parameters)} parameters in ${count(report.tensors)} tensors`],
         ['modules', report.modules === null ? 'not compared: no --model' : `${report.modules}, all of them in the model`],
       ];
+    case 'settings':
+      return [
+        ['method', report.method],
+        ['taken', list(report.taken)],
+        ['left out', report.left.length > 0 ? list(report.left) : 'nothing'],
+      ];
     case 'log':
       return report.runs.map(({ name, steps, lastStep, lastLoss, metrics }) => ['run', `${name}: ${count(steps)} rows to step ${lastStep ?? '?'}, last loss ${lastLoss ?? 'none'}; ${list(metrics)}`]);
   }

@@ -57,7 +57,16 @@ export interface LogReport {
   runs: { name: string; steps: number; lastStep: number | null; lastLoss: number | null; metrics: string[] }[];
 }
 
-export type Report = DatasetReport | ModelReport | AdapterReport | LogReport;
+export interface SettingsReport {
+  kind: 'settings';
+  because: string;
+  method: string;
+  taken: string[];
+  /** Settings that nothing here corresponds to, with their values. */
+  left: string[];
+}
+
+export type Report = DatasetReport | ModelReport | AdapterReport | LogReport | SettingsReport;
 
 /** An input with what was found, or why nothing could be. */
 export interface Inspected {

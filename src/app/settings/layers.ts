@@ -109,20 +109,6 @@ export function overridesFor(base: Base, config: TrainingConfig): Overrides {
   return overrides;
 }
 
-/**
- * Reads a settings file: our own export, or the original scripts' flat JSON.
- * @throws LorikeetError "config" when it is no JSON object or a value is refused
- */
-export function readSettingsFile(text: string): TrainingConfig {
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(text);
-  } catch (error) {
-    throw new LorikeetError('config', `The settings file is not valid JSON: ${(error as Error).message}`, 'Choose a JSON file of settings.');
-  }
-  return parseTrainingConfig(parsed);
-}
-
 /** Reads what was typed into a number field; text that is no number is kept so that it can be shown as wrong. */
 export function readNumber(text: string): number | string | undefined {
   const trimmed = text.trim().replace(',', '.');

@@ -188,6 +188,7 @@ export const en = {
     import: 'Import',
     export: 'Export',
     imported: 'Settings imported.',
+    notTaken: (names: string) => `Not known here, and left out: ${names}`,
     reset: 'reset',
     resetAll: 'Reset all',
     presetChosen: (name: string) => `Preset ${name} replaced your changes.`,

@@ -170,6 +170,7 @@ export const zh: Texts = {
     import: '导入',
     export: '导出',
     imported: '设置已导入。',
+    notTaken: (names) => `此处没有对应项，已略过：${names}`,
     reset: '还原',
     resetAll: '全部还原',
     presetChosen: (name) => `预设「${name}」已取代您的更改。`,

@@ -1,5 +1,6 @@
 /** Files of settings, and whether the page then shows what will be used. */
-import { layerSettings, overridesFor, readSettingsFile } from '../../../src/app/settings/layers.ts';
+import { layerSettings, overridesFor } from '../../../src/app/settings/layers.ts';
+import { readSettings } from '../../../src/protocol/foreign-settings.ts';
 import { METHODS, parseTrainingConfig } from '../../../src/protocol/config.ts';
 import { settingsInUse } from '../../../src/protocol/presets.ts';
 import { mutateJson } from '../mutate/json.ts';
@@ -13,7 +14,7 @@ export const settingsReader: FuzzReader = {
     const examples = METHODS.map((method) => parseTrainingConfig({ method, ...(method.startsWith('grpo') && { custom_rewards: [{ name: 'a', source: 'function reward() { return 1 }' }] }), rank_pattern: { q_proj: 4 } }));
     return async (random) => {
       const example = random.pick(examples);
-      const config = readSettingsFile(random.chance(0.9) ? mutateJson(random, example) : mutateText(random, JSON.stringify(example)));
+      const { config } = readSettings(random.chance(0.9) ? mutateJson(random, example) : mutateText(random, JSON.stringify(example)));
       const odd = Object.entries(config).find(([, value]) => typeof value === 'number' && !Number.isFinite(value));
       if (odd) return `wrong: ${odd[0]} is ${String(odd[1])}`;
       if (JSON.stringify(parseTrainingConfig(JSON.parse(JSON.stringify(config)))) !== JSON.stringify(config)) return 'wrong: read again, they are other settings';

@@ -10,7 +10,6 @@ import {
   presetConfig,
   PRESETS,
   readNumber,
-  readSettingsFile,
   settingsKey,
   withOverride,
 } from '../../../src/app/settings/layers.ts';
@@ -95,18 +94,6 @@ describe('layers', () => {
     const wanted = parseTrainingConfig({ r: 4, max_steps: 7, target_modules: ['q_proj'] });
     expect(layerSettings({ preset: 'demo', method: 'sft' }, overridesFor({ preset: 'demo', method: 'sft' }, wanted)).config).toEqual(wanted);
     expect(overridesFor({ preset: 'original', method: 'sft' }, presetConfig({ preset: 'original', method: 'sft' }))).toEqual({});
-  });
-});
-
-describe('settings files', () => {
-  it('read what was exported, and the original names', () => {
-    const config = presetConfig({ preset: 'original', method: 'sft' });
-    expect(readSettingsFile(JSON.stringify(config))).toEqual(config);
-    expect(readSettingsFile('{"lora_r": 4, "no_4bit": true}')).toMatchObject({ r: 4, load_in_4bit: false });
-  });
-
-  it.each(['{', '[]', '"text"', '{"r": 0}', '{"unknown_setting": 1}', '{"__proto__": {"r": 4}}'])('refuse %s', (text) => {
-    expect(() => readSettingsFile(text)).toThrow(expect.objectContaining({ code: 'config' }));
   });
 });
 

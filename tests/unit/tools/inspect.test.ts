@@ -113,3 +113,9 @@ it('a wrong command line is refused', () => {
   expect(() => parseInspectArguments([CASES, '--method', 'ppo'])).toThrow(/sft, dpo/);
   expect(parseInspectArguments(['--help'])).toBeUndefined();
 });
+
+it('settings of other trainers say what is taken and what is not', async () => {
+  const [yaml] = await look(join(CASES, '40-settings/lf.yaml'));
+  expect(yaml).toMatchObject({ usable: true, report: { kind: 'settings', method: 'sft', taken: ['stage', 'lora_rank', 'lora_target', 'learning_rate'], left: ['model_name_or_path = "Qwen/Qwen3-VL-2B-Instruct"'] } });
+  expect(formatInspected(yaml)).toContain('left out');
+});
