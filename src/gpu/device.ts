@@ -1,5 +1,7 @@
 /** Opens the GPU: adapter, device with everything it offers, tfjs on top. */
 import { LorikeetError } from '../protocol/errors.ts';
+import type { PowerPreference } from '../protocol/messages.ts';
+import { chooseAdapter, type ChosenAdapter } from './adapters.ts';
 import type { DeviceProfile } from './device-shape.ts';
 import { Gpu } from './gpu.ts';
 import { TfjsBackend } from './tfjs-backend.ts';
@@ -8,10 +10,8 @@ import { TfjsBackend } from './tfjs-backend.ts';
 const WANTED_FEATURES: readonly string[] = ['shader-f16', 'subgroups', 'timestamp-query'];
 const RASTERIZER_NAMES = /swiftshader|llvmpipe|lavapipe|softpipe|basic render/i;
 
-export interface OpenedGpu {
+export interface OpenedGpu extends Omit<ChosenAdapter, 'adapter'> {
   gpu: Gpu;
-  /** What the browser tells of the adapter. */
-  description: string;
   isFallback: boolean;
   /** Resolves with the reason when the device goes away. */
   lost: Promise<LorikeetError>;
@@ -19,6 +19,8 @@ export interface OpenedGpu {
 
 /** Overrides for tests and benchmarks; left out, the device decides. */
 export interface OpenOptions {
+  /** The fast GPU where left out. */
+  power?: PowerPreference;
   /** Kernel shapes of this kind of device. */
   profile?: DeviceProfile;
   /** Dispatches per queue submit. */
@@ -34,10 +36,7 @@ export async function openGpu(options: OpenOptions = {}): Promise<OpenedGpu> {
   if (!entry) {
     throw new LorikeetError('webgpu-missing', 'This browser has no WebGPU.', 'Use a current Chrome, Edge, or another browser with WebGPU switched on, over https or localhost.');
   }
-  const adapter = await entry.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) {
-    throw new LorikeetError('webgpu-missing', 'The browser found no usable GPU.', 'Update the graphics driver, or allow WebGPU for this device in the browser settings.');
-  }
+  const { adapter, description, other } = await chooseAdapter(entry, options.power ?? 'high-performance');
   const limits: Record<string, number> = {};
   for (const name in adapter.limits) {
     const value = (adapter.limits as unknown as Record<string, unknown>)[name];
@@ -48,7 +47,6 @@ export async function openGpu(options: OpenOptions = {}): Promise<OpenedGpu> {
     requiredLimits: limits,
   });
   const { info } = adapter;
-  const description = [info.vendor, info.architecture, info.device, info.description].filter(Boolean).join(' ') || 'unnamed GPU';
   const isFallback = RASTERIZER_NAMES.test(description) || info.isFallbackAdapter;
   const profile = options.profile ?? (isFallback ? 'rasterizer' : 'gpu');
   const backend = await TfjsBackend.register(device, info);
@@ -56,7 +54,7 @@ export async function openGpu(options: OpenOptions = {}): Promise<OpenedGpu> {
     (reason) =>
       new LorikeetError('device-lost', `The GPU went away (${reason.reason}): ${reason.message || 'no reason given'}`, 'Nothing saved is lost: continue the run from its last saved step.'),
   );
-  return { gpu: new Gpu(device, backend, profile, options.submitEvery), description, isFallback, lost };
+  return { gpu: new Gpu(device, backend, profile, options.submitEvery), description, other, isFallback, lost };
 }
 
 /**

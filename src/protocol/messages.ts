@@ -49,9 +49,16 @@ export interface AdapterSummary {
   baseModel: string | null;
 }
 
+/** Which of several GPUs: the fast one, or the one that saves power. Browsers take it as a wish. */
+export type PowerPreference = 'high-performance' | 'low-power';
+
 export interface DeviceSummary {
   /** Vendor, architecture and description as far as the browser tells. */
   adapter: string;
+  /** What it was asked for with. */
+  power: PowerPreference;
+  /** The adapter that the browser gives for the other wish; null where that is the same. */
+  other: string | null;
   isFallback: boolean;
   features: string[];
   maxBufferBytes: number;
@@ -333,7 +340,7 @@ export interface RunSummary {
 export type Request =
   /** Answered at once, whatever else goes on, unless the worker's thread is stuck. */
   | { type: 'ping' }
-  | { type: 'openDevice' }
+  | { type: 'openDevice'; power: PowerPreference }
   /** Forgets what the device was found to be fastest with, and finds it anew; refused while a run is under way. */
   | { type: 'tune' }
   /** `advised`: the user says nothing of quantisation, so the weights are stored as the model's family advises, whatever the config has. */

@@ -4,7 +4,7 @@ import type { LinearModule } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import type { WeightCache } from '../quantization/weight-cache.ts';
 import type { LorikeetError } from '../protocol/errors.ts';
-import type { DeviceSummary } from '../protocol/messages.ts';
+import type { DeviceSummary, PowerPreference } from '../protocol/messages.ts';
 import type { TunedClass } from '../protocol/tuning.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
 import type { TrainableModel } from '../training/trainable-model.ts';
@@ -61,4 +61,4 @@ export interface LoadedModel {
 }
 
 /** @throws LorikeetError "webgpu-missing", "self-test-failed" */
-export type OpenEngine = () => Promise<Engine>;
+export type OpenEngine = (power: PowerPreference) => Promise<Engine>;

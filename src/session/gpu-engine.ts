@@ -15,8 +15,8 @@ import { GpuChoices } from './gpu-choices.ts';
  * Opens the GPU, proves it on a small computation and measures its speed.
  * @throws LorikeetError "webgpu-missing", "self-test-failed"
  */
-export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
-  const { gpu, description, isFallback, lost } = await openGpu();
+export const openGpuEngine: OpenEngine = async (power): Promise<Engine> => {
+  const { gpu, description, other, isFallback, lost } = await openGpu({ power });
   const test = await selfTest(gpu);
   if (!test.passed) {
     throw new LorikeetError(
@@ -29,6 +29,8 @@ export const openGpuEngine: OpenEngine = async (): Promise<Engine> => {
   return {
     device: {
       adapter: description,
+      power,
+      other,
       isFallback,
       features: [...features].sort(),
       maxBufferBytes: limits.maxBufferSize,

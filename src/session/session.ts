@@ -5,7 +5,7 @@ import { messageText, type Message } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { RunNotice } from '../protocol/log.ts';
-import type { AdapterSource, DatasetSource, PaceKey, PathFile, Replies, Request, RunPlan, TrainerEvent } from '../protocol/messages.ts';
+import type { AdapterSource, DatasetSource, PaceKey, PathFile, PowerPreference, Replies, Request, RunPlan, TrainerEvent } from '../protocol/messages.ts';
 import { say, type Saying } from '../protocol/sayings.ts';
 import { lockRun } from '../storage/locks.ts';
 import { RunWriter } from '../storage/run-writer.ts';
@@ -41,6 +41,7 @@ const NEEDS_GPU: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel'
 
 export class TrainerSession {
   private engine: Promise<Engine> | null = null;
+  private power: PowerPreference = 'high-performance';
   private readonly model: SessionModel;
   private readonly dataset: SessionDataset;
   private readonly progress: ReportProgress;
@@ -126,6 +127,7 @@ export class TrainerSession {
     const request = this.resolved(asked);
     switch (request.type) {
       case 'openDevice':
+        this.power = request.power;
         return (await this.device()).device;
       case 'tune':
         this.requireIdle();
@@ -187,7 +189,7 @@ export class TrainerSession {
   }
 
   private async device(): Promise<Engine> {
-    this.engine ??= this.openEngine().then(async (engine) => {
+    this.engine ??= this.openEngine(this.power).then(async (engine) => {
       void engine.lost.then((error) => this.deviceLost(error));
       await this.tuning.attach(engine);
       return engine;

@@ -3,6 +3,7 @@ import { LorikeetError } from '../protocol/errors.ts';
 
 const OURS = 'lorikeet-';
 const RUN = `${OURS}run-`;
+const TURN = `${OURS}sweep-turn`;
 
 /**
  * Takes a lock for as long as the worker lives or until the returned function is called; that resolves once others can have it.
@@ -29,6 +30,27 @@ export async function takeLock(name: string, refusal: () => Error): Promise<() =
  */
 export function lockRun(runId: string): Promise<() => Promise<void>> {
   return takeLock(RUN + runId, () => new LorikeetError('run-locked', 'This run is being trained in another tab or window.', 'Go on there, or close that tab and try again here.'));
+}
+
+/**
+ * Waits for this tab's turn to train a run of a sweep: of all tabs, one does at a time, in the order in which they asked.
+ * @param onWait called when another tab has it
+ * @param signal ends the waiting
+ * @returns the function that gives the turn to the next; null when the waiting was ended
+ */
+export async function takeTurn(onWait: () => void, signal: AbortSignal): Promise<(() => Promise<void>) | null> {
+  if (await isLocked(TURN)) onWait();
+  return new Promise((resolve, reject) => {
+    const freed: Promise<unknown> = navigator.locks.request(TURN, { signal }, () => {
+      return new Promise<void>((release) => {
+        resolve(async () => {
+          release();
+          await freed;
+        });
+      });
+    });
+    freed.catch((error: unknown) => (signal.aborted ? resolve(null) : reject(error)));
+  });
 }
 
 export async function isLocked(name: string): Promise<boolean> {

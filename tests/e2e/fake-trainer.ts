@@ -16,6 +16,7 @@ export interface FakeScenario {
   software?: boolean;
   /** No gradient reaches the adapter from this step on. */
   deadFrom?: number;
+  otherGpu?: string;
 }
 
 let bundled: Promise<string> | null = null;

@@ -34,6 +34,8 @@ interface Scenario {
   software?: boolean;
   /** No gradient reaches the adapter from this step on. */
   deadFrom?: number;
+  /** What the machine has besides, to save power with. */
+  otherGpu?: string;
   /** Share of sampled answers that the log calls cut. */
   cutShare?: number;
 }
@@ -70,6 +72,8 @@ async function data() {
   return scenes;
 }
 
+const fastGpu = scenario.software ? 'SwiftShader' : 'NVIDIA RTX 3060';
+
 /** Files of the user's own, instead of the scenes. */
 let own: Dataset | null = null;
 
@@ -80,12 +84,14 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
     return null;
   },
 
-  async openDevice() {
+  async openDevice({ power }) {
     if (scenario.deviceError) throw new LorikeetError(scenario.deviceError, 'The adapter gave no device.');
     if (!scenario.software) void tune();
     else tell({ type: 'tuning', state: fakeTuning(0, 0, true) });
     return {
-      adapter: scenario.software ? 'SwiftShader' : 'NVIDIA RTX 3060',
+      adapter: power === 'low-power' && scenario.otherGpu ? scenario.otherGpu : fastGpu,
+      power,
+      other: scenario.otherGpu ? (power === 'low-power' ? fastGpu : scenario.otherGpu) : null,
       isFallback: scenario.software ?? false,
       features: ['shader-f16', 'subgroups', 'timestamp-query'],
       maxBufferBytes: 2 ** 32,

@@ -6,7 +6,7 @@
 import { LorikeetError, type ErrorCode, type ErrorRecord } from '../../protocol/errors.ts';
 import type { RunSummary, TrainerEvent } from '../../protocol/messages.ts';
 import { planSweep, sweepConfig, type SweepDefinition } from '../../protocol/sweep.ts';
-import { lockedRuns, lockRun } from '../../storage/locks.ts';
+import { lockedRuns, lockRun, takeTurn } from '../../storage/locks.ts';
 import { labelRun } from '../../storage/runs.ts';
 import { listSweeps, removeSweep, saveSweep, type SweepRecord, type SweepRun } from '../../storage/sweeps.ts';
 import { runsLeft } from '../sweep/results.ts';
@@ -33,6 +33,8 @@ class Sweeps {
   loaded = $state(false);
   /** Id of the sweep that this tab runs. */
   running = $state<string | null>(null);
+  /** The sweep of this tab waits until another tab has trained a run of its own. */
+  queued = $state(false);
   /** Id of the sweep whose note in the Train view was put away. */
   dismissed = $state<string | null>(null);
   /** Sweeps that another tab runs. */
@@ -41,6 +43,8 @@ class Sweeps {
   #onEnd: ((end: End) => void) | null = null;
   /** Until then, what the user wants of the sweep would be overwritten by its record as it is being read. */
   #begun: Promise<void> = Promise.resolve();
+  /** Ends the waiting for this tab's turn. */
+  #waiting = new AbortController();
   /** The last run failed so that the next one needs a fresh worker. */
   #restartFirst = false;
 
@@ -149,7 +153,9 @@ class Sweeps {
   /** No further run begins; the present one goes on to its end. */
   async pause(id: string): Promise<void> {
     await this.#begun;
-    if (this.running === id) await this.#change(id, { state: 'paused' });
+    if (this.running !== id) return;
+    await this.#change(id, { state: 'paused' });
+    this.#waiting.abort();
   }
 
   /** Ends the present run and leaves out the rest, which `continue` can still take up. */
@@ -160,6 +166,7 @@ class Sweeps {
       return;
     }
     await this.#change(id, { state: 'stopped' });
+    this.#waiting.abort();
     // A run that is just being started hears of it once it is under way.
     if (currentRun.active && !session.starting) await currentRun.command('stop');
   }
@@ -197,7 +204,7 @@ class Sweeps {
     const sweep = this.find(id);
     if (!sweep) return;
     await checkSameData(sweep);
-    for (let at = this.#next(id); at !== null && this.find(id)?.state === 'running'; at = this.#next(id)) await this.#runOne(id, at);
+    for (let at = this.#next(id); at !== null && this.find(id)?.state === 'running'; at = this.#next(id)) await this.#inTurn(() => this.#runOne(id, at as number));
     // Pausing during the last run leaves nothing to wait for.
     if (this.#next(id) === null && this.find(id)?.state !== 'stopped') await this.#change(id, { state: 'finished' });
   }
@@ -205,6 +212,18 @@ class Sweeps {
   #next(id: string): number | null {
     const at = this.find(id)?.runs.findIndex(({ state }) => state === 'waiting' || state === 'running') ?? -1;
     return at < 0 ? null : at;
+  }
+
+  /** Does so once no other tab trains a run of a sweep; not at all when the sweep is paused or stopped before. */
+  async #inTurn(action: () => Promise<void>): Promise<void> {
+    this.#waiting = new AbortController();
+    const release = await takeTurn(() => (this.queued = true), this.#waiting.signal).finally(() => (this.queued = false));
+    if (!release) return;
+    try {
+      await action();
+    } finally {
+      await release();
+    }
   }
 
   async #runOne(id: string, at: number): Promise<void> {

@@ -2,6 +2,7 @@
 import { LorikeetError, type ErrorCode, type ErrorRecord } from '../../protocol/errors.ts';
 import type { DeviceSummary, Replies, Request, TrainerEvent } from '../../protocol/messages.ts';
 import type { Stage } from '../../protocol/sayings.ts';
+import { gpuChoice } from './gpu-choice.svelte.ts';
 import { LOOK_EVERY_MS, SilenceWatch, type Silence } from '../silence.ts';
 import { createTrainerWorker, TrainerClient } from '../trainer-client.ts';
 
@@ -48,7 +49,7 @@ class Trainer {
     client.subscribe((event) => this.#hear(event));
     this.#watch(client);
     try {
-      const device = await client.request({ type: 'openDevice' });
+      const device = await client.request({ type: 'openDevice', power: gpuChoice.power });
       if (client === this.#client) this.device = device;
     } catch (error) {
       if (client === this.#client) this.error = LorikeetError.from(error).toRecord();

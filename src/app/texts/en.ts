@@ -10,6 +10,7 @@ import { enErrors } from './en-errors.ts';
 import { enClips } from './en-clips.ts';
 import { enCompletions } from './en-completions.ts';
 import { enMethods } from './en-methods.ts';
+import { enGpus } from './en-gpus.ts';
 import { enHub } from './en-hub.ts';
 import { enLibrary } from './en-library.ts';
 import { enSweep } from './en-sweep.ts';
@@ -327,6 +328,7 @@ export const en = {
   ...enRewards,
   ...enConsent,
   ...enTuning,
+  ...enGpus,
   ...enOffline,
   error: {
     codes: enErrors satisfies Record<ErrorCode, ErrorWords>,

@@ -8,6 +8,7 @@ import { zhErrors } from './zh-errors.ts';
 import { zhClips } from './zh-clips.ts';
 import { zhCompletions } from './zh-completions.ts';
 import { zhMethods } from './zh-methods.ts';
+import { zhGpus } from './zh-gpus.ts';
 import { zhHub } from './zh-hub.ts';
 import { zhLibrary } from './zh-library.ts';
 import { zhSweep } from './zh-sweep.ts';
@@ -308,6 +309,7 @@ export const zh: Texts = {
   ...zhRewards,
   ...zhConsent,
   ...zhTuning,
+  ...zhGpus,
   ...zhOffline,
   error: {
     codes: zhErrors,

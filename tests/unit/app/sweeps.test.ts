@@ -364,6 +364,54 @@ describe('another tab', () => {
   });
 });
 
+describe('another tab with a sweep of its own', () => {
+  const otherTab = async () => {
+    const { takeTurn } = await import('../../../src/storage/locks.ts');
+    const release = await takeTurn(() => undefined, new AbortController().signal);
+    if (!release) throw new Error('The turn was refused.');
+    return release;
+  };
+
+  it('trains its run first; this one waits for its turn', async () => {
+    await prepare();
+    const release = await otherTab();
+    const id = await start(define({ ...RATES, values: [0.01, 0.02] }));
+    await until(() => page.sweeps.queued);
+    expect([visit.runs, states(id)]).toEqual([0, ['waiting', 'waiting']]);
+    await release();
+    await rest();
+    expect([visit.runs, states(id), page.sweeps.queued]).toEqual([2, ['done', 'done'], false]);
+  });
+
+  it.each([['pause', 'paused'], ['stop', 'stopped']] as const)('need not be waited for: %s', async (action, state) => {
+    await prepare();
+    const release = await otherTab();
+    const id = await start();
+    await until(() => page.sweeps.queued);
+    await page.sweeps[action](id);
+    await rest();
+    expect([sweep(id).state, visit.runs, page.sweeps.queued]).toEqual([state, 0, false]);
+    await release();
+    await page.sweeps.continue(id);
+    expect([visit.runs, states(id)]).toEqual([3, ['done', 'done', 'done']]);
+  });
+
+  it('gets its turn between two runs of this one', async () => {
+    await prepare();
+    const gate = gateAt(0, 0);
+    const id = await start(define({ ...RATES, values: [0.01, 0.02] }));
+    await gate.reached;
+    const turn = otherTab();
+    gate.open();
+    const release = await turn;
+    await until(() => page.sweeps.queued);
+    expect(states(id)).toEqual(['done', 'waiting']);
+    await release();
+    await rest();
+    expect(states(id)).toEqual(['done', 'done']);
+  });
+});
+
 it('forgets a sweep, keeps its runs, and takes it back', async () => {
   await prepare();
   const id = await start(define({ ...RATES, values: [0.01] }));

@@ -50,7 +50,7 @@ describe('TrainerClient', () => {
 
   it('turns refusals into typed errors', async () => {
     const { worker, client } = start();
-    const request = client.request({ type: 'openDevice' });
+    const request = client.request({ type: 'openDevice', power: 'high-performance' });
     worker.say({ kind: 'error', id: worker.sent[0].id, error: { code: 'webgpu-missing', message: 'none', advice: 'get one', place: {} } });
     await expect(request).rejects.toMatchObject({ code: 'webgpu-missing', advice: 'get one' });
   });

@@ -68,7 +68,7 @@ export function fakeSession(prepare: (model: ToyModel) => void = () => undefined
   let loseDevice: (error: LorikeetError) => void = () => undefined;
   const kernels = new FakeChoices();
   const engine: Engine = {
-    device: { adapter: 'toy', isFallback: true, features: [], maxBufferBytes: 1, maxBindingBytes: 1, selfTest: { passed: true, maxError: 0, milliseconds: 0 } },
+    device: { adapter: 'toy', power: 'high-performance', other: null, isFallback: true, features: [], maxBufferBytes: 1, maxBindingBytes: 1, selfTest: { passed: true, maxError: 0, milliseconds: 0 } },
     flopsPerSecond: 1e9,
     kernels,
     lost: new Promise((resolve) => (loseDevice = resolve)),

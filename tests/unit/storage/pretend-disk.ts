@@ -1,19 +1,27 @@
 /** Stand-ins for the parts of a browser's storage that Node lacks; they need no test runner. */
 import 'fake-indexeddb/auto';
 
+interface LockOptions {
+  ifAvailable?: boolean;
+  signal?: AbortSignal;
+}
+
 /** Web Locks of one browser; `dropAll` is what happens when the workers die. */
 export class PretendLocks {
   private readonly held = new Map<string, () => void>();
+  private readonly freed = new Map<string, Promise<unknown>>();
 
-  async request(name: string, options: { ifAvailable?: boolean }, use: (lock: { name: string } | null) => unknown): Promise<unknown> {
-    if (this.held.has(name)) {
-      if (options.ifAvailable) return use(null);
-      throw new Error('waiting is not pretended');
+  async request(name: string, { ifAvailable, signal }: LockOptions, use: (lock: { name: string } | null) => unknown): Promise<unknown> {
+    const aborted = new Promise<never>((_, reject) => signal?.addEventListener('abort', () => reject(signal.reason)));
+    aborted.catch(() => undefined);
+    while (this.held.has(name)) {
+      if (ifAvailable) return use(null);
+      await Promise.race([this.freed.get(name), aborted]);
     }
     const dropped = new Promise<void>((resolve) => this.held.set(name, resolve));
-    const result = await Promise.race([Promise.resolve(use({ name })), dropped]);
-    this.held.delete(name);
-    return result;
+    const used = Promise.race([Promise.resolve(use({ name })), dropped]).finally(() => this.held.delete(name));
+    this.freed.set(name, used.catch(() => undefined));
+    return used;
   }
 
   async query() {
