@@ -37,7 +37,11 @@ describe('a first visit', () => {
       expect(log.train_history).toHaveLength(60);
       expect(log.val_history).toHaveLength(4);
       const adapter = unzipSync(await download(page, 'download-adapter'));
-      expect(Object.keys(adapter).sort()).toEqual(['adapter_config.json', 'adapter_model.safetensors']);
+      const names = Object.keys(adapter).sort();
+      expect(names).toEqual(expect.arrayContaining(['README.md', 'adapter_config.json', 'adapter_model.safetensors', 'curves/loss.png']));
+      const card = new TextDecoder().decode(adapter['README.md']);
+      expect(card).toContain('library_name: peft');
+      for (const [, path] of card.matchAll(/\]\((curves\/[^)]+)\)/g)) expect([...adapter[path].subarray(1, 4)]).toEqual([0x50, 0x4e, 0x47]);
       const run = Object.keys(unzipSync(await download(page, 'download-run')));
       for (const name of ['training_log.json', 'sft_config.json', 'best/adapter_model.safetensors', 'final/adapter_model.safetensors']) expect(run).toContain(name);
     });
