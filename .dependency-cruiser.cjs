@@ -1,7 +1,7 @@
 // Import direction: app -> protocol <- workers -> training -> {objectives, generation} -> model -> kernels -> gpu; tools -> bench -> src.
 const from = (...folders) => `^src/(${folders.join('|')})/`;
 
-const PURE = ['protocol', 'handoff', 'families', 'data', 'processing', 'quantization', 'checkpoint', 'objectives', 'reports', 'imports', 'hub', 'offline'];
+const PURE = ['protocol', 'handoff', 'families', 'data', 'processing', 'quantization', 'checkpoint', 'objectives', 'evaluation', 'reports', 'imports', 'hub', 'offline'];
 const ENGINE = ['gpu', 'kernels', 'model', 'generation', 'training', 'session'];
 
 /** Each folder of the engine, and the engine folders it must not know. */

@@ -5,6 +5,17 @@ import { matchTargetModules } from './target-modules.ts';
 
 export interface AdaptedLinear extends LinearModule, ModuleRank {}
 
+/** Neighbours that read the same input; their A factors lie side by side. */
+export function groupBySharedInput(modules: readonly AdaptedLinear[]): AdaptedLinear[][] {
+  const groups: AdaptedLinear[][] = [];
+  for (const module of modules) {
+    const last = groups.at(-1);
+    if (last && last[0].inputGroup === module.inputGroup) last.push(module);
+    else groups.push([module]);
+  }
+  return groups;
+}
+
 /**
  * The modules that target_modules names, in the model's order, with their ranks.
  * @param modules the model's linear layers

@@ -1,5 +1,6 @@
 /** Chooses the next tokens of the sequences under way and remembers what they have seen. */
 import type * as tf from '@tensorflow/tfjs';
+import type { ArgmaxTokens } from '../kernels/argmax.ts';
 import { chooseTokens, seenWords, type ChoiceSettings } from '../kernels/sample.ts';
 import type { Head } from '../model/parts/head.ts';
 import type { PassContext } from '../model/parts/pass-context.ts';
@@ -17,6 +18,9 @@ export interface Sequence {
   start: number;
 }
 
+/** Tokens chosen in one step. */
+export type Choice = ArgmaxTokens;
+
 export class TokenChooser {
   private readonly settings: ChoiceSettings;
   private readonly seen: tf.Tensor | null;
@@ -26,6 +30,7 @@ export class TokenChooser {
    * @param sequences that take the first slots
    * @param promptIds tokens of each prompt of the wave; the penalty holds for them too
    * @param suppressId never drawn
+   * @param withSums greedy choices tell their probabilities
    */
   constructor(
     private readonly context: PassContext,
@@ -35,6 +40,7 @@ export class TokenChooser {
     sequences: readonly Sequence[],
     promptIds: readonly Int32Array[],
     suppressId?: number,
+    private readonly withSums = false,
   ) {
     this.settings = { draw: sampling && { ...sampling, suppressId }, repetitionPenalty };
     this.seen = repetitionPenalty === 1 ? null : this.uploadSeen(sequences, promptIds);
@@ -42,17 +48,17 @@ export class TokenChooser {
   }
 
   /**
-   * Next ids, int32 [sequences].
+   * Next tokens of the sequences.
    * @param hidden [sequences, hidden] after the final norm
    * @param step of the wave
    */
-  choose(hidden: tf.Tensor, step: number): tf.Tensor {
-    const { context, head, settings, seen } = this;
-    if (!settings.draw && !seen) return head.argmax(context, hidden);
+  choose(hidden: tf.Tensor, step: number): Choice {
+    const { context, head, settings, seen, withSums } = this;
+    if (!settings.draw && !seen) return head.argmax(context, hidden, withSums);
     const logits = head.logits(context, hidden);
     const ids = chooseTokens(context.gpu, logits, this.rows, seen, step, settings);
     logits.dispose();
-    return ids;
+    return { ids, sums: null };
   }
 
   /** Chooses for these sequences from now on. */

@@ -6,6 +6,8 @@ export interface GeneratedAnswer {
   ids: number[];
   /** The token that ended it; null when maxNewTokens ran out. */
   stopId: number | null;
+  /** Of each new id, where `withProbabilities` asked: what the model gave it when it chose it. */
+  probabilities?: number[];
 }
 
 /** How tokens are drawn; see TRL's GRPOConfig and transformers' GenerationConfig for the names. */
@@ -36,6 +38,8 @@ export interface GenerationOptions {
   repetitionPenalty?: number;
   /** Never drawn, whatever its logit: the id that stands for a part of an image. */
   suppressId?: number;
+  /** Also says how likely each chosen token was; greedy without penalty only. */
+  withProbabilities?: boolean;
   /** Which weights answer. */
   adapter: 'policy' | 'base';
   /** New ids of each answer as they arrive, a few steps at a time, and the tokens that answers have on average, of the most they can get; one that ended counts as whole. False ends the generation early. */

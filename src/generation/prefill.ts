@@ -3,6 +3,7 @@ import type * as tf from '@tensorflow/tfjs';
 import { gatherRows } from '../kernels/rows.ts';
 import { free } from '../model/parts/free.ts';
 import type { LayerState } from '../model/parts/layer-state.ts';
+import type { VisionFeatures } from '../model/parts/vision-tower.ts';
 import type { PassContext } from '../model/parts/pass-context.ts';
 import type { VisionLanguageModel } from '../model/vision-language-model.ts';
 import { sampleLengths } from '../processing/slice-batch.ts';
@@ -22,12 +23,13 @@ export interface Prefilled {
   dispose(): void;
 }
 
-export function prefill(model: VisionLanguageModel, context: PassContext, prompts: PackedBatch): Prefilled {
+/** @param seen what the vision tower made of the prompts' pictures; without it the pass looks for itself */
+export function prefill(model: VisionLanguageModel, context: PassContext, prompts: PackedBatch, seen: VisionFeatures | null = null): Prefilled {
   const { gpu } = context;
   const lengths = sampleLengths(prompts);
   const starts: number[] = [];
   lengths.reduce((start, length) => (starts.push(start), start + length), 0);
-  const { hidden, states } = model.prefill(context, prompts);
+  const { hidden, states } = model.prefill(context, prompts, seen);
   const lastRows = gpu.upload(Int32Array.from(starts, (start, p) => start + lengths[p] - 1), [starts.length]);
   const last = gatherRows(gpu, hidden, lastRows);
   free(hidden, lastRows);

@@ -1,6 +1,7 @@
-// Highest logit per row over a vocabulary that comes in pieces; the lowest id wins ties.
+// Highest logit per row over a vocabulary that comes in pieces; the lowest id wins ties. With SUMS also Σ exp(logit − highest).
 var<workgroup> highs: array<f32, THREADS>;
 var<workgroup> columns: array<u32, THREADS>;
+var<workgroup> powers: array<f32, THREADS>;
 
 @compute @workgroup_size(THREADS)
 fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group: vec3<u32>) {
@@ -13,11 +14,27 @@ fn main(@builtin(local_invocation_index) lid: u32, @builtin(workgroup_id) group:
   highs[lid] = high;
   columns[lid] = column;
   workgroupBarrier();
+  var known = -3.4e38;
+  if (params.firstColumn > 0u) { known = best[group.x]; }
+  if (SUMS) {
+    var top = known;
+    for (var t = 0u; t < THREADS; t++) { top = max(top, highs[t]); }
+    var power = 0.0;
+    for (var i = lid; i < params.columns; i += THREADS) { power += exp(logits[base + i] - top); }
+    powers[lid] = power;
+    workgroupBarrier();
+    if (lid == 0u) {
+      var sum = 0.0;
+      if (params.firstColumn > 0u) { sum = sums[group.x] * exp(known - top); }
+      for (var t = 0u; t < THREADS; t++) { sum += powers[t]; }
+      sums[group.x] = sum;
+    }
+  }
   if (lid != 0u) { return; }
   for (var t = 1u; t < THREADS; t++) {
     if (highs[t] > high || (highs[t] == high && columns[t] < column)) { high = highs[t]; column = columns[t]; }
   }
-  if (params.firstColumn == 0u || high > best[group.x]) {
+  if (params.firstColumn == 0u || high > known) {
     best[group.x] = high;
     ids[group.x] = i32(column + params.firstColumn);
   }

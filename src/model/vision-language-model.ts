@@ -19,7 +19,7 @@ import type { LayerState, SequenceState } from './parts/layer-state.ts';
 import type { PassContext } from './parts/pass-context.ts';
 import { textRotary, type TextRotary } from './parts/rotary-tables.ts';
 import type { DecodeStep, TextSequence } from './parts/sequence.ts';
-import type { ActivationProbe, VisionTape, VisionTower } from './parts/vision-tower.ts';
+import type { ActivationProbe, VisionFeatures, VisionTape, VisionTower } from './parts/vision-tower.ts';
 
 /** What a family's builder puts together; everything in it is frozen. */
 export interface ModelParts {
@@ -180,11 +180,20 @@ export class VisionLanguageModel {
     return this.finish(tensors, output, probe);
   }
 
-  /** The same for prompts, with each layer's state, from which their continuations are forked. */
-  prefill(context: PassContext, batch: PackedBatch): { hidden: tf.Tensor; states: LayerState[] } {
+  /** What the vision tower makes of a batch's pictures, for several passes; null where there are none. Freed by whoever asked. */
+  see(context: PassContext, batch: PackedBatch): VisionFeatures | null {
+    if (batch.grids.length === 0) return null;
+    return this.parts.vision.forward(context, batch.pixelValues, batch.grids, 'nothing').features;
+  }
+
+  /**
+   * The same as hiddenStates for prompts, with each layer's state, from which their continuations are forked.
+   * @param seen from `see`, where the adapter leaves the vision tower alone; without it the pass looks for itself
+   */
+  prefill(context: PassContext, batch: PackedBatch, seen: VisionFeatures | null = null): { hidden: tf.Tensor; states: LayerState[] } {
     const tensors = this.upload(batch, true);
     const states: LayerState[] = [];
-    const output = this.forward(context, batch, tensors, states);
+    const output = this.forward(context, batch, tensors, states, undefined, seen);
     return { hidden: this.finish(tensors, output), states };
   }
 
@@ -249,21 +258,21 @@ export class VisionLanguageModel {
   }
 
   /** Token embeddings with image features in their rows, and the deepstack features. */
-  private embed(context: PassContext, batch: PackedBatch, tensors: BatchTensors, keepVision: 'nothing' | 'inputs' | 'all', probe?: ActivationProbe): { x: tf.Tensor; deepstack: tf.Tensor[]; tape: VisionTape | null } {
+  private embed(context: PassContext, batch: PackedBatch, tensors: BatchTensors, keepVision: 'nothing' | 'inputs' | 'all', probe?: ActivationProbe, seen: VisionFeatures | null = null): { x: tf.Tensor; deepstack: tf.Tensor[]; tape: VisionTape | null } {
     const { gpu, parts } = this;
     const ids = gpu.upload(batch.inputIds, [batch.rowCount]);
     const x = embeddingLookup(gpu, parts.embedding, ids);
     ids.dispose();
     if (!tensors.visionRows) return { x, deepstack: [], tape: null };
-    const { features, tape } = parts.vision.forward(context, batch.pixelValues, batch.grids, keepVision, probe);
+    const { features, tape } = seen ? { features: seen, tape: null } : parts.vision.forward(context, batch.pixelValues, batch.grids, keepVision, probe);
     scatterRows(gpu, features.merged, tensors.visionRows, x);
-    features.merged.dispose();
+    if (!seen) features.merged.dispose();
     return { x, deepstack: features.deepstack, tape };
   }
 
-  private forward(context: PassContext, batch: PackedBatch, tensors: BatchTensors, states: LayerState[] | null, probe?: ActivationProbe): tf.Tensor {
+  private forward(context: PassContext, batch: PackedBatch, tensors: BatchTensors, states: LayerState[] | null, probe?: ActivationProbe, seen: VisionFeatures | null = null): tf.Tensor {
     const { layers } = this.parts;
-    const { x: embedded, deepstack } = this.embed(context, batch, tensors, 'nothing', probe);
+    const { x: embedded, deepstack } = this.embed(context, batch, tensors, 'nothing', probe, seen);
     let x = embedded;
     layers.forEach((layer, i) => {
       probe?.(`text.layer_in.${i}`, x);
@@ -277,7 +286,7 @@ export class VisionLanguageModel {
       if (deepstack[i]) scatterAddRows(this.gpu, deepstack[i], tensors.visionRows!, x);
       context.milestone?.();
     });
-    free(...deepstack);
+    if (!seen) free(...deepstack);
     return x;
   }
 

@@ -1,5 +1,6 @@
 /** Everything that crosses between the page and the trainer worker. */
 import type { BoxUnit, QuantizationAdvice, TrainingConfig } from './config.ts';
+import type { EvaluatedSet, EvaluateRequest, EvaluatingEvent } from './evaluation-messages.ts';
 import type { ErrorCode, ErrorPlace, ErrorRecord } from './errors.ts';
 import type { BestCheckpoint, RunEnvironment, RunNotice, TrainingLog, TrainRow, ValRow } from './log.ts';
 import type { Media } from './media.ts';
@@ -364,6 +365,12 @@ export type Request =
   | { type: 'generate'; turn: number; media: Media<Blob>[]; prompt: string; /** null = the base model alone */ adapter: AdapterSource | null; decoding: DecodingSettings; config: TrainingConfig }
   /** Ends the answer that is being written; what there is of it is the reply. */
   | { type: 'stopGenerating' }
+  /** Has a whole set answered, greedily; refused while a run is under way. */
+  | EvaluateRequest
+  /** Holds the answering of a set, or lets it go on. */
+  | { type: 'pauseEvaluation'; paused: boolean }
+  /** Ends it; samples that were answered by all candidates count. */
+  | { type: 'stopEvaluation' }
   | { type: 'start'; runId: string; name: string; config: TrainingConfig; auto?: readonly PaceKey[]; adapter?: AdapterSource | null }
   | { type: 'resumeRun'; runId: string }
   | { type: 'pause' }
@@ -386,6 +393,9 @@ export interface Replies {
   inspectAdapter: AdapterSummary;
   generate: WrittenAnswer;
   stopGenerating: null;
+  evaluate: EvaluatedSet;
+  pauseEvaluation: null;
+  stopEvaluation: null;
   start: { runId: string };
   resumeRun: { runId: string; step: number };
   pause: null;
@@ -406,6 +416,7 @@ export type TrainerEvent =
   | { type: 'tuning'; state: TuningState }
   /** The playground's answer so far. */
   | { type: 'tokens'; turn: number; answer: WrittenAnswer }
+  | EvaluatingEvent
   | { type: 'saved'; runId: string; step: number; at: string }
   | { type: 'notice'; runId: string; notice: RunNotice }
   | { type: 'finished'; runId: string; log: TrainingLog }

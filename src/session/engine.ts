@@ -1,4 +1,5 @@
 /** What a session needs of the GPU; the real one is put in by the worker, tests put in a small one. */
+import type { Adapter } from '../checkpoint/adapter.ts';
 import type { ModelFiles } from '../checkpoint/model-files.ts';
 import type { LinearModule } from '../families/architecture.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
@@ -7,6 +8,7 @@ import type { LorikeetError } from '../protocol/errors.ts';
 import type { DeviceSummary, PowerPreference } from '../protocol/messages.ts';
 import type { TunedClass } from '../protocol/tuning.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
+import type { Candidates } from '../training/side-by-side.ts';
 import type { TrainableModel } from '../training/trainable-model.ts';
 
 export interface Engine {
@@ -56,6 +58,12 @@ export interface LoadedModel {
    * @throws LorikeetError "config" when target_modules match nothing, "out-of-memory"
    */
   attachAdapter(config: TrainingConfig): Promise<TrainableModel>;
+  /**
+   * Candidates that answer the same prompts, beside whatever is attached.
+   * @param adapters null = the base model alone
+   * @throws LorikeetError "adapter", "out-of-memory"
+   */
+  candidates(adapters: readonly (Adapter | null)[], config: TrainingConfig): Promise<Candidates>;
   /** Gives the GPU memory back. */
   dispose(): void;
 }

@@ -8,6 +8,7 @@ import { selfTest } from '../model/self-test.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import { packNf4 } from '../quantization/packed-weight.ts';
 import { AdaptedModel } from '../training/adapted-model.ts';
+import { SideBySide } from '../training/side-by-side.ts';
 import type { Engine, LoadedModel, OpenEngine } from './engine.ts';
 import { GpuChoices } from './gpu-choices.ts';
 
@@ -61,6 +62,10 @@ export const openGpuEngine: OpenEngine = async (power): Promise<Engine> => {
               }),
           );
           return trainable;
+        },
+        async candidates(adapters, config) {
+          gpu.halfTiles = config.mixed_precision === 'f16' && gpu.hasF16;
+          return guardMemory(gpu, `${adapters.length} adapters side by side`, () => new SideBySide(model, adapters));
         },
         dispose() {
           trainable?.dispose();

@@ -162,6 +162,13 @@ export class SessionDataset {
     return { key, encoder, run: wholeData(checked), gradual: null, checked };
   }
 
+  /** The loaded samples as questions with their answers where they have any, whatever the present method reads them as. */
+  async asQuestions(config: TrainingConfig, model: OpenModel | null): Promise<Dataset> {
+    const current = this.require();
+    const files = current.filesKind === 'preference' ? await this.filesOf(current.source, 'prompts') : current.files;
+    return readFiles(current.source, files, { ...config, method: 'grpo' }, model);
+  }
+
   /** The loaded samples with their answers, also while the present method reads them as something else. */
   async asConversations(config: TrainingConfig, model: OpenModel | null): Promise<Dataset> {
     const current = this.require();

@@ -29,15 +29,16 @@ import type { RunData } from './run-data.ts';
 import type { StartingAdapter } from './starting-adapter.ts';
 import { kindOf, SessionDataset } from './session-dataset.ts';
 import { SessionModel } from './session-model.ts';
+import { SetAnswering } from './set-answering.ts';
 import { Tuning } from './tuning.ts';
 
-/** Requests that end an answer of the playground that is still being written. */
+/** Requests that end answers that are still being written. */
 const ENDS_GENERATION: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel'];
 
-type QueuedRequest = Exclude<Request, { type: 'ping' | 'checkDataset' | 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' | 'sample' }>;
+type QueuedRequest = Exclude<Request, { type: 'ping' | 'checkDataset' | 'pause' | 'continue' | 'stop' | 'saveNow' | 'stopGenerating' | 'pauseEvaluation' | 'stopEvaluation' | 'sample' }>;
 
 /** Requests that the tuning of the device makes room for. */
-const NEEDS_GPU: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel', 'generate', 'tune'];
+const NEEDS_GPU: readonly Request['type'][] = ['start', 'resumeRun', 'loadModel', 'generate', 'evaluate', 'tune'];
 
 export class TrainerSession {
   private engine: Promise<Engine> | null = null;
@@ -46,6 +47,7 @@ export class TrainerSession {
   private readonly dataset: SessionDataset;
   private readonly progress: ReportProgress;
   private readonly playground: Playground;
+  private readonly setAnswering: SetAnswering;
   private readonly tuning: Tuning;
   private active: { id: string; run: TrainingRun } | null = null;
   private queue: Promise<unknown> = Promise.resolve();
@@ -65,6 +67,7 @@ export class TrainerSession {
     this.model = new SessionModel(() => this.device(), demoUrl, this.progress);
     this.dataset = new SessionDataset(demoUrl, this.progress);
     this.playground = new Playground(this.model, publish);
+    this.setAnswering = new SetAnswering(this.model, publish);
     this.tuning = new Tuning((state) => publish({ type: 'tuning', state }));
   }
 
@@ -90,6 +93,12 @@ export class TrainerSession {
       case 'stopGenerating':
         this.playground.stop();
         return null;
+      case 'pauseEvaluation':
+        this.setAnswering.pause(request.paused);
+        return null;
+      case 'stopEvaluation':
+        this.setAnswering.stop();
+        return null;
       // Samples can be looked at while the others are being checked.
       case 'sample':
         return this.dataset.sample(request.split, request.index, this.model.open);
@@ -98,7 +107,10 @@ export class TrainerSession {
         return this.dataset.check(this.model.open, this.resolved(request).config, () => this.active !== null);
       default: {
         // Whoever changes what the GPU holds need not wait for an answer to be finished.
-        if (ENDS_GENERATION.includes(request.type)) this.playground.stop();
+        if (ENDS_GENERATION.includes(request.type)) {
+          this.playground.stop();
+          this.setAnswering.stop();
+        }
         const answer = this.queue.then(() => this.withRoom(request));
         this.queue = answer.catch(() => undefined);
         return answer;
@@ -150,6 +162,8 @@ export class TrainerSession {
         return summarizeAdapter(await this.openAdapter(request.source), this.linearModules());
       case 'generate':
         return this.generate(request);
+      case 'evaluate':
+        return this.evaluate(request);
       case 'start':
         return this.start(request);
       case 'resumeRun':
@@ -169,6 +183,15 @@ export class TrainerSession {
     this.requireIdle();
     const adapter = request.adapter ? await this.openAdapter(request.adapter) : null;
     return this.playground.generate(request, adapter);
+  }
+
+  private async evaluate(request: Extract<Request, { type: 'evaluate' }>): Promise<Replies['evaluate']> {
+    this.requireIdle();
+    const open = this.model.require();
+    const adapters: (StartingAdapter | null)[] = [];
+    for (const source of request.candidates) adapters.push(source && (await this.openAdapter(source)));
+    const { [request.split]: samples } = await this.dataset.asQuestions(request.config, open);
+    return this.setAnswering.run(request, samples, adapters);
   }
 
   private openAdapter(source: AdapterSource): Promise<StartingAdapter> {

@@ -1,5 +1,5 @@
 /** A model with a LoRA adapter as the training loop sees it. */
-import type { AdaptedLinear } from '../checkpoint/adapted-modules.ts';
+import { groupBySharedInput, type AdaptedLinear } from '../checkpoint/adapted-modules.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { generate } from '../generation/generate.ts';
 import { promptsThatFit, roomFor } from '../generation/plan.ts';
@@ -273,15 +273,4 @@ function pending(read: () => Promise<number>): PendingScalar {
   const value = read();
   value.catch(() => undefined);
   return { read: () => value };
-}
-
-/** Neighbours that read the same input; their A factors lie side by side. */
-function groupBySharedInput(modules: readonly AdaptedLinear[]): AdaptedLinear[][] {
-  const groups: AdaptedLinear[][] = [];
-  for (const module of modules) {
-    const last = groups.at(-1);
-    if (last && last[0].inputGroup === module.inputGroup) last.push(module);
-    else groups.push([module]);
-  }
-  return groups;
 }

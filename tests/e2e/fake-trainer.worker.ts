@@ -13,6 +13,7 @@ import { fakeClipView } from './fake-clips.ts';
 import { profileOf } from '../../src/session/data-profile.ts';
 import { FAKE_CLASSES, fakeTuning } from './fake-tuning.ts';
 import { fakePairs, previewOf, readFiles } from './fake-data.ts';
+import { FakeEvaluation } from './fake-evaluation.ts';
 import { FakePlayground, inspectFakeAdapter } from './fake-playground.ts';
 import { loadScenes, noisyBoxes, type Scene } from './fake-scenes.ts';
 
@@ -79,8 +80,21 @@ let own: Dataset | null = null;
 
 const playground = new FakePlayground(data, (turn, answer) => tell({ type: 'tokens', turn, answer }), scenario.stepMs);
 
+const evaluation = new FakeEvaluation(async (split) => (await data())[split], tell, scenario.stepMs, scenario.problems === true);
+
 const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }>) => Promise<Replies[T]> } = {
   async ping() {
+    return null;
+  },
+  async evaluate(request) {
+    return evaluation.run(request);
+  },
+  async pauseEvaluation({ paused: held }) {
+    evaluation.pause(held);
+    return null;
+  },
+  async stopEvaluation() {
+    evaluation.stop();
     return null;
   },
 

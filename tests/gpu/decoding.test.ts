@@ -61,8 +61,14 @@ describe.each(['rasterizer', 'gpu'] as const)('decoding shaped for a %s', (profi
       weight: uploadWeight(gpu, packWeight('f32', table.slice(first * size, last * size), last - first, size)),
     }));
     const hidden = Float32Array.of(1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, -1);
-    const ids = argmaxToken(gpu, gpu.upload(hidden, [6, size]), { rows: vocabulary, cols: size, parts });
+    const head = { rows: vocabulary, cols: size, parts };
+    const { ids, sums } = argmaxToken(gpu, gpu.upload(hidden, [6, size]), head, undefined, true);
     // All logits of row 4 are 0; in row 5 only id 0 is below 0.
-    expect([...(await gpu.readInts(ids))]).toEqual([202, 70, 130, 0, 0, 1]);
+    const expected = [202, 70, 130, 0, 0, 1];
+    expect([...(await gpu.readInts(ids))]).toEqual(expected);
+    const logits = Array.from({ length: 6 }, (_, row) => Array.from({ length: vocabulary }, (_, id) => hidden.subarray(row * size, (row + 1) * size).reduce((sum, x, i) => sum + x * table[id * size + i], 0)));
+    const plain = logits.map((row, i) => row.reduce((sum, logit) => sum + Math.exp(logit - row[expected[i]]), 0));
+    expect(relativeError(await gpu.readFloats(sums!), plain)).toBeLessThan(1e-6);
+    expect(argmaxToken(gpu, gpu.upload(hidden, [6, size]), head).sums).toBeNull();
   });
 });

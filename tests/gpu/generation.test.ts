@@ -1,6 +1,6 @@
 /** Answers of the real engine: what is drawn is what the trainer's own pass says, however the work is split. */
 import { describe, expect, it } from 'vitest';
-import { generate, type DecodingOptions } from '../../src/generation/generate.ts';
+import { generate, generateSideBySide, type DecodingOptions } from '../../src/generation/generate.ts';
 import { roomFor } from '../../src/generation/plan.ts';
 import { passContext } from '../../src/model/parts/pass-context.ts';
 import type { VisionLanguageModel } from '../../src/model/vision-language-model.ts';
@@ -160,6 +160,56 @@ describe('greedy answers', () => {
     expect(await ask('base')).toEqual(base);
     expect(await ask('policy')).not.toEqual(base);
     expect(await trainable.generateGreedy(prompts, [0, 0, 0], 6, [])).toEqual(await ask('policy'));
+    trainable.dispose();
+    model.dispose();
+  });
+});
+
+describe('answers side by side', () => {
+  it('are those of each alone, pictures being seen once for those that see alike', async () => {
+    const opened = await open();
+    const { model, trainable, prompts } = opened;
+    const sighted = attach(model, ['visual.blocks.0.attn.qkv', 'o_proj'], { seed: 8 });
+    await scramble(sighted, 23);
+    const greedy = options({ numGenerations: 1, sampling: null, withProbabilities: true });
+    const contexts = [null, trainable.adapter, sighted.adapter].map((adapter) => passContext(model.gpu, adapter, null));
+    const alone = [];
+    for (const context of contexts) alone.push(await generate(model, context, prompts, [0, 0, 0], greedy));
+    expect(alone[1]).not.toEqual(alone[0]);
+    let looks = 0;
+    const see = model.parts.vision.forward.bind(model.parts.vision);
+    model.parts.vision.forward = (...given) => (looks++, see(...given));
+    const before = model.gpu.bytes();
+    const together = await generateSideBySide(model, contexts.map((context, i) => ({ context, sees: i < 2 ? 'as base' : 'itself' })), prompts, [0, 0, 0], greedy);
+    expect(together).toEqual(alone);
+    expect(looks, 'once for base and the first adapter, once for the one on the tower').toBe(2);
+    expect(model.gpu.bytes()).toBe(before);
+    const told: number[] = [];
+    await generateSideBySide(model, contexts.map((context) => ({ context, sees: 'itself' })), prompts, [0, 0, 0], { ...greedy, onTokens: (_fresh, _done, _total, which) => (told.push(which), which < 1) });
+    expect([...new Set(told)], 'ended while the second answered').toEqual([0, 1]);
+    for (const one of [trainable, sighted]) one.dispose();
+    model.dispose();
+  });
+
+  it('tell how likely each chosen token was, whatever the split', async () => {
+    const opened = await open();
+    const { model, trainable, prompts } = opened;
+    const free = await answer(opened, { numGenerations: 1, sampling: null });
+    const greedy = { numGenerations: 1, sampling: null, withProbabilities: true, stopIds: [free[0].ids[3]] };
+    const answers = await answer(opened, greedy);
+    for (const [prompt, { ids, probabilities }] of answers.entries()) {
+      expect(probabilities).toHaveLength(ids.length);
+      const logits = await targetLogits(model, trainable.adapter, withAnswer(model, prompts, prompt, ids));
+      const plain = { ...SAMPLING, temperature: 1, topK: 0, topP: 1, repetitionPenalty: 1 };
+      ids.forEach((id, step) => expect(probabilities![step]).toBeCloseTo(plainProbabilities(logits[step], plain)[id], 4));
+    }
+    const { bytesPerToken } = roomFor(model.architecture, NEW_TOKENS, 2 ** 30);
+    for (const tokens of [80, 1]) {
+      const split = await answer(opened, { ...greedy, cacheBytes: tokens * bytesPerToken });
+      expect(split.map(({ ids }) => ids)).toEqual(answers.map(({ ids }) => ids));
+      split.forEach(({ probabilities }, i) => probabilities!.forEach((p, step) => expect(p).toBeCloseTo(answers[i].probabilities![step], 5)));
+    }
+    await expect(answer(opened, { ...greedy, repetitionPenalty: 1.2 })).rejects.toThrow('probabilities of tokens');
     trainable.dispose();
     model.dispose();
   });

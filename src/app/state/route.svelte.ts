@@ -1,7 +1,7 @@
-/** Which view is open, kept in the address: #/train, #/runs, #/runs/<id>, #/compare/<id>,<id>, #/try, #/data, #/models. */
-export type View = 'train' | 'runs' | 'compare' | 'try' | 'data' | 'models';
+/** Which view is open, kept in the address: #/train, #/runs, #/runs/<id>, #/compare/<id>,<id>, #/evaluate, #/try, #/data, #/models. */
+export type View = 'train' | 'runs' | 'compare' | 'evaluate' | 'try' | 'data' | 'models';
 
-export const VIEWS: readonly View[] = ['train', 'runs', 'compare', 'try', 'data', 'models'];
+export const VIEWS: readonly View[] = ['train', 'runs', 'compare', 'evaluate', 'try', 'data', 'models'];
 
 class Route {
   view = $state<View>('train');

@@ -17,6 +17,7 @@ import { enSweep } from './en-sweep.ts';
 import { enOffline } from './en-offline.ts';
 import { enPairs } from './en-pairs.ts';
 import { enReading } from './en-reading.ts';
+import { enEvaluation } from './en-evaluation.ts';
 import { enPlayground } from './en-playground.ts';
 import { enRewards } from './en-rewards.ts';
 import { enRun } from './en-run.ts';
@@ -38,7 +39,7 @@ export interface SettingWords {
 
 export const en = {
   units: { millisecond: 'ms', second: 's', minute: 'min', hour: 'h', day: 'd' },
-  nav: { label: 'Views', train: 'Train', runs: 'Runs', compare: 'Compare', try: 'Try it', data: 'Data', models: 'Models', skip: 'Skip to content' },
+  nav: { label: 'Views', train: 'Train', runs: 'Runs', compare: 'Compare', evaluate: 'Evaluate', try: 'Try it', data: 'Data', models: 'Models', skip: 'Skip to content' },
   header: {
     switchLanguage: '切换到中文',
     theme: 'Theme',
@@ -322,6 +323,7 @@ export const en = {
   ...enAnalysis,
   ...enCompare,
   ...enAdapters,
+  ...enEvaluation,
   ...enPlayground,
   ...enPairs,
   ...enReading,

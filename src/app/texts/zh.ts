@@ -15,6 +15,7 @@ import { zhSweep } from './zh-sweep.ts';
 import { zhOffline } from './zh-offline.ts';
 import { zhPairs } from './zh-pairs.ts';
 import { zhReading } from './zh-reading.ts';
+import { zhEvaluation } from './zh-evaluation.ts';
 import { zhPlayground } from './zh-playground.ts';
 import { zhRewards } from './zh-rewards.ts';
 import { zhRun } from './zh-run.ts';
@@ -23,7 +24,7 @@ import { zhTuning } from './zh-tuning.ts';
 
 export const zh: Texts = {
   units: { millisecond: '毫秒', second: '秒', minute: '分', hour: '小时', day: '天' },
-  nav: { label: '页面', train: '训练', runs: '记录', compare: '比较', try: '试用', data: '数据', models: '模型', skip: '跳到正文' },
+  nav: { label: '页面', train: '训练', runs: '记录', compare: '比较', evaluate: '评估', try: '试用', data: '数据', models: '模型', skip: '跳到正文' },
   header: {
     switchLanguage: 'EN: switch to English',
     theme: '外观',
@@ -303,6 +304,7 @@ export const zh: Texts = {
   ...zhAnalysis,
   ...zhCompare,
   ...zhAdapters,
+  ...zhEvaluation,
   ...zhPlayground,
   ...zhPairs,
   ...zhReading,

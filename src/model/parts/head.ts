@@ -1,6 +1,6 @@
 /** The language model's head: the embedding table again or a matrix of its own, which may carry an adapter. */
 import type * as tf from '@tensorflow/tfjs';
-import { argmaxToken } from '../../kernels/argmax.ts';
+import { argmaxToken, type ArgmaxTokens } from '../../kernels/argmax.ts';
 import type { GpuTable } from '../../kernels/embedding.ts';
 import type { HeadBranch } from '../../kernels/head-pieces.ts';
 import { tokenLogProbs, type LogProbOptions, type TokenLogProbs } from '../../kernels/log-probs.ts';
@@ -24,12 +24,12 @@ export class Head {
     return logits;
   }
 
-  /** Id of the highest logit of each row, int32 [rows]. */
-  argmax(context: PassContext, hidden: tf.Tensor): tf.Tensor {
+  /** The highest logit of each row, and how it stands to the others where `withSums` asks. */
+  argmax(context: PassContext, hidden: tf.Tensor, withSums = false): ArgmaxTokens {
     const branch = this.branch(context, hidden);
-    const ids = argmaxToken(context.gpu, hidden, this.table, branch?.part);
+    const tokens = argmaxToken(context.gpu, hidden, this.table, branch?.part, withSums);
     branch?.part.h.dispose();
-    return ids;
+    return tokens;
   }
 
   /**

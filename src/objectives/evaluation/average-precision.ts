@@ -2,6 +2,7 @@
  * Average precision as COCO computes it: predictions of all images by score, precision made monotone from the right, and
  * read at the 101 recalls 0, 0.01, …, 1. After the definition of the COCO detection challenge (cocodataset.org).
  */
+import { boxIou } from '../detection.ts';
 import type { Box } from '../detection-answer.ts';
 import { byScore, matchByScore, type ScoredBox } from './coco-matching.ts';
 import type { Statistic } from './statistic.ts';
@@ -18,6 +19,8 @@ export interface MatchedClass {
   images: Int32Array;
   /** 1 where the prediction found a true box. */
   hits: Uint8Array;
+  /** How much each hit overlaps its true box; 0 for the others. */
+  overlaps: Float64Array;
   /** Per image. */
   truthCount: Float64Array;
   hitCount: Float64Array;
@@ -33,7 +36,7 @@ export function matchClass(images: readonly ClassInImage[], threshold: number): 
   const all = images.flatMap(({ truths, predictions }, image) => {
     const sorted = byScore(predictions);
     const found = matchByScore(truths, sorted, threshold);
-    return sorted.map(({ score }, i) => ({ score, image, hit: Number(found[i] >= 0) }));
+    return sorted.map(({ score }, i) => ({ score, image, hit: Number(found[i] >= 0), overlap: found[i] < 0 ? 0 : boxIou(truths[found[i]], sorted[i].box) }));
   });
   all.sort((a, b) => b.score - a.score);
   const hitCount = new Float64Array(images.length);
@@ -45,6 +48,7 @@ export function matchClass(images: readonly ClassInImage[], threshold: number): 
   return {
     images: Int32Array.from(all, ({ image }) => image),
     hits: Uint8Array.from(all, ({ hit }) => hit),
+    overlaps: Float64Array.from(all, ({ overlap }) => overlap),
     truthCount: Float64Array.from(images, ({ truths }) => truths.length),
     hitCount,
     predictionCount,

@@ -31,6 +31,8 @@ export interface OverallFigures {
   hits: number;
   truths: number;
   predictions: number;
+  /** Of all hits. */
+  overlaps: number[];
 }
 
 export interface DetectionFigures {
@@ -71,6 +73,7 @@ export function detectionFigures(samples: readonly ReadSample[]): DetectionFigur
       hits: sum(({ hitCount }) => hitCount),
       truths: sum(({ truthCount }) => truthCount),
       predictions: sum(({ predictionCount }) => predictionCount),
+      overlaps: matched.flatMap(({ overlaps, hits }) => [...overlaps].filter((_, i) => hits[i] === 1)),
     };
   });
   return { classes, overall, averaged: meanOf(overall.map(({ ap }) => ap)) };

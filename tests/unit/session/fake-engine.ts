@@ -6,6 +6,7 @@ import type { LorikeetError } from '../../../src/protocol/errors.ts';
 import type { PathFile, TrainerEvent } from '../../../src/protocol/messages.ts';
 import type { Engine } from '../../../src/session/engine.ts';
 import { TrainerSession } from '../../../src/session/session.ts';
+import { FakeCandidates } from './fake-candidates.ts';
 import { FakeChoices } from './fake-choices.ts';
 import { ToyModel } from '../training/toy-model.ts';
 
@@ -85,6 +86,7 @@ export function fakeSession(prepare: (model: ToyModel) => void = () => undefined
           models.push(model);
           return model;
         },
+        candidates: async (adapters) => new FakeCandidates(adapters),
         dispose: () => undefined,
       };
     },
