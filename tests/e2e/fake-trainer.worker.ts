@@ -16,6 +16,7 @@ import { fakePairs, previewOf, readFiles } from './fake-data.ts';
 import { FakeEvaluation } from './fake-evaluation.ts';
 import { FakePlayground, inspectFakeAdapter } from './fake-playground.ts';
 import { loadScenes, noisyBoxes, type Scene } from './fake-scenes.ts';
+import { emptyTotals } from '../../src/training/log.ts';
 
 interface Scenario {
   /** Milliseconds per step; small values make tests quick. */
@@ -65,7 +66,7 @@ const checkpointFiles = () =>
   new Map([
     ...adapterFiles(`step ${step}`),
     ['optimizer.safetensors', writeSafetensors([{ name: 'lora_A.weight.exp_avg', dtype: 'F32', shape: [512], data: new Float32Array(512) }])],
-    ['trainer_state.json', new TextEncoder().encode(JSON.stringify({ global_step: step }))],
+    ['trainer_state.json', new TextEncoder().encode(JSON.stringify({ global_step: step, lorikeet: { format: 1, data_fingerprint: 'fake', totals: emptyTotals() } }))],
   ]);
 
 async function data() {
