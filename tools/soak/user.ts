@@ -170,6 +170,8 @@ export class User {
       this.#ask('loadModel');
       await demo.click({ timeout: 20_000 });
     } else if (!ready.loadDataset) await this.#chooseData(tab);
+    // A run that failed before anything was stored of it makes room for another.
+    else if (!(await page.getByTestId('start').first().isVisible())) await this.#press(tab, 'new-run');
     else if (await this.#press(tab, 'start')) this.#ask('start');
   }
 
