@@ -12,6 +12,7 @@ import { benchMethods } from './methods.ts';
 import { benchPeak } from './peak.ts';
 import { benchProducts } from './products.ts';
 import { benchProfile } from './profile.ts';
+import { benchQuantising } from './quantising.ts';
 import { benchRealStep } from './real-step.ts';
 import type { BenchDevice, BenchRow } from './result.ts';
 import { benchSharedPrompts } from './shared-prompts.ts';
@@ -43,7 +44,7 @@ export interface BenchGroup {
   run: (context: BenchContext) => Promise<void>;
 }
 
-const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchLogging, benchStep, benchDecoding, benchMethods, benchSharedPrompts, benchLayer, benchValidation, benchProfile, benchProducts, benchTiles, benchAttention, benchDispatch, benchLoraBlock, benchRealStep];
+const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchQuantising, benchLogging, benchStep, benchDecoding, benchMethods, benchSharedPrompts, benchLayer, benchValidation, benchProfile, benchProducts, benchTiles, benchAttention, benchDispatch, benchLoraBlock, benchRealStep];
 
 /** Runs the groups; rows are reported as they come. */
 export async function runBench(options: BenchOptions, report: (row: BenchRow) => void): Promise<BenchDevice> {

@@ -160,7 +160,7 @@ export class Gpu {
   }
 
   /** Overwrites a buffer in program order. */
-  writeBuffer(buffer: GPUBuffer, values: Float32Array | Uint32Array | Int32Array, byteOffset = 0): void {
+  writeBuffer(buffer: GPUBuffer, values: Float32Array | Uint32Array | Int32Array | Uint16Array, byteOffset = 0): void {
     this.backend.submit();
     this.device.queue.writeBuffer(buffer, byteOffset, values.buffer as ArrayBuffer, values.byteOffset, values.byteLength);
   }

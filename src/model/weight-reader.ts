@@ -6,9 +6,10 @@ import { guardMemory } from '../gpu/device.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import type { GpuTable } from '../kernels/embedding.ts';
 import { uploadWeight, type GpuWeight } from '../kernels/matmul.ts';
+import { quantizeNf4OnGpu, readPacked } from '../kernels/quantize-nf4.ts';
 import type { NormWeights } from '../kernels/norm.ts';
 import { LorikeetError, invariant } from '../protocol/errors.ts';
-import { packF32, packWeight, type PackedWeight, type WeightKind } from '../quantization/packed-weight.ts';
+import { memoryBytes, packF32, packWeight, type PackedWeight, type WeightKind, type WeightSource } from '../quantization/packed-weight.ts';
 import { LinearGroup, type Linear } from './parts/linear-group.ts';
 import type { WeightCache } from '../quantization/weight-cache.ts';
 
@@ -60,6 +61,8 @@ export class WeightReader {
       const stored = await this.files.readLinear(module);
       if (stored.form === 'packed') return stored.weight;
       const storedKind = stored.weights instanceof Uint16Array ? 'bf16' : 'f32';
+      const quantized = kind === 'nf4' && (await this.quantizeOnGpu(name, stored.weights, module));
+      if (quantized) return quantized;
       return this.quantize(name, kind === 'bf16' ? storedKind : kind, stored.weights, module.outFeatures, module.inFeatures);
     });
     this.count(this.files.linearBytes(module));
@@ -124,24 +127,35 @@ export class WeightReader {
     return end - start;
   }
 
-  /** Puts on the GPU what was kept under this name, or what `make` makes, which is then kept. */
-  private async placed(name: string, make: () => Promise<PackedWeight>): Promise<GpuWeight> {
+  /** Puts on the GPU what was kept under this name, or what `make` makes there or here, which is then kept. */
+  private async placed(name: string, make: () => Promise<PackedWeight | GpuWeight>): Promise<GpuWeight> {
     const { cache } = this.options;
     const kept = await cache?.take(name);
-    const packed = kept ?? (await make());
-    const weight = await this.place(name, packed);
-    if (!kept) await cache?.keep(name, packed);
+    const made = kept ?? (await make());
+    const onGpu = 'buffer' in made;
+    const weight = onGpu ? made : await this.place(name, made);
+    this.buffers.push(weight.buffer);
+    if (cache && !kept) await cache.keep(name, onGpu ? await readPacked(this.gpu, made) : made);
     return weight;
   }
 
+  /** NF4 without JavaScript; null where it has to do it. A CPU that plays the GPU takes twice as long as JavaScript. */
+  private async quantizeOnGpu(name: string, weights: WeightSource, { outFeatures, inFeatures }: LinearModule): Promise<GpuWeight | null> {
+    if (this.gpu.profile !== 'gpu') return null;
+    this.canBind(name, memoryBytes('nf4', outFeatures, inFeatures));
+    return quantizeNf4OnGpu(this.gpu, weights, outFeatures, inFeatures);
+  }
+
   private async place(name: string, packed: PackedWeight): Promise<GpuWeight> {
+    this.canBind(name, packed.bytes);
+    return guardMemory(this.gpu, name, () => uploadWeight(this.gpu, packed));
+  }
+
+  /** @throws LorikeetError "out-of-memory" where a matrix of so many bytes cannot be bound in one piece */
+  private canBind(name: string, bytes: number): void {
     const limit = this.gpu.device.limits.maxStorageBufferBindingSize;
-    if (packed.bytes > limit) {
-      throw new LorikeetError('out-of-memory', `${name} needs ${Math.ceil(packed.bytes / 2 ** 20)} MB in one piece; this GPU binds at most ${Math.floor(limit / 2 ** 20)} MB.`, 'Use 4-bit weights or a smaller model.', { field: name });
-    }
-    const weight = await guardMemory(this.gpu, name, () => uploadWeight(this.gpu, packed));
-    this.buffers.push(weight.buffer);
-    return weight;
+    if (bytes <= limit) return;
+    throw new LorikeetError('out-of-memory', `${name} needs ${Math.ceil(bytes / 2 ** 20)} MB in one piece; this GPU binds at most ${Math.floor(limit / 2 ** 20)} MB.`, 'Use 4-bit weights or a smaller model.', { field: name });
   }
 
   /** Adds the tensor's name to what is wrong with its values. */

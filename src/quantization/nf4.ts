@@ -38,7 +38,8 @@ export interface Nf4NestedScales {
   offset: number;
 }
 
-const CODE_MIDPOINTS = midpoints(NF4_CODE);
+/** Half way between neighbours of the code. */
+export const CODE_THRESHOLDS = midpoints(NF4_CODE);
 /** Below this a reciprocal would overflow float32. */
 const SMALLEST_SCALE = Math.fround(1e-38);
 
@@ -50,11 +51,16 @@ const CELLS = 67;
 const CELL_CODE = new Uint8Array(CELLS);
 const CELL_THRESHOLD = new Float32Array(CELLS).fill(Infinity);
 for (let cell = 0; cell < CELLS; cell++) {
-  for (const threshold of CODE_MIDPOINTS) {
+  for (const threshold of CODE_THRESHOLDS) {
     const home = ((threshold + 1) * 32) | 0;
     if (home < cell) CELL_CODE[cell]++;
     else if (home === cell) CELL_THRESHOLD[cell] = threshold;
   }
+}
+
+/** What a block's weights are multiplied with, in float32. */
+export function reciprocalOf(scale: number): number {
+  return Math.fround(1 / (scale < SMALLEST_SCALE ? SMALLEST_SCALE : scale));
 }
 
 /**
@@ -73,7 +79,7 @@ export function quantizeNf4(source: WeightSource): Nf4Plain {
     readBits(start, count);
     const scale = absMaxOf(block, count, start);
     absmax[b] = scale;
-    const reciprocal = Math.fround(1 / (scale < SMALLEST_SCALE ? SMALLEST_SCALE : scale));
+    const reciprocal = reciprocalOf(scale);
     // An odd tail is filled with zero, whose code 7 is what bitsandbytes stores there.
     if (count & 1) block[count] = 0;
     let out = start >> 1;

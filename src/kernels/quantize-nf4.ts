@@ -1,0 +1,117 @@
+/**
+ * NF4 on the GPU, bit for bit what quantization/nf4.ts computes: the GPU takes the blocks' largest magnitudes and counts thresholds,
+ * the CPU takes the reciprocals, which no GPU has to round right, and quantises the scales, a sixty-fourth of the work.
+ */
+import { guardMemory } from '../gpu/device.ts';
+import type { Gpu } from '../gpu/gpu.ts';
+import { foldGroups } from '../gpu/grid.ts';
+import { defineKernel, withConstants } from '../gpu/kernel.ts';
+import { dynamicMap } from '../quantization/dynamic-map.ts';
+import { CODE_THRESHOLDS, NF4_BLOCK, quantizeScales, reciprocalOf } from '../quantization/nf4.ts';
+import { memoryBytes, nf4Sections, packNf4, packedOf, type PackedWeight } from '../quantization/packed-weight.ts';
+import type { WeightSource } from '../quantization/weight-source.ts';
+import type { GpuWeight } from './matmul.ts';
+import wgsl from './quantize-nf4.wgsl?raw';
+
+/** Weights that are on the GPU at once beside the result, in bytes. */
+const CHUNK_BYTES = 2 ** 25;
+/** Products with values this small may be flushed to zero; such blocks are no published model's. */
+const SMALLEST = 2 ** -100;
+const NOT_FINITE = 0x7f800000;
+
+interface Constants {
+  /** Weights in a word of the source. */
+  PER_WORD: 1 | 2;
+}
+
+const text = ({ PER_WORD }: Constants) => {
+  const thresholds = [...new Uint32Array(CODE_THRESHOLDS.buffer)].map((bits) => `${bits}u`).join(', ');
+  return `const THRESHOLDS = array<u32, 15>(${thresholds});\n${withConstants({ PER_WORD }, wgsl)}`;
+};
+const PARAMS = { blocks: 'u32', firstWord: 'u32' } as const;
+const LARGEST = defineKernel({
+  name: 'largest magnitudes', entryPoint: 'largest', params: PARAMS, wgsl: text,
+  bindings: { source: 'read array<vec4<u32>>', scales: 'read? array<u32>', result: 'write array<u32>' },
+});
+const ENCODE = defineKernel({
+  name: 'NF4 codes', entryPoint: 'encode', params: PARAMS, wgsl: text,
+  bindings: { source: 'read array<vec4<u32>>', scales: 'read? array<u32>', result: 'write array<u32>' },
+});
+
+/** Whether a device computes what the CPU does, found out once. */
+const trusted = new WeakMap<Gpu, Promise<boolean>>();
+
+/**
+ * Quantises a matrix to NF4 with double-quantised scales and leaves it on the GPU.
+ * @param source rows × cols weights, float32 or bf16 bits
+ * @returns null where the CPU has to do it: weights that are not finite, of which it tells the first, or too small; sizes that do not
+ * fill blocks; a device whose results differ
+ * @throws LorikeetError "out-of-memory"
+ */
+export async function quantizeNf4OnGpu(gpu: Gpu, source: WeightSource, rows: number, cols: number): Promise<GpuWeight | null> {
+  if (source.length % NF4_BLOCK !== 0) return null;
+  let trust = trusted.get(gpu);
+  if (!trust) trusted.set(gpu, (trust = agreesWithCpu(gpu)));
+  return (await trust) ? quantize(gpu, source, rows, cols) : null;
+}
+
+/** A weight's words as they lie on the GPU. */
+export async function readPacked(gpu: Gpu, { kind, rows, cols, buffer }: GpuWeight): Promise<PackedWeight> {
+  const words = await gpu.readInts(buffer, memoryBytes(kind, rows, cols) / 4);
+  return packedOf(kind, rows, cols, new Uint32Array(words.buffer));
+}
+
+async function quantize(gpu: Gpu, source: WeightSource, rows: number, cols: number): Promise<GpuWeight | null> {
+  const sections = nf4Sections(rows, cols);
+  const blocks = source.length / NF4_BLOCK;
+  const chunk = Math.min(blocks, CHUNK_BYTES / NF4_BLOCK / source.BYTES_PER_ELEMENT);
+  const absmax = new Float32Array(blocks);
+  const [buffer, stage, largest, reciprocals] = await guardMemory(gpu, 'quantised weights', () =>
+    [memoryBytes('nf4', rows, cols), chunk * NF4_BLOCK * source.BYTES_PER_ELEMENT, chunk * 4, chunk * 4].map((bytes) => gpu.createBuffer(bytes)),
+  );
+  let made = false;
+  try {
+    const constants: Constants = { PER_WORD: source instanceof Uint16Array ? 2 : 1 };
+    for (let first = 0; first < blocks; first += chunk) {
+      const count = Math.min(chunk, blocks - first);
+      gpu.writeBuffer(stage, source.subarray(first * NF4_BLOCK, (first + count) * NF4_BLOCK));
+      gpu.run(LARGEST, { constants, bindings: { source: stage, result: largest }, params: { blocks: count, firstWord: 0 }, groups: foldGroups(Math.ceil(count / 64)) });
+      const bits = await gpu.readInts(largest, count);
+      // The largest bits are those of the largest magnitude, and of NaN before all.
+      if (bits.some((value) => value >= NOT_FINITE)) return null;
+      const scales = new Float32Array(bits.buffer);
+      if (scales.some((scale) => scale > 0 && scale < SMALLEST)) return null;
+      absmax.set(scales, first);
+      gpu.writeBuffer(reciprocals, scales.map(reciprocalOf));
+      gpu.run(ENCODE, { constants, bindings: { source: stage, scales: reciprocals, result: buffer }, params: { blocks: count, firstWord: (first * NF4_BLOCK) / 8 }, groups: foldGroups(Math.ceil((count * NF4_BLOCK) / 8 / 64)) });
+    }
+    const rest = new Uint32Array(memoryBytes('nf4', rows, cols) / 4 - sections.absmaxQ);
+    const floats = new Float32Array(rest.buffer);
+    const { codes, nestedAbsmax, offset } = quantizeScales(absmax);
+    new Uint8Array(rest.buffer).set(codes);
+    floats.set(nestedAbsmax, sections.nestedAbsmax - sections.absmaxQ);
+    floats[sections.offset - sections.absmaxQ] = offset;
+    floats.set(dynamicMap(), sections.map - sections.absmaxQ);
+    gpu.writeBuffer(buffer, rest, sections.absmaxQ * 4);
+    made = true;
+    return { kind: 'nf4', rows, cols, buffer, sections: [sections.absmaxQ, sections.nestedAbsmax, sections.offset, sections.map] };
+  } finally {
+    for (const spent of [stage, largest, reciprocals, ...(made ? [] : [buffer])]) gpu.destroyBuffer(spent);
+  }
+}
+
+/** Quantises small matrices whose scales differ widely both ways, in both forms of weights. */
+async function agreesWithCpu(gpu: Gpu): Promise<boolean> {
+  const [rows, cols] = [24, 256];
+  const values = Float32Array.from({ length: rows * cols }, (_, i) => Math.sin(i * i) * 2 ** ((i >> 6) % 40 - 30));
+  const halves = new Uint16Array(values.buffer).filter((_, i) => i % 2 === 1);
+  for (const source of [values, halves]) {
+    const weight = await quantize(gpu, source, rows, cols);
+    if (!weight) return false;
+    const { words } = await readPacked(gpu, weight);
+    gpu.destroyBuffer(weight.buffer);
+    const expected = packNf4(source, rows, cols).words;
+    if (!words.every((word, i) => word === expected[i])) return false;
+  }
+  return true;
+}
