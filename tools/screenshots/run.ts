@@ -7,15 +7,17 @@ import { parseTrainingConfig } from '../../src/protocol/config.ts';
 import { presetSettings } from '../../src/protocol/presets.ts';
 import { runCommand, UsageError, wholeNumber } from '../browser/command-line.ts';
 import { ROOT } from '../browser/ensure-build.ts';
-import { openReal } from '../demo/real-page.ts';
+import { openReal, type RealPage } from '../demo/real-page.ts';
+import { cocoExport, questionTable } from './foreign-data.ts';
 
-const USAGE = `npm run screenshots -- [options]   photographs the page: empty, ready, training, finished, then the list
-                                      of runs, two of them compared, and the tuned model tried out
+const USAGE = `npm run screenshots -- [options]   photographs the page: empty, data of other tools, ready, training,
+                                      finished, then the list of runs, two of them compared, and the tuned model tried out
 
   --out DIR        where the pictures go (default docs)
   --steps N        optimizer steps of the run in them, a multiple of 4 (default 40)
   --batch N        samples per step (default 4)
-  --language CODE  en or zh (default en)`;
+  --language CODE  en or zh (default en)
+  --no-training    only what needs no run`;
 
 /** A picture in a repository should not weigh more. */
 const MAX_BYTES = 400_000;
@@ -53,6 +55,22 @@ async function shoot(page: Page, out: string, state: string, formats: readonly F
   await session.detach();
 }
 
+/** The empty page, then what it makes of other tools' data; closes its tab. */
+async function shootForeignData({ page, train }: RealPage, scratch: string, out: string, language: string): Promise<void> {
+  if (language === 'zh') await page.getByTestId('language').click();
+  await shoot(page, out, 'empty', [WIDE, PHONE]);
+  await train.chooseModel(undefined);
+  await page.getByTestId('nav-data').click();
+  const coco = cocoExport(join(scratch, 'coco'), 60);
+  const table = questionTable(join(scratch, 'table'), 40);
+  for (const [state, folder, asked] of [['coco', coco, 'annotation-options'], ['table', table, 'column-mapper']]) {
+    await page.getByTestId('train-folder').first().setInputFiles(folder);
+    await page.getByTestId(asked).waitFor();
+    await shoot(page, out, state, [WIDE, DARK, PHONE]);
+  }
+  await page.close();
+}
+
 await runCommand(async (argv) => {
   const { values } = parseArgs({
     args: argv,
@@ -61,6 +79,7 @@ await runCommand(async (argv) => {
       steps: { type: 'string', default: '40' },
       batch: { type: 'string', default: '4' },
       language: { type: 'string', default: 'en' },
+      'no-training': { type: 'boolean', default: false },
       help: { type: 'boolean', short: 'h', default: false },
     },
   });
@@ -79,9 +98,9 @@ await runCommand(async (argv) => {
   mkdirSync(out, { recursive: true });
   const browser = await openReal((text) => console.error(text));
   try {
+    await shootForeignData(await browser.open(), browser.scratch, out, values.language);
+    if (values['no-training']) return 0;
     const { page, train, until } = await browser.open();
-    if (values.language === 'zh') await page.getByTestId('language').click();
-    await shoot(page, out, 'empty', [WIDE, PHONE]);
     await page.getByTestId('preset-demo').click();
     await train.importSettings(config);
     await train.chooseModel(undefined);
