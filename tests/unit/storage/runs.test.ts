@@ -203,9 +203,10 @@ describe('the list of runs', () => {
     await writer.writeAnswers(2, [], '{"step":2}\n');
     const paths = async () => (await readRunFiles('files')).map(({ path }) => path);
     const common = ['lorikeet_run.json', 'training_log.json', 'sft_config.json', 'best/a.bin', 'best/b.bin', 'checkpoint-2/a.bin', 'checkpoint-2/b.bin'];
-    expect(await paths()).toEqual([...common, 'val_predictions.jsonl']);
+    const last = ['val_predictions.jsonl', 'events.out.tfevents.1767225600.lorikeet'];
+    expect(await paths()).toEqual([...common, ...last]);
     await writer.writeDirectory('resume', 3, file('three'));
-    expect(await paths()).toEqual([...common, 'checkpoint-3/a.bin', 'checkpoint-3/b.bin', 'val_predictions.jsonl']);
+    expect(await paths()).toEqual([...common, 'checkpoint-3/a.bin', 'checkpoint-3/b.bin', ...last]);
     const files = await readRunFiles('files');
     const content = (path: string) => files.find((candidate) => candidate.path === path)!.file.text();
     expect(await content('val_predictions.jsonl')).toBe('{"step":1}\n{"step":2}\n');
