@@ -1,27 +1,5 @@
-/// <reference lib="webworker" />
 /** Writes a merged model away from the page's thread and from the trainer. */
-import { LorikeetError } from '../src/protocol/errors.ts';
-import type { FromExportWorker, ToExportWorker } from '../src/protocol/export-messages.ts';
 import { exportMerged } from '../src/session/merged-export.ts';
+import { serveOneJob } from './one-job.ts';
 
-const scope = self as unknown as DedicatedWorkerGlobalScope;
-const send = (message: FromExportWorker) => scope.postMessage(message);
-const demoUrl = new URL('../demo/', scope.location.href).href;
-const cancelling = new AbortController();
-/** Milliseconds between two reports. */
-const PACE = 200;
-let lastReport = 0;
-
-function onProgress(done: number, total: number): void {
-  const now = performance.now();
-  if (now - lastReport < PACE && done < total) return;
-  lastReport = now;
-  send({ kind: 'progress', done, total });
-}
-
-scope.onmessage = ({ data }: MessageEvent<ToExportWorker>) => {
-  if (data.kind === 'cancel') return cancelling.abort(new DOMException('Cancelled.', 'AbortError'));
-  exportMerged(data, demoUrl, { signal: cancelling.signal, onProgress }).then(send, (error: unknown) => {
-    send(cancelling.signal.aborted ? { kind: 'cancelled' } : { kind: 'failed', error: LorikeetError.from(error).toRecord() });
-  });
-};
+serveOneJob(exportMerged);

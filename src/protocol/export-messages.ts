@@ -1,5 +1,4 @@
 /** What crosses between the page and the worker that writes merged models. */
-import type { ErrorRecord } from './errors.ts';
 import type { ModelSource } from './messages.ts';
 
 /** Writes a run's adapter, merged into its base, to a folder that the user chose; null: into a ZIP in this site's storage. */
@@ -13,11 +12,9 @@ export interface MergeRequest {
   folder: FileSystemDirectoryHandle | null;
 }
 
-export type ToExportWorker = MergeRequest | { kind: 'cancel' };
-
-export type FromExportWorker =
-  | { kind: 'progress'; done: number; total: number }
-  /** The folder's name, or the ZIP to be downloaded; what the base's weights were turned back from, if they were quantised. */
-  | { kind: 'done'; name: string; zip: Blob | null; dequantised: string | null }
-  | { kind: 'cancelled' }
-  | { kind: 'failed'; error: ErrorRecord };
+/** The folder's name, or the ZIP to be downloaded; what the base's weights were turned back from, if they were quantised. */
+export interface Merged {
+  name: string;
+  zip: Blob | null;
+  dequantised: string | null;
+}

@@ -1,5 +1,4 @@
 /** What crosses between the page and the worker that packs a run for a cluster. */
-import type { ErrorRecord } from './errors.ts';
 import type { DatasetSource, ModelSource } from './messages.ts';
 
 export interface HandoffRequest {
@@ -10,10 +9,8 @@ export interface HandoffRequest {
   openData: DatasetSource | null;
 }
 
-export type ToHandoffWorker = HandoffRequest | { kind: 'cancel' };
-
-export type FromHandoffWorker =
-  | { kind: 'progress'; done: number; total: number }
-  | { kind: 'done'; name: string; zip: Blob }
-  | { kind: 'cancelled' }
-  | { kind: 'failed'; error: ErrorRecord };
+/** The ZIP to be downloaded, and its name. */
+export interface PackedRun {
+  name: string;
+  zip: Blob;
+}

@@ -7,7 +7,7 @@ import { parsePreprocessorConfig } from '../processing/preprocessor-config.ts';
 import { seenSize } from '../processing/prepare-image.ts';
 import { boxUnitOf } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import type { FromHandoffWorker, HandoffRequest } from '../protocol/handoff-messages.ts';
+import type { HandoffRequest, PackedRun } from '../protocol/handoff-messages.ts';
 import type { DatasetSource, PathFile } from '../protocol/messages.ts';
 import { isResumable, type RunHead, type RunRecord } from '../storage/records.ts';
 import { shownDirectories } from '../storage/run-manifest.ts';
@@ -27,7 +27,7 @@ const BASE = 'base';
  * @throws LorikeetError "resume" without a state to go on from; "file-missing" when the data are gone, before anything is
  * packed; "video" for clips; "config" for methods that no bundle carries; of the disk; the signal's reason when cancelled
  */
-export async function packHandoff(request: HandoffRequest, demoUrl: string, writing: Writing): Promise<Extract<FromHandoffWorker, { kind: 'done' }>> {
+export async function packHandoff(request: HandoffRequest, demoUrl: string, writing: Writing): Promise<PackedRun> {
   const { run, head, files } = await readDirectories(request.runId);
   const state = newestState(run, head);
   const data = await openData(run, request.openData, demoUrl);
@@ -64,7 +64,7 @@ export async function packHandoff(request: HandoffRequest, demoUrl: string, writ
   ];
   const outputs = [...[...texts].map(([path, text]) => output(path, new Blob([text]))), ...blobs.map(({ path, file }) => output(path, file))];
   const folder = `${folderName(run.name)}-step-${state.step}`;
-  return { kind: 'done', name: `${folder}.zip`, zip: await writeZip(folder, outputs, writing) };
+  return { name: `${folder}.zip`, zip: await writeZip(folder, outputs, writing) };
 }
 
 /** The newest directory from which training can go on, with something left to train. */

@@ -2,7 +2,7 @@
 import { mergedModel } from '../checkpoint/merged-model.ts';
 import { ModelFiles } from '../checkpoint/model-files.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import type { FromExportWorker, MergeRequest } from '../protocol/export-messages.ts';
+import type { Merged, MergeRequest } from '../protocol/export-messages.ts';
 import { readRunSources } from '../storage/runs.ts';
 import { fingerprintModel, reopenModel, type ModelReference } from '../storage/sources.ts';
 import { writeFolder, writeZip, type Writing } from '../storage/write-model.ts';
@@ -13,7 +13,7 @@ import { openAdapter } from './starting-adapter.ts';
  * @param demoUrl address of the demo folder
  * @throws LorikeetError of the model, the adapter, or the disk; the signal's reason when cancelled
  */
-export async function exportMerged(request: MergeRequest, demoUrl: string, writing: Writing): Promise<Extract<FromExportWorker, { kind: 'done' }>> {
+export async function exportMerged(request: MergeRequest, demoUrl: string, writing: Writing): Promise<Merged> {
   const { model: reference } = await readRunSources(request.runId);
   const files = await openBase(reference, request, demoUrl);
   const { name, adapter } = await openAdapter({ kind: 'run', runId: request.runId, directory: request.directory }, demoUrl, files.architecture);
@@ -22,8 +22,8 @@ export async function exportMerged(request: MergeRequest, demoUrl: string, writi
   const outputs = await mergedModel(files, adapter, { base, run });
   const folder = `${folderName(run)}-merged`;
   const dequantised = files.quantization ? `bitsandbytes ${files.quantization.bits}-bit` : null;
-  if (request.folder) return { kind: 'done', name: await writeFolder(request.folder, folder, outputs, writing), zip: null, dequantised };
-  return { kind: 'done', name: `${folder}.zip`, zip: await writeZip(folder, outputs, writing), dequantised };
+  if (request.folder) return { name: await writeFolder(request.folder, folder, outputs, writing), zip: null, dequantised };
+  return { name: `${folder}.zip`, zip: await writeZip(folder, outputs, writing), dequantised };
 }
 
 async function openBase(reference: ModelReference, { open }: MergeRequest, demoUrl: string): Promise<ModelFiles> {

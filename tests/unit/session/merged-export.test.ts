@@ -35,7 +35,7 @@ describe('the merged model of a run', () => {
   it('is a folder that opens as a model, with the run’s adapter in its weights', async () => {
     await trained();
     const parent = pretendDirectory('parent');
-    expect(await exportMerged(request(parent), DEMO_URL, writing())).toEqual({ kind: 'done', name: 'A-B- test-merged', zip: null, dequantised: null });
+    expect(await exportMerged(request(parent), DEMO_URL, writing())).toEqual({ name: 'A-B- test-merged', zip: null, dequantised: null });
     const folder = parent.entries.get('A-B- test-merged') as PretendDirectory;
     const files: PathFile[] = [...folder.entries].map(([path, entry]) => ({ path, file: (entry as PretendFile).content }));
     const [merged, base] = await Promise.all([ModelFiles.open(files), ModelFiles.open(demoModel(DEMO_URL))]);
