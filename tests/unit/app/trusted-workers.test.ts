@@ -13,7 +13,7 @@ describe('addresses that may become workers', () => {
   });
 
   it('are all that the repository has', () => {
-    const names = readdirSync(join(import.meta.dirname, '../../../workers'));
+    const names = readdirSync(join(import.meta.dirname, '../../../workers')).filter((name) => name.endsWith('.worker.ts'));
     expect(names.length).toBeGreaterThan(3);
     for (const name of names) expect(trustWorker(`workers/${name}`, PAGE), name).toBe(`${BASE}workers/${name}`);
   });
