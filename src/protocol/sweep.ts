@@ -2,6 +2,7 @@
 import { parseTrainingConfig, trainingConfigSchema } from './config.ts';
 import type { TrainingConfig } from './config.ts';
 import { LorikeetError } from './errors.ts';
+import { uniformNumbers } from './uniform-numbers.ts';
 
 export type SweepKey = Exclude<keyof TrainingConfig, 'method'>;
 
@@ -105,7 +106,7 @@ function gridOf(axes: readonly SweepAxis[], maxRuns: number): PlannedSweep {
 
 /** Independent draws for every setting; a combination that was drawn before is drawn anew. */
 function drawn(axes: readonly SweepAxis[], maxRuns: number, seed: number): SweepSettings[] {
-  const random = generator(seed);
+  const random = uniformNumbers(seed);
   const runs: SweepSettings[] = [];
   const seen = new Set<string>();
   for (let misses = 0; runs.length < maxRuns && misses < MAX_MISSES; ) {
@@ -152,15 +153,4 @@ function refused(key: string | null, message: string): LorikeetError {
 function distinct(values: readonly unknown[]): unknown[] {
   const seen = new Map(values.map((value) => [JSON.stringify(value), value]));
   return [...seen.values()];
-}
-
-/** Numbers in 0..1 that depend on the seed only: a counter through the mixing function of SplitMix32. */
-function generator(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
-    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
-  };
 }

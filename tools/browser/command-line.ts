@@ -1,4 +1,5 @@
 /** Small things that every command here does the same way. */
+import { LorikeetError } from '../../src/protocol/errors.ts';
 
 /** An error whose message is meant for the person at the terminal; printed without a stack. */
 export class UsageError extends Error {
@@ -16,6 +17,25 @@ export async function runCommand(main: (argv: string[]) => Promise<number>): Pro
     console.error(usage ? (error as Error).message : error instanceof Error ? (error.stack ?? error.message) : String(error));
     process.exitCode = usage ? 2 : 1;
   }
+}
+
+/**
+ * Runs a command that has options; settings out of range count as wrong usage.
+ * @param parse undefined: only help was asked for
+ */
+export function runCommandWith<Options>(parse: (argv: string[]) => Options | undefined, usage: string, main: (options: Options) => Promise<number>): Promise<void> {
+  return runCommand(async (argv) => {
+    let options: Options | undefined;
+    try {
+      options = parse(argv);
+    } catch (error) {
+      if (error instanceof LorikeetError) throw new UsageError(`${error.message} ${error.advice}`);
+      throw error;
+    }
+    if (options !== undefined) return main(options);
+    console.log(usage);
+    return 0;
+  });
 }
 
 /**

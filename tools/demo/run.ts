@@ -7,9 +7,8 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { TrainingLog, TrainRow } from '../../src/protocol/log.ts';
 import type { DatasetSummary, TrainerEvent } from '../../src/protocol/messages.ts';
-import { LorikeetError } from '../../src/protocol/errors.ts';
 import { englishStages } from '../../src/protocol/sayings.ts';
-import { runCommand, UsageError } from '../browser/command-line.ts';
+import { runCommandWith } from '../browser/command-line.ts';
 import { ensureBuild } from '../browser/ensure-build.ts';
 import { openBrowser } from '../browser/open.ts';
 import { servePage } from '../browser/serve.ts';
@@ -175,19 +174,8 @@ async function train(options: DemoOptions, startedAt: number): Promise<number> {
   }
 }
 
-await runCommand(async (argv) => {
+await runCommandWith(parseDemoOptions, USAGE, (options) => {
   const startedAt = Date.now();
-  let options: DemoOptions | undefined;
-  try {
-    options = parseDemoOptions(argv);
-  } catch (error) {
-    if (error instanceof LorikeetError) throw new UsageError(`${error.message} ${error.advice}`);
-    throw error;
-  }
-  if (!options) {
-    console.log(USAGE);
-    return 0;
-  }
   mkdirSync(options.out, { recursive: true });
   return train(options, startedAt);
 });

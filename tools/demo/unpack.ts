@@ -46,6 +46,18 @@ export function unpackFolder(zip: Uint8Array, out: string): string[] {
   return write(files);
 }
 
+/**
+ * Writes files into a folder; what lies there besides stays.
+ * @returns the written paths relative to it
+ * @throws Error for a name that leaves the folder; nothing is written then
+ */
+export function writeEntries(entries: readonly Entry[], out: string): string[] {
+  return write(placed(entries, resolve(out)));
+}
+
+/** Path and content. */
+export type Entry = readonly [name: string, bytes: Uint8Array];
+
 interface Unpacked {
   relative: string;
   path: string;
@@ -55,10 +67,13 @@ interface Unpacked {
 function filesOf(zip: Uint8Array, root: string): Unpacked[] {
   const entries = Object.entries(unzipSync(zip)).filter(([name]) => !name.endsWith('/'));
   const strip = commonFolder(entries.map(([name]) => name)).length;
-  return entries.map(([name, bytes]) => {
-    const relative = name.slice(strip);
+  return placed(entries.map(([name, bytes]) => [name.slice(strip), bytes]), root);
+}
+
+function placed(entries: readonly Entry[], root: string): Unpacked[] {
+  return entries.map(([relative, bytes]) => {
     const path = resolve(root, relative);
-    if (!path.startsWith(root + sep)) throw new Error(`The archive's entry "${name}" lies outside its folder.`);
+    if (!path.startsWith(root + sep)) throw new Error(`The archive's entry "${relative}" lies outside its folder.`);
     return { relative, path, bytes };
   });
 }

@@ -2,13 +2,13 @@
  * npm run evaluate: has a whole set answered and measured through the very page and worker that people use, and leaves the files in a folder.
  * Exit code 0 when the figures are there, 1 when something failed, 130 when it was stopped with Ctrl-C: then they are of the samples so far.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
-import { dirname, join, relative, resolve, sep } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { relative } from 'node:path';
 import { unzipSync } from 'fflate';
-import { LorikeetError } from '../../src/protocol/errors.ts';
-import { formatDuration, formatTable, runCommand, UsageError } from '../browser/command-line.ts';
+import { formatDuration, formatTable, runCommandWith } from '../browser/command-line.ts';
 import { ProgressView } from '../demo/progress.ts';
 import { openReal } from '../demo/real-page.ts';
+import { writeEntries, type Entry } from '../demo/unpack.ts';
 import { EvaluatePage, stageSet } from './page.ts';
 import { parseEvaluateOptions, USAGE, type EvaluateOptions } from './options.ts';
 import { headlines } from './summary.ts';
@@ -41,9 +41,9 @@ async function evaluate(options: EvaluateOptions): Promise<number> {
     await evaluation.prepare(options);
     await evaluation.run();
     view.clear();
-    const files: (readonly [string, Uint8Array])[] = Object.entries(unzipSync(await evaluation.save('json')));
+    const files: Entry[] = Object.entries(unzipSync(await evaluation.save('json')));
     files.push(['evaluation.html', await evaluation.save('html')], ['evaluation.csv', await evaluation.save('csv')]);
-    write(options.out, files);
+    writeEntries(files, options.out);
     for (const line of await evaluation.summary()) console.log(line);
     console.log(formatTable(headlines(files), `l${'r'.repeat(options.candidates.length)}`));
     console.log(`${files.length} files in ${relative(process.cwd(), options.out) || '.'}`);
@@ -54,27 +54,7 @@ async function evaluate(options: EvaluateOptions): Promise<number> {
   }
 }
 
-function write(out: string, files: readonly (readonly [string, Uint8Array])[]): void {
-  for (const [name, bytes] of files) {
-    const path = resolve(out, name);
-    if (!path.startsWith(out + sep)) throw new Error(`The archive's entry "${name}" lies outside its folder.`);
-    mkdirSync(dirname(path), { recursive: true });
-    writeFileSync(join(path), bytes);
-  }
-}
-
-await runCommand(async (argv) => {
-  let options: EvaluateOptions | undefined;
-  try {
-    options = parseEvaluateOptions(argv);
-  } catch (error) {
-    if (error instanceof LorikeetError) throw new UsageError(`${error.message} ${error.advice}`);
-    throw error;
-  }
-  if (!options) {
-    console.log(USAGE);
-    return 0;
-  }
+await runCommandWith(parseEvaluateOptions, USAGE, (options) => {
   mkdirSync(options.out, { recursive: true });
   return evaluate(options);
 });

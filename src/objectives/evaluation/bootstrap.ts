@@ -2,6 +2,7 @@
  * How much a figure owes to the samples that happen to be in the set: it is computed again over sets drawn from it with
  * replacement (Efron 1979); the middle 95 % of those figures are its interval. Two models are compared on the same draws.
  */
+import { uniformNumbers } from '../../protocol/uniform-numbers.ts';
 import type { Statistic } from './statistic.ts';
 
 export interface Interval {
@@ -24,7 +25,7 @@ const COVERAGE = 0.95;
 
 /** How often each sample is in each drawn set; the same for the same count and seed. */
 export function draws(samples: number, seed: number, times = RESAMPLES): Uint16Array[] {
-  const random = randomNumbers(seed);
+  const random = uniformNumbers(seed);
   return Array.from({ length: samples < MIN_SAMPLES ? 0 : times }, () => {
     const weights = new Uint16Array(samples);
     for (let i = 0; i < samples; i++) weights[Math.floor(random() * samples)]++;
@@ -53,15 +54,4 @@ function middle(values: readonly (number | null)[], total: number): Interval | n
   if (sorted.length === 0 || sorted.length < total / 2) return null;
   const at = (share: number) => sorted[Math.min(sorted.length - 1, Math.max(0, Math.round(share * (sorted.length - 1))))];
   return { low: at((1 - COVERAGE) / 2), high: at((1 + COVERAGE) / 2) };
-}
-
-/** Uniform numbers in [0, 1): a 32-bit counter through a mixing function. */
-function randomNumbers(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x9e3779b9) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 16), 0x21f0aaad);
-    mixed = Math.imul(mixed ^ (mixed >>> 15), 0x735a2d97);
-    return ((mixed ^ (mixed >>> 15)) >>> 0) / 2 ** 32;
-  };
 }
