@@ -8,9 +8,9 @@ import { foldGroups } from '../gpu/grid.ts';
 import { defineKernel, withConstants } from '../gpu/kernel.ts';
 import { dynamicMap } from '../quantization/dynamic-map.ts';
 import { CODE_THRESHOLDS, NF4_BLOCK, quantizeScales, reciprocalOf } from '../quantization/nf4.ts';
-import { memoryBytes, nf4Sections, packNf4, packedOf, type PackedWeight } from '../quantization/packed-weight.ts';
+import { assembleNf4, memoryBytes, packNf4, packedOf, type PackedWeight } from '../quantization/packed-weight.ts';
 import type { WeightSource } from '../quantization/weight-source.ts';
-import type { GpuWeight } from './matmul.ts';
+import { weightSections, type GpuWeight } from './matmul.ts';
 import wgsl from './quantize-nf4.wgsl?raw';
 
 /** Weights that are on the GPU at once beside the result, in bytes. */
@@ -39,7 +39,7 @@ const ENCODE = defineKernel({
 });
 
 /** Whether a device computes what the CPU does, found out once. */
-const trusted = new WeakMap<Gpu, Promise<boolean>>();
+const trusted = new WeakMap<Gpu, boolean>();
 
 /**
  * Quantises a matrix to NF4 with double-quantised scales and leaves it on the GPU.
@@ -51,8 +51,8 @@ const trusted = new WeakMap<Gpu, Promise<boolean>>();
 export async function quantizeNf4OnGpu(gpu: Gpu, source: WeightSource, rows: number, cols: number): Promise<GpuWeight | null> {
   if (source.length % NF4_BLOCK !== 0) return null;
   let trust = trusted.get(gpu);
-  if (!trust) trusted.set(gpu, (trust = agreesWithCpu(gpu)));
-  return (await trust) ? quantize(gpu, source, rows, cols) : null;
+  if (trust === undefined) trusted.set(gpu, (trust = await agreesWithCpu(gpu)));
+  return trust ? quantize(gpu, source, rows, cols) : null;
 }
 
 /** A weight's words as they lie on the GPU. */
@@ -62,7 +62,6 @@ export async function readPacked(gpu: Gpu, { kind, rows, cols, buffer }: GpuWeig
 }
 
 async function quantize(gpu: Gpu, source: WeightSource, rows: number, cols: number): Promise<GpuWeight | null> {
-  const sections = nf4Sections(rows, cols);
   const blocks = source.length / NF4_BLOCK;
   const chunk = Math.min(blocks, CHUNK_BYTES / NF4_BLOCK / source.BYTES_PER_ELEMENT);
   const absmax = new Float32Array(blocks);
@@ -85,16 +84,12 @@ async function quantize(gpu: Gpu, source: WeightSource, rows: number, cols: numb
       gpu.writeBuffer(reciprocals, scales.map(reciprocalOf));
       gpu.run(ENCODE, { constants, bindings: { source: stage, scales: reciprocals, result: buffer }, params: { blocks: count, firstWord: (first * NF4_BLOCK) / 8 }, groups: foldGroups(Math.ceil((count * NF4_BLOCK) / 8 / 64)) });
     }
-    const rest = new Uint32Array(memoryBytes('nf4', rows, cols) / 4 - sections.absmaxQ);
-    const floats = new Float32Array(rest.buffer);
-    const { codes, nestedAbsmax, offset } = quantizeScales(absmax);
-    new Uint8Array(rest.buffer).set(codes);
-    floats.set(nestedAbsmax, sections.nestedAbsmax - sections.absmaxQ);
-    floats[sections.offset - sections.absmaxQ] = offset;
-    floats.set(dynamicMap(), sections.map - sections.absmaxQ);
-    gpu.writeBuffer(buffer, rest, sections.absmaxQ * 4);
+    // The codes are on the GPU already; what follows them is the CPU's.
+    const packed = assembleNf4(rows, cols, { packed: new Uint8Array(0), ...quantizeScales(absmax), map: dynamicMap() });
+    const { absmaxQ } = packed.sections;
+    gpu.writeBuffer(buffer, packed.words.subarray(absmaxQ), absmaxQ * 4);
     made = true;
-    return { kind: 'nf4', rows, cols, buffer, sections: [sections.absmaxQ, sections.nestedAbsmax, sections.offset, sections.map] };
+    return { kind: 'nf4', rows, cols, buffer, sections: weightSections(packed) };
   } finally {
     for (const spent of [stage, largest, reciprocals, ...(made ? [] : [buffer])]) gpu.destroyBuffer(spent);
   }
