@@ -1,8 +1,9 @@
 /** A log of 100,000 rows stays fluid: first chart and zoom are timed in the built page, on the CPU alone. */
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
+import { trainingLog } from '../../tools/heavy/inputs.ts';
 import { useFakePage } from './visit.ts';
 
 const ROWS = 100_000;
@@ -11,26 +12,9 @@ const SLACK = 2;
 
 const site = useFakePage();
 
-/** Six metrics, two of them rough, with a validation every hundredth row. */
-function longLog(): string {
-  const train: string[] = [];
-  const validation: string[] = [];
-  for (let step = 1; step <= ROWS; step += 1) {
-    const wobble = Math.sin(step * 12.9898) * 43758.5453;
-    const noise = wobble - Math.floor(wobble);
-    const loss = 0.2 + 2 * Math.exp(-step / 9000) + 0.2 * noise;
-    train.push(
-      `{"step":${step},"epoch":${(step / 5000).toFixed(4)},"loss":${loss.toFixed(5)},"grad_norm":${(1 + noise).toFixed(4)},"learning_rate":${(1e-4 * (1 - step / ROWS)).toExponential(5)},"reward":${(noise + step / ROWS).toFixed(4)},"kl":${(0.01 * noise).toFixed(6)},"tokens_per_second":${(1800 + 60 * noise).toFixed(1)}}`,
-    );
-    if (step % 100 === 0) validation.push(`{"step":${step},"epoch":${(step / 5000).toFixed(4)},"eval_loss":${(loss + 0.05).toFixed(5)}}`);
-  }
-  return `{"config":{"learning_rate":1e-4},"train_history":[${train.join(',\n')}],"val_history":[${validation.join(',')}]}`;
-}
-
 it('a log of 100,000 rows shows its first chart within a second and zooms within a frame', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'lorikeet-long-'));
-  const file = join(folder, 'long.json');
-  await writeFile(file, longLog());
+  const file = await trainingLog(folder, ROWS);
   // With a fake trainer: the real one's self-test would keep a CPU rasteriser, and with it the page's frames, busy meanwhile.
   await site.visit(async (page) => {
     await page.getByTestId('logs-files-button').waitFor();

@@ -5,8 +5,7 @@
  * validated on 50 samples, its first batch made), and until every sample is checked; the longest time for which the
  * thread answered nobody, and the memory in use at most.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { zipSync } from 'fflate';
+import { readFileSync } from 'node:fs';
 import { ModelFiles } from '../../src/checkpoint/model-files.ts';
 import { epochOrder } from '../../src/data/sampler.ts';
 import { Processor } from '../../src/processing/processor.ts';
@@ -19,6 +18,7 @@ import { SessionDataset } from '../../src/session/session-dataset.ts';
 import type { OpenModel } from '../../src/session/session-model.ts';
 import { fingerprintDataset } from '../../src/storage/sources.ts';
 import { take } from '../../src/training/supply.ts';
+import { pictureZip, questionLines } from '../heavy/inputs.ts';
 
 const demo = new URL('../../public/demo/', import.meta.url);
 const MODEL_FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.json', 'preprocessor_config.json', 'generation_config.json'];
@@ -28,24 +28,6 @@ async function openModel(): Promise<OpenModel> {
   const files = await ModelFiles.open(MODEL_FILES.map((path) => ({ path, file: new Blob([readFileSync(new URL(`model/${path}`, demo))]) })));
   const processor = await Processor.fromFiles(files.readText, files.architecture);
   return { name: 'demo', reference: { kind: 'demo' }, source: { kind: 'demo' }, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };
-}
-
-function turns(question: string, answer: string): object {
-  return { conversations: [{ from: 'human', value: question }, { from: 'gpt', value: answer }] };
-}
-
-function manyRows(count: number): PathFile[] {
-  const row = (i: number) => ({ id: `r${i}`, ...turns(`Question ${i}: which devices beside road ${i % 977} are lit at night, and which are not?`, `检测到1个设备：\n1. 路灯\n   状态：${i % 2 ? '不亮' : '正常'}\n   At kilometre ${i % 313} the lamp stands alone.`) });
-  return [{ path: 'train.jsonl', file: new Blob([Array.from({ length: count }, (_, i) => JSON.stringify(row(i))).join('\n')]) }];
-}
-
-function manyImages(count: number): PathFile[] {
-  const folder = new URL('data/images/', demo);
-  const pictures = readdirSync(folder).filter((name) => name.endsWith('.png')).map((name) => new Uint8Array(readFileSync(new URL(name, folder))));
-  const rows = Array.from({ length: count }, (_, i) => ({ id: `s${i}`, image: `images/${i}.png`, ...turns('<image>\nWhich devices are there?', `${i % 7} lamps.`) }));
-  const entries = Object.fromEntries(rows.map(({ image }, i) => [image, pictures[i % pictures.length]]));
-  const zip = zipSync({ 'train.json': new TextEncoder().encode(JSON.stringify(rows)), ...entries }, { level: 0 });
-  return [{ path: 'set.zip', file: new Blob([zip as Uint8Array<ArrayBuffer>]) }];
 }
 
 /** Looks every few milliseconds whether the thread answers. */
@@ -104,5 +86,5 @@ async function measure(name: string, train: PathFile[], model: OpenModel): Promi
 
 const [rows = 100_000, images = 5_000] = process.argv.slice(2).map(Number);
 const model = await openModel();
-if (rows > 0) await measure(`${rows} rows of text, JSONL`, manyRows(rows), model);
-if (images > 0) await measure(`${images} pictures in a ZIP, stored`, manyImages(images), model);
+if (rows > 0) await measure(`${rows} rows of text, JSONL`, [{ path: 'train.jsonl', file: new Blob([...questionLines(rows)]) }], model);
+if (images > 0) await measure(`${images} pictures in a ZIP, stored`, [{ path: 'set.zip', file: new Blob([pictureZip(images)]) }], model);

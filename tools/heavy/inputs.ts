@@ -1,9 +1,10 @@
 /** Inputs of the sizes that people bring on a bad day, written into a folder. */
-import { createWriteStream, readFileSync, writeFileSync } from 'node:fs';
 import { once } from 'node:events';
+import { createWriteStream, readdirSync, readFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import { join } from 'node:path';
-import { Zip, ZipPassThrough } from 'fflate';
+import { zipSync } from 'fflate';
 import { ROOT } from '../browser/ensure-build.ts';
 
 /** Parts are joined to about a megabyte before they are written. */
@@ -23,20 +24,24 @@ async function writeText(path: string, parts: Iterable<string>): Promise<string>
   return path;
 }
 
-const conversation = (id: string, question: string, answer: string) => ({ id, messages: [{ role: 'user', content: question }, { role: 'assistant', content: answer }] });
+const turns = (question: string, answer: string) => ({ conversations: [{ from: 'human', value: question }, { from: 'gpt', value: answer }] });
 
-/** Questions and answers without pictures, no two alike. */
-export function textRows(folder: string, rows: number): Promise<string> {
-  function* lines() {
-    for (let i = 0; i < rows; i++) yield `${JSON.stringify(conversation(`row-${i}`, `How many lamps stand at post ${i}, and how many of them are lit?`, `${(i * 7) % 12} lamps stand there; ${(i * 5) % 7} are lit.`))}\n`;
+/** Lines of JSON: questions and answers without pictures, no two alike. */
+export function* questionLines(rows: number): Generator<string> {
+  for (let i = 0; i < rows; i++) {
+    const row = turns(`Question ${i}: which devices beside road ${i % 977} are lit at night, and which are not?`, `检测到1个设备：\n1. 路灯\n   状态：${i % 2 ? '不亮' : '正常'}\n   At kilometre ${i % 313} the lamp stands alone.`);
+    yield `${JSON.stringify({ id: `r${i}`, ...row })}\n`;
   }
-  return writeText(join(folder, 'rows.jsonl'), lines());
+}
+
+export function textRows(folder: string, rows: number): Promise<string> {
+  return writeText(join(folder, 'rows.jsonl'), questionLines(rows));
 }
 
 /** One sample whose answer has that many characters. */
 export function longAnswer(folder: string, characters: number): Promise<string> {
   const words = 'The lamp at the corner is lit. ';
-  return writeText(join(folder, 'long.jsonl'), [`${JSON.stringify(conversation('long', 'Tell everything.', words.repeat(Math.ceil(characters / words.length)).slice(0, characters)))}\n`]);
+  return writeText(join(folder, 'long.jsonl'), [JSON.stringify({ id: 'long', ...turns('Tell everything.', words.repeat(Math.ceil(characters / words.length)).slice(0, characters)) })]);
 }
 
 /** A CVAT export of that many pictures, two boxes each, without the pictures. */
@@ -52,41 +57,36 @@ export function cvatTask(folder: string, images: number): Promise<string> {
   return writeText(join(folder, 'annotations.xml'), parts());
 }
 
-/** A training log with six figures a row, and a validation every hundredth. */
-export function trainingLog(folder: string, rows: number): Promise<string> {
-  function* parts() {
-    yield '{"config":{"learning_rate":1e-4},"train_history":[';
-    for (let step = 1; step <= rows; step++) {
-      const wobble = Math.sin(step * 12.9898) * 43758.5453;
-      const noise = wobble - Math.floor(wobble);
-      const loss = 0.2 + 2 * Math.exp((-12 * step) / rows) + 0.2 * noise;
-      yield `${step === 1 ? '' : ',\n'}{"step":${step},"epoch":${(step / 5000).toFixed(4)},"loss":${loss.toFixed(5)},"grad_norm":${(1 + noise).toFixed(4)},"learning_rate":${(1e-4 * (1 - step / rows)).toExponential(5)},"reward":${noise.toFixed(4)},"kl":${(0.01 * noise).toFixed(6)},"tokens_per_second":${(1800 + 60 * noise).toFixed(1)}}`;
-    }
-    yield '],"val_history":[';
-    for (let step = 100; step <= rows; step += 100) yield `${step === 100 ? '' : ','}{"step":${step},"epoch":${(step / 5000).toFixed(4)},"eval_loss":${(0.25 + 2 * Math.exp((-12 * step) / rows)).toFixed(5)}}`;
-    yield ']}';
+/** A training log with six figures a row, two of them rough, and a validation every hundredth. */
+function* logParts(rows: number): Generator<string> {
+  yield '{"config":{"learning_rate":1e-4},"train_history":[';
+  for (let step = 1; step <= rows; step++) {
+    const wobble = Math.sin(step * 12.9898) * 43758.5453;
+    const noise = wobble - Math.floor(wobble);
+    yield `${step === 1 ? '' : ',\n'}{"step":${step},"epoch":${(step / 5000).toFixed(4)},"loss":${(smoothLoss(step, rows) + 0.2 * noise).toFixed(5)},"grad_norm":${(1 + noise).toFixed(4)},"learning_rate":${(1e-4 * (1 - step / rows)).toExponential(5)},"reward":${(noise + step / rows).toFixed(4)},"kl":${(0.01 * noise).toFixed(6)},"tokens_per_second":${(1800 + 60 * noise).toFixed(1)}}`;
   }
-  return writeText(join(folder, 'training_log.json'), parts());
+  yield '],"val_history":[';
+  for (let step = 100; step <= rows; step += 100) yield `${step === 100 ? '' : ','}{"step":${step},"epoch":${(step / 5000).toFixed(4)},"eval_loss":${(smoothLoss(step, rows) + 0.05).toFixed(5)}}`;
+  yield ']}';
 }
 
-/** An archive of that many pictures, stored, and one table of questions. */
+const smoothLoss = (step: number, rows: number): number => 0.2 + 2 * Math.exp((-11 * step) / rows);
+
+export function trainingLog(folder: string, rows: number): Promise<string> {
+  return writeText(join(folder, 'training_log.json'), logParts(rows));
+}
+
+/** An archive of so many of the demo's pictures, stored, with a table of questions about them. */
+export function pictureZip(images: number): Uint8Array<ArrayBuffer> {
+  const folder = join(ROOT, 'public/demo/data/images');
+  const pictures = readdirSync(folder).filter((name) => name.endsWith('.png')).map((name) => new Uint8Array(readFileSync(join(folder, name))));
+  const rows = Array.from({ length: images }, (_, i) => ({ id: `s${i}`, image: `images/${i}.png`, ...turns('<image>\nWhich devices are there?', `${i % 7} lamps.`) }));
+  const entries = Object.fromEntries(rows.map(({ image }, i) => [image, pictures[i % pictures.length]]));
+  return zipSync({ 'train.json': new TextEncoder().encode(JSON.stringify(rows)), ...entries }, { level: 0 }) as Uint8Array<ArrayBuffer>;
+}
+
 export async function pictureArchive(folder: string, images: number): Promise<string> {
   const path = join(folder, 'pictures.zip');
-  const picture = new Uint8Array(readFileSync(join(ROOT, 'public/demo/data/images/000001.png')));
-  const chunks: Uint8Array[] = [];
-  const zip = new Zip((error, chunk) => {
-    if (error) throw error;
-    chunks.push(chunk);
-  });
-  const add = (name: string, bytes: Uint8Array) => {
-    const file = new ZipPassThrough(name);
-    zip.add(file);
-    file.push(bytes, true);
-  };
-  const rows = Array.from({ length: images }, (_, i) => JSON.stringify({ ...conversation(`picture-${i}`, `<image>What stands at post ${i}?`, `Device ${i % 40}.`), images: [`images/${i}.png`] }));
-  add('train.jsonl', new TextEncoder().encode(rows.join('\n')));
-  for (let i = 0; i < images; i++) add(`images/${i}.png`, picture);
-  zip.end();
-  writeFileSync(path, Buffer.concat(chunks));
+  await writeFile(path, pictureZip(images));
   return path;
 }
