@@ -19,12 +19,10 @@ const CHUNK_BYTES = 2 ** 25;
 const SMALLEST = 2 ** -100;
 const NOT_FINITE = 0x7f800000;
 
-interface Constants {
-  /** Weights in a word of the source. */
-  PER_WORD: 1 | 2;
-}
+/** Weights in a word of the source: one f32 or two bf16 values. */
+type PerWord = 1 | 2;
 
-const text = ({ PER_WORD }: Constants) => {
+const text = ({ PER_WORD }: { PER_WORD: PerWord }) => {
   const thresholds = [...new Uint32Array(CODE_THRESHOLDS.buffer)].map((bits) => `${bits}u`).join(', ');
   return `const THRESHOLDS = array<u32, 15>(${thresholds});\n${withConstants({ PER_WORD }, wgsl)}`;
 };
@@ -37,6 +35,16 @@ const ENCODE = defineKernel({
   name: 'NF4 codes', entryPoint: 'encode', params: PARAMS, wgsl: text,
   bindings: { source: 'read array<vec4<u32>>', scales: 'read? array<u32>', result: 'write array<u32>' },
 });
+
+/** Bits of each block's largest magnitude -> largest u32 [blocks]. */
+export function blockMagnitudes(gpu: Gpu, source: GPUBuffer, perWord: PerWord, blocks: number, largest: GPUBuffer): void {
+  gpu.run(LARGEST, { constants: { PER_WORD: perWord }, bindings: { source, result: largest }, params: { blocks, firstWord: 0 }, groups: foldGroups(Math.ceil(blocks / 64)) });
+}
+
+/** Codes of blocks, eight a word, from word `firstWord` of `codes` on. @param reciprocals of the blocks' scales, f32 [blocks] */
+export function blockCodes(gpu: Gpu, source: GPUBuffer, perWord: PerWord, blocks: number, reciprocals: GPUBuffer, codes: GPUBuffer, firstWord: number): void {
+  gpu.run(ENCODE, { constants: { PER_WORD: perWord }, bindings: { source, scales: reciprocals, result: codes }, params: { blocks, firstWord }, groups: foldGroups(Math.ceil((blocks * NF4_BLOCK) / 8 / 64)) });
+}
 
 /** Whether a device computes what the CPU does, found out once. */
 const trusted = new WeakMap<Gpu, boolean>();
@@ -70,11 +78,11 @@ async function quantize(gpu: Gpu, source: WeightSource, rows: number, cols: numb
   );
   let made = false;
   try {
-    const constants: Constants = { PER_WORD: source instanceof Uint16Array ? 2 : 1 };
+    const perWord = source instanceof Uint16Array ? 2 : 1;
     for (let first = 0; first < blocks; first += chunk) {
       const count = Math.min(chunk, blocks - first);
       gpu.writeBuffer(stage, source.subarray(first * NF4_BLOCK, (first + count) * NF4_BLOCK));
-      gpu.run(LARGEST, { constants, bindings: { source: stage, result: largest }, params: { blocks: count, firstWord: 0 }, groups: foldGroups(Math.ceil(count / 64)) });
+      blockMagnitudes(gpu, stage, perWord, count, largest);
       const bits = await gpu.readInts(largest, count);
       // The largest bits are those of the largest magnitude, and of NaN before all.
       if (bits.some((value) => value >= NOT_FINITE)) return null;
@@ -82,7 +90,7 @@ async function quantize(gpu: Gpu, source: WeightSource, rows: number, cols: numb
       if (scales.some((scale) => scale > 0 && scale < SMALLEST)) return null;
       absmax.set(scales, first);
       gpu.writeBuffer(reciprocals, scales.map(reciprocalOf));
-      gpu.run(ENCODE, { constants, bindings: { source: stage, scales: reciprocals, result: buffer }, params: { blocks: count, firstWord: (first * NF4_BLOCK) / 8 }, groups: foldGroups(Math.ceil((count * NF4_BLOCK) / 8 / 64)) });
+      blockCodes(gpu, stage, perWord, count, reciprocals, buffer, (first * NF4_BLOCK) / 8);
     }
     // The codes are on the GPU already; what follows them is the CPU's.
     const packed = assembleNf4(rows, cols, { packed: new Uint8Array(0), ...quantizeScales(absmax), map: dynamicMap() });

@@ -16,7 +16,10 @@ function choose({ gpu, floats, ints }: CompileContext, draw: ChoiceSettings['dra
 export const GENERATION: readonly CompileEntry[] = [
   {
     name: 'greedy choice',
-    run: ({ gpu, floats, weight }) => void argmaxToken(gpu, floats(SEQUENCES, HIDDEN), { rows: VOCABULARY, cols: HIDDEN, parts: [{ firstRow: 0, weight: weight('bf16', VOCABULARY, HIDDEN) }] }),
+    run: ({ gpu, floats, weight }) => {
+      const head = { rows: VOCABULARY, cols: HIDDEN, parts: [{ firstRow: 0, weight: weight('bf16', VOCABULARY, HIDDEN) }] };
+      for (const withSums of [false, true]) argmaxToken(gpu, floats(SEQUENCES, HIDDEN), head, undefined, withSums);
+    },
   },
   { name: 'greedy choice, penalty', run: (context) => choose(context, null, true) },
   { name: 'drawn choice', run: (context) => choose(context, DRAW, false) },

@@ -13,6 +13,7 @@ import { ELEMENTWISE } from './elementwise.ts';
 import { GENERATION } from './generation.ts';
 import { HEAD } from './head.ts';
 import { PRODUCTS } from './products.ts';
+import { QUANTISING } from './quantising.ts';
 
 /** Makes what kernels bind; all of it is zero. */
 export interface CompileContext {
@@ -30,7 +31,7 @@ export interface CompileEntry {
   run: (context: CompileContext) => void;
 }
 
-const ENTRIES: readonly CompileEntry[] = [...PRODUCTS, ...ATTENTION, ...DELTA_RULE, ...HEAD, ...ELEMENTWISE, ...GENERATION];
+const ENTRIES: readonly CompileEntry[] = [...PRODUCTS, ...ATTENTION, ...DELTA_RULE, ...HEAD, ...ELEMENTWISE, ...GENERATION, ...QUANTISING];
 
 function contextOf(gpu: Gpu): CompileContext {
   return {
