@@ -11,9 +11,9 @@ const USUAL_TAGS = { role_tag: 'from', content_tag: 'value', user_tag: 'human', 
 
 export type Rename = (record: unknown) => unknown;
 
-/** Whether a JSON document is such a file: every entry says where its records come from. */
+/** Whether a JSON document is such a file: every entry says where its records come from. Hugging Face's own, in the plural, says only what they are like. */
 export function isDatasetInfo(path: string, document: unknown): document is Record<string, Columns> {
-  return baseName(path) === 'dataset_info.json' && isPlainObject(document) && Object.values(document).every(isPlainObject);
+  return /^dataset_infos?\.json$/.test(baseName(path)) && isPlainObject(document) && Object.values(document).every(isPlainObject);
 }
 
 /** How records of each named file are to be renamed, by the file's name. */

@@ -106,7 +106,7 @@ export async function readDataset(source: Source | OpenedDataset, options: Datas
   }
   const split = splitByName([...main.records, ...main.annotations], problems);
   if (split.train.length === 0) {
-    problems.error('There is no file with training samples.', 'Drop the dataset’s JSON, JSONL or CSV file, or its annotations, together with its images.', {}, 'file-missing');
+    problems.error('There is no file with training samples.', 'Drop the dataset’s JSON, JSONL, CSV or parquet file, or its annotations, together with its images.', {}, 'file-missing');
   }
   const reader = new SampleReader(problems, options);
   await reader.source.learn([...main.records, ...extra.records]);

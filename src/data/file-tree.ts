@@ -7,7 +7,7 @@ import type { ProblemList } from './problems.ts';
 import { isSampleFile, readZip, ZIP_LIMITS } from './zip.ts';
 
 export interface SortedFiles {
-  /** JSON and JSONL files, by path. */
+  /** JSON, JSONL, CSV and parquet files, by path. */
   records: PathFile[];
   /** Annotations that lie in many small files; only where there are no records. */
   annotations: AnnotationSet[];

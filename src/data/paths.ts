@@ -4,7 +4,7 @@ export type FileKind = 'records' | 'annotation' | 'image' | 'video' | 'archive' 
 
 const KINDS: readonly [FileKind, RegExp][] = [
   ['clutter', /(^|\/)(__MACOSX\/|\.|Thumbs\.db$|desktop\.ini$)/i],
-  ['records', /\.(json|jsonl|ndjson|csv|tsv)$/i],
+  ['records', /\.(json|jsonl|ndjson|csv|tsv|parquet)$/i],
   ['annotation', /\.(xml|txt|ya?ml|names)$/i],
   ['image', /\.(png|jpe?g|jpe|jfif|webp|gif|bmp|avif)$/i],
   ['video', /\.(mp4|m4v|mov|webm|mkv|avi|mpe?g|wmv|flv|3gp|ogv)$/i],

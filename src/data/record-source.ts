@@ -19,6 +19,8 @@ export interface SourceRecords {
   records: RawRecord[];
   /** Rows that could not be read. */
   rejected: number;
+  /** Pictures and clips that came in the file itself. */
+  media?: readonly PathFile[];
   /** Whether the file says what it is and holds no records: nothing more is to be said of it. */
   silent: boolean;
 }
@@ -50,7 +52,7 @@ export class RecordSource {
 
   async read(entry: RecordEntry): Promise<SourceRecords> {
     if (!('file' in entry)) return this.annotated(entry);
-    const { records, brokenLines, document } = await readRecords(entry, this.problems, this.head);
+    const { records, brokenLines, document, media } = await readRecords(entry, this.problems, this.head);
     const { path } = entry;
     if (document) {
       if (isCoco(document)) return this.annotated(readCoco(path, document, this.problems));
@@ -60,7 +62,7 @@ export class RecordSource {
     }
     const values = records.map(({ value }) => value);
     if (values.length > 0 && values.every(isLabelStudioTask)) return this.annotated(readLabelStudio(path, values, this.problems));
-    return { records: this.mapped(path, this.renamed(path, records)), rejected: brokenLines, silent: false };
+    return { records: this.mapped(path, this.renamed(path, records)), rejected: brokenLines, silent: false, ...(media && { media }) };
   }
 
   private annotated(set: AnnotationSet): SourceRecords {

@@ -1,9 +1,10 @@
-/** JSON, JSONL and CSV files -> raw records with their places; nothing is known yet about their fields. */
+/** JSON, JSONL, CSV and parquet files -> raw records with their places; nothing is known yet about their fields. */
 import { findRepeatedKey } from '../checkpoint/strict-json.ts';
 import type { ImageSize } from '../processing/smart-resize.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import { readChosen } from './chosen-file.ts';
 import { LFS_START } from './lfs-pointer.ts';
+import { isParquet, parquetRecords } from './parquet-records.ts';
 import type { ProblemList } from './problems.ts';
 import { resting } from './resting.ts';
 import { isTable, readTable } from './table.ts';
@@ -27,10 +28,12 @@ const HEAD_BYTES = 2 ** 20;
 
 export interface RecordFile {
   records: RawRecord[];
-  /** JSONL lines and table rows that could not be parsed. */
+  /** JSONL lines and rows that could not be read. */
   brokenLines: number;
   /** A JSON file that is one object, not a list. */
   document?: object;
+  /** Pictures and clips that the file itself holds, under the names that its records give them. */
+  media?: PathFile[];
 }
 
 /** Said of JSON that is one object or one value. */
@@ -43,6 +46,7 @@ const NOTHING: RecordFile = { records: [], brokenLines: 0 };
  * @param head so many at most, for a first look; all when left out
  */
 export async function readRecords({ path, file }: PathFile, problems: ProblemList, head = Infinity): Promise<RecordFile> {
+  if (isParquet(path)) return parquetRecords({ path, file }, problems, head);
   if (file.size > MAX_FILE_BYTES) {
     problems.error(`The file has ${Math.round(file.size / 2 ** 20)} MiB; at most ${MAX_FILE_BYTES / 2 ** 20} MiB are read.`, 'Split it into several files.', { file: path });
     return NOTHING;

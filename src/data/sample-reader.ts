@@ -13,7 +13,7 @@ import { FileNotices } from './file-notices.ts';
 import { type Grounded, placeObjects } from './grounding.ts';
 import { readLlavaRecord } from './llava.ts';
 import { MediaFinder } from './media-finder.ts';
-import type { MediaIndex } from './media-index.ts';
+import { MediaIndex } from './media-index.ts';
 import { isPlainObject } from './media-reference.ts';
 import { baseName } from './paths.ts';
 import type { PixelBoxes } from './pixel-boxes.ts';
@@ -83,14 +83,14 @@ export class SampleReader {
     for (const entry of entries) {
       const file = entry.path;
       const before = this.problems.count;
-      const { records, rejected, silent } = await this.source.read(entry);
+      const { records, rejected, silent, media } = await this.source.read(entry);
       this.rejected += rejected;
       if (this.isOfAnotherKind(records, file) || this.isUnknown(records, file)) continue;
       if (records.length === 0 && this.problems.count === before && !silent) {
         this.problems.error('The file holds no samples.', 'Export the dataset again.', { file });
       }
       const notices = new FileNotices();
-      const finder = new MediaFinder(this.problems, indexes, file, (named) => this.named.add(named));
+      const finder = new MediaFinder(this.problems, media ? [new MediaIndex(media), ...indexes] : indexes, file, (named) => this.named.add(named));
       for (const record of records) {
         const due = rest();
         if (due) await due;

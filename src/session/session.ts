@@ -366,7 +366,7 @@ function dataPaths(source: DatasetSource, config: TrainingConfig): { trainData: 
     const [trainData, validationData] = demoRecords(source.set, kindOf(config)).map((name) => `demo/${demoFolder(source.set)}/${name}`);
     return { trainData, validationData };
   }
-  const records = (files: readonly PathFile[]) => files.map(({ path }) => path).filter((path) => /\.(jsonl?|zip)$/i.test(path));
+  const records = (files: readonly PathFile[]) => files.map(({ path }) => path).filter((path) => /\.(jsonl?|csv|parquet|zip)$/i.test(path));
   return { trainData: records(source.train).join(', '), validationData: records(source.validation).join(', ') };
 }
 

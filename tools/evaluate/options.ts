@@ -32,7 +32,7 @@ export interface EvaluateOptions {
 
 /** As many as the page takes, with the base model. */
 const MAX_CANDIDATES = 4;
-const READABLE = ['.json', '.jsonl', '.zip'];
+const READABLE = ['.json', '.jsonl', '.parquet', '.zip'];
 
 /**
  * @returns undefined when only help was asked for

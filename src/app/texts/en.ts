@@ -156,7 +156,7 @@ export const en = {
     },
     listed: (shown: string, total: string) => `${shown} of ${total} shown`,
     formats: 'What it reads',
-    formatsText: 'JSON and JSONL as LLaVA, LLaMA-Factory, ms-swift, TRL and OpenAI have them: turns, or questions and answers, with images and videos (files, frame folders or lists of frames). Boxes are thousandths of the image.',
+    formatsText: 'JSON, JSONL and parquet as LLaVA, Hugging Face, LLaMA-Factory, ms-swift, TRL and OpenAI have them: turns, or questions and answers, with images and videos (files, frame folders or lists of frames). Boxes are thousandths of the image.',
     trainFiles: 'Training samples',
   },
   method: {

@@ -138,7 +138,7 @@ export const zh: Texts = {
     place: { line: (n) => `第 ${n} 行`, sample: (n) => `样本 ${n}` },
     listed: (shown, total) => `显示 ${total} 个中的 ${shown} 个`,
     formats: '可读取的格式',
-    formatsText: 'LLaVA、LLaMA-Factory、ms-swift、TRL 与 OpenAI 形式的 JSON 与 JSONL：多轮对话或问答，含图像与视频（文件、帧文件夹或帧列表）。框以图像的千分之一为单位。',
+    formatsText: 'LLaVA、Hugging Face、LLaMA-Factory、ms-swift、TRL 与 OpenAI 形式的 JSON、JSONL 与 Parquet：多轮对话或问答，含图像与视频（文件、帧文件夹或帧列表）。框以图像的千分之一为单位。',
     trainFiles: '训练样本',
   },
   method: {

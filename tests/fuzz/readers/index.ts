@@ -10,13 +10,14 @@ import { eventReader } from './events.ts';
 import { imageHeaderReader, pngReader, unknownMediaReader } from './images.ts';
 import { logReader } from './logs.ts';
 import { modelTextReaders, weightsReader } from './model.ts';
+import { parquetReader } from './parquet.ts';
 import { runZipReader } from './run-zip.ts';
 import { safetensorsReader } from './safetensors.ts';
 import { settingsReader } from './settings.ts';
 import { videoReader } from './video.ts';
 
 export const READERS: readonly FuzzReader[] = [
-  datasetReader('conversations'), datasetReader('preference'), datasetReader('prompts'), datasetZipReader, cvatReader, ...annotationReaders,
+  datasetReader('conversations'), datasetReader('preference'), datasetReader('prompts'), datasetZipReader, parquetReader, cvatReader, ...annotationReaders,
   imageHeaderReader, pngReader, unknownMediaReader, videoReader,
   safetensorsReader, ...modelTextReaders, weightsReader, adapterReader,
   settingsReader, logReader, eventReader, runZipReader, stateReader, optimizerReader,

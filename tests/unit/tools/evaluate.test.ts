@@ -26,7 +26,7 @@ describe('the evaluation’s command line', () => {
     expect(() => parseEvaluateOptions(['--adapter', join(folder, 'none')])).toThrow('there is no folder');
     expect(() => parseEvaluateOptions(['--without-base'])).toThrow('nobody would answer');
     expect(() => parseEvaluateOptions(['--adapter', 'demo,demo,demo,demo'])).toThrow('at most 4');
-    const odd = join(folder, 'set.parquet');
+    const odd = join(folder, 'set.arrow');
     writeFileSync(odd, '');
     expect(() => parseEvaluateOptions(['--data', odd])).toThrow('none of .json');
     expect(() => parseEvaluateOptions(['--limit', 'x'])).toThrow('--limit must be a whole number');
