@@ -1,5 +1,6 @@
 /** The bundle's README: what is in it, how to start it, and what it cannot carry. */
 import type { HandedRun } from './bundle.ts';
+import { isRewarded } from './rewarded.ts';
 import { settingRows } from './settings.ts';
 
 /** Anything as inline code that cannot end early or break a table. */
@@ -19,6 +20,7 @@ export function bundleReadme(run: HandedRun): string {
     '',
     `A run of Lorikeet (${run.config.method}) that stopped after step ${run.step} of ${run.totalSteps}. \`train.py\` makes the steps that are left in PyTorch:`,
     'the same adapter and AdamW moments, the same samples in the same order, the same learning rates.',
+    ...(isRewarded(run.config) ? ['It needs TRL, whose GRPOTrainer samples the answers: other answers than the page would have drawn, rewarded by the same functions.'] : []),
     '',
     '```',
     'pip install -r requirements.txt',
@@ -43,7 +45,7 @@ export function bundleReadme(run: HandedRun): string {
     '| path | content |',
     '|---|---|',
     '| `checkpoint/` | adapter (PEFT), `optimizer.safetensors` with AdamW’s moments, `trainer_state.json` |',
-    ...(run.startsFromAdapter ? ['| `start/` | the adapter that the run began from: DPO’s reference |'] : []),
+    ...(run.startsFromAdapter ? ['| `start/` | the adapter that the run began from: the reference |'] : []),
     `| \`data/\` | ${run.samples.train} samples to train on and ${run.samples.validation} to validate on, in TRL’s conversational form, with their pictures |`,
     '| `run.json` | settings, base model, fingerprint of the samples, sums of the log so far |',
     '| `training_log.json` | the page’s log |',
@@ -56,6 +58,7 @@ export function bundleReadme(run: HandedRun): string {
     '## What it cannot carry',
     '',
     ...(lost.length > 0 ? lost.map(({ key, value, where }) => `- \`${key}\` ${asCode(value)}: ${where}`) : ['Every setting of this run is carried.']),
+    ...(isRewarded(run.config) ? ['- The random numbers that draw answers; answers that were drawn before the run stopped and not yet learnt from.', '- A last rollout of an epoch that lacks prompts: it is filled with the epoch’s first, since TRL wants whole batches.'] : []),
     '- The forms of the page’s GPU kernels: sums are added in another order, which shows in the last digits.',
     '',
     '## Settings',

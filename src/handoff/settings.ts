@@ -1,6 +1,7 @@
 /** What becomes of each setting in PyTorch: where it goes by name, and what a bundle cannot carry. */
 import type { TrainingConfig } from '../protocol/config.ts';
 import { appliesTo } from '../protocol/presets.ts';
+import { isRewarded } from './rewarded.ts';
 
 type Key = keyof TrainingConfig;
 
@@ -22,12 +23,28 @@ const PLACES: Readonly<Partial<Record<Key, string>>> = {
   box_convention: 'done: in the texts of data/', method: 'train.py',
 };
 
+/** Where reward training differs. */
+const REWARDED_PLACES: Readonly<Partial<Record<Key, string>>> = {
+  per_device_train_batch_size: 'lorikeet/grpo.py, shared among the processes', gradient_accumulation_steps: 'lorikeet/grpo.py, shared among the processes',
+  num_train_epochs: 'lorikeet/grpo.py', max_steps: 'lorikeet/grpo.py', save_steps: 'lorikeet/grpo.py',
+  num_generations: 'GRPOConfig', max_completion_length: 'GRPOConfig', temperature: 'GRPOConfig', top_k: 'GRPOConfig', top_p: 'GRPOConfig', repetition_penalty: 'GRPOConfig', beta: 'GRPOConfig',
+  num_iterations: 'GRPOConfig', epsilon: 'GRPOConfig', epsilon_high: 'GRPOConfig', delta: 'GRPOConfig', importance_sampling_level: 'GRPOConfig', scale_rewards: 'GRPOConfig',
+  loss_type: 'GRPOConfig', mask_truncated_completions: 'GRPOConfig',
+  reward_scheme: 'lorikeet/rewards.py', reward_weights: 'lorikeet/rewards.py',
+};
+
+/** Settings of validations, which reward training has none of here. */
+const OF_VALIDATIONS: readonly Key[] = ['eval_num_samples', 'eval_sample_selection'];
+
 /** Settings that no bundle carries, where they would change something; null: they change nothing here. */
 const NOT_CARRIED: Readonly<Partial<Record<Key, (config: TrainingConfig) => string | null>>> = {
   mixed_precision: ({ mixed_precision }) => (mixed_precision === 'no' ? null : 'f16 tiles are the page’s own; here --dtype says bfloat16 or float32.'),
   lora_dropout: ({ lora_dropout }) => (lora_dropout === 0 ? null : 'The same rate drops other elements: losses agree on average, not step by step.'),
   load_in_8bit: ({ load_in_8bit, load_in_4bit }) => (!load_in_8bit || load_in_4bit ? null : 'bitsandbytes rounds activations to 8 bits too, the page does not; without CUDA the weights stay as the checkpoint has them.'),
   eval_generate: ({ eval_generate, eval_steps }) => (eval_generate && eval_steps > 0 ? 'Validations measure the loss; no answers are written.' : null),
+  eval_steps: (config) => (isRewarded(config) && config.eval_steps > 0 ? 'No validations: they would write answers.' : null),
+  redraw_zero_variance: ({ redraw_zero_variance }) => (redraw_zero_variance === 0 ? null : 'TRL draws no group again; a flat one teaches nothing.'),
+  custom_rewards: () => null,
   eval_on_start: () => null,
   eval_batch_size: () => null,
   eval_temperature: () => null,
@@ -53,16 +70,19 @@ export interface SettingRow {
 
 /** One row for each setting that the run's method reads and that means something here. */
 export function settingRows(config: TrainingConfig): SettingRow[] {
-  return (Object.keys(config) as Key[]).filter((key) => appliesTo(key, config.method)).flatMap((key): SettingRow[] => {
+  const rewarded = isRewarded(config);
+  const meant = (key: Key) => appliesTo(key, config.method) && !(rewarded && OF_VALIDATIONS.includes(key));
+  return (Object.keys(config) as Key[]).filter(meant).flatMap((key): SettingRow[] => {
     const value = config[key];
     const why = NOT_CARRIED[key]?.(config) ?? null;
     if (why !== null) return [{ key, value, where: why, carried: false }];
-    const where = PLACES[key];
+    const where = (rewarded ? REWARDED_PLACES[key] : undefined) ?? PLACES[key];
     return where === undefined ? [] : [{ key, value, where, carried: true }];
   });
 }
 
 /** Settings of which neither a place nor a reason is known; a test holds this empty. */
 export function unmappedSettings(config: TrainingConfig): Key[] {
-  return (Object.keys(config) as Key[]).filter((key) => appliesTo(key, config.method) && !Object.hasOwn(PLACES, key) && !Object.hasOwn(NOT_CARRIED, key));
+  const places = isRewarded(config) ? { ...PLACES, ...REWARDED_PLACES } : PLACES;
+  return (Object.keys(config) as Key[]).filter((key) => appliesTo(key, config.method) && !Object.hasOwn(places, key) && !Object.hasOwn(NOT_CARRIED, key));
 }

@@ -3,6 +3,7 @@ import type { OutputFile } from '../checkpoint/merged-model.ts';
 import { readDataset } from '../data/dataset.ts';
 import { bundleTexts, plainTrainerState, type BaseModel } from '../handoff/bundle.ts';
 import { recordFiles } from '../handoff/records.ts';
+import { checkRewards } from '../handoff/rewarded.ts';
 import { parsePreprocessorConfig } from '../processing/preprocessor-config.ts';
 import { seenSize } from '../processing/prepare-image.ts';
 import { boxUnitOf } from '../protocol/config.ts';
@@ -25,7 +26,7 @@ const BASE = 'base';
 /**
  * @param demoUrl address of the demo folder
  * @throws LorikeetError "resume" without a state to go on from; "file-missing" when the data are gone, before anything is
- * packed; "video" for clips; "config" for methods that no bundle carries; of the disk; the signal's reason when cancelled
+ * packed; "video" for clips; "config" for rewards that no bundle carries; of the disk; the signal's reason when cancelled
  */
 export async function packHandoff(request: HandoffRequest, demoUrl: string, writing: Writing): Promise<PackedRun> {
   const { run, head, files } = await readDirectories(request.runId);
@@ -69,9 +70,7 @@ export async function packHandoff(request: HandoffRequest, demoUrl: string, writ
 
 /** The newest directory from which training can go on, with something left to train. */
 function newestState(run: RunRecord, head: RunHead): { name: string; step: number } {
-  if (run.config.method === 'grpo' || run.config.method === 'grpo-trl') {
-    throw new LorikeetError('config', 'Reward training cannot be taken to a cluster: its rewards are JavaScript, and its answers are drawn by this page’s own random numbers.', 'Download the adapter and start TRL’s GRPOTrainer from it.', { field: 'method' });
-  }
+  checkRewards(run.config);
   const states = shownDirectories(head).filter((directory) => isResumable(directory.name, directory) && directory.step < run.totalSteps);
   const [newest] = states.sort((a, b) => b.step - a.step);
   if (newest) return newest;

@@ -13,7 +13,7 @@ import { unpackFolder, unpackRun } from '../demo/unpack.ts';
 
 const USAGE = `npm run handoff -- [options]   a stopped demo run's bundle, and how the page itself went on
 
-  --method NAME   sft or dpo (default sft)
+  --method NAME   sft, dpo, grpo or grpo-trl (default sft)
   --stop N        stops once this step is logged (default 4)
   --steps N       optimizer steps of the whole run (default 12)
   --set K=V       one more setting, as JSON; may be given several times

@@ -10,10 +10,14 @@ import sys
 from pathlib import Path
 
 import torch
+from lorikeet.answers import categories_of
+from lorikeet.grpo import METHODS as REWARDED
+from lorikeet.grpo import AnswersAsThePage, RolloutPlan, Rollouts, grpo_arguments
 from lorikeet.log import PageLog
 from lorikeet.model import base_of, load
 from lorikeet.order import StepPlan, validation_choice
 from lorikeet.reference import reference_log_probs
+from lorikeet.rewards import reward_functions
 from lorikeet.samples import Encoder, encode_rows, fingerprint, read_rows
 from lorikeet.trainer import AsThePage, Steps, Validation
 from transformers import AutoProcessor, Trainer, TrainingArguments
@@ -42,7 +46,11 @@ def arguments():
 
 
 def trainer_classes(method, plain):
-    """The trainer to build on and its settings' class: TRL's where it is installed."""
+    """The trainer to build on and its settings' class: TRL's where it is installed. Exits where only TRL's will do."""
+    if method in REWARDED:
+        if plain or trl is None:
+            raise SystemExit("Reward training needs TRL's GRPOTrainer: pip install trl, and leave --plain out.")
+        return trl.GRPOTrainer, trl.GRPOConfig
     if plain or trl is None:
         return Trainer, TrainingArguments
     return {"sft": (trl.SFTTrainer, trl.SFTConfig), "dpo": (trl.DPOTrainer, trl.DPOConfig)}[method]
@@ -65,22 +73,23 @@ def checked_samples(run, options, encoder):
     return read["train"], read["validation"]
 
 
-def settings(run, options, config_class, plan, start):
+def settings(run, options, config_class, plan, start, image_token):
     """TrainingArguments of the page's settings. When to log, save and validate says PageLog."""
-    config = run["config"]
+    config, processes = run["config"], int(os.environ.get("WORLD_SIZE", "1"))
     on_cpu = not (torch.cuda.is_available() or torch.backends.mps.is_available())
     until = plan.total if options.steps is None else min(plan.total, start + options.steps)
-    more = {}
-    if config_class is not TrainingArguments:
-        more = {"dataset_kwargs": {"skip_prepare_dataset": True}} if config["method"] == "sft" else {"beta": config["beta"]}
+    more = {"per_device_train_batch_size": config["per_device_train_batch_size"]}
+    if config["method"] in REWARDED:
+        more = grpo_arguments(config, plan, processes, image_token)
+    elif config_class is not TrainingArguments:
+        more |= {"dataset_kwargs": {"skip_prepare_dataset": True}} if config["method"] == "sft" else {"beta": config["beta"]}
         more["max_length"] = None
     return config_class(
         output_dir=str(options.output),
         use_cpu=on_cpu,
         # Some builds of PyTorch have MPI, which is then taken for CPUs and knows nothing of torchrun's processes.
-        ddp_backend="gloo" if on_cpu and int(os.environ.get("WORLD_SIZE", "1")) > 1 else None,
+        ddp_backend="gloo" if on_cpu and processes > 1 else None,
         max_steps=until,
-        per_device_train_batch_size=config["per_device_train_batch_size"],
         learning_rate=config["learning_rate"],
         weight_decay=config["weight_decay"],
         adam_beta1=config["adam_beta1"],
@@ -116,13 +125,33 @@ def main():
     processor = AutoProcessor.from_pretrained(place, revision=revision)
     encoder = Encoder(processor, config, options.bundle / "data")
     train, validation = checked_samples(run, options, encoder)
-    plan = StepPlan(config, len(train))
+    rewarded = config["method"] in REWARDED
+    plan = (RolloutPlan if rewarded else StepPlan)(config, len(train))
     if plan.total != run["total_steps"]:
         raise SystemExit(f"run.json says {run['total_steps']} steps, its settings give {plan.total} with {len(train)} samples.")
 
     trainer_class, config_class = trainer_classes(config["method"], options.plain)
-    args = settings(run, options, config_class, plan, start)
+    args = settings(run, options, config_class, plan, start, encoder.image_id)
     model = load(run, options, checkpoint)
+    log = PageLog(run, options.bundle, options.output, plan, start)
+    own_moments = None if options.resume else options.bundle / "checkpoint" / "optimizer.safetensors"
+    known = {"model": model, "args": args, "processing_class": processor, "callbacks": [log]}
+    if rewarded:
+        trainer = rewarded_trainer(run, options, trainer_class, known, Rollouts(train, encoder, plan, start, args.process_index, args.world_size), own_moments)
+    else:
+        trainer = taught_trainer(run, options, trainer_class, known, train, validation, encoder, plan, start, own_moments)
+    log.trainer = trainer
+    trainer.train(resume_from_checkpoint=str(checkpoint))
+
+
+def table(options):
+    """TRL's trainers ask for a table and look at its first row; what they train on are the page's steps all the same."""
+    return datasets.Dataset.from_json(str(options.bundle / "data" / "train.jsonl"))
+
+
+def taught_trainer(run, options, trainer_class, known, train, validation, encoder, plan, start, own_moments):
+    """The trainer of samples and pairs."""
+    config, args, model = run["config"], known["args"], known["model"]
     references = [None, None]
     if config["method"] == "dpo":
         ahead = {sample for step in range(start, args.max_steps) for batch in plan.micro_batches(step) for sample in batch}
@@ -130,16 +159,21 @@ def main():
         references = [reference_log_probs(model, samples, wanted, encoder, args, run["starts_from_adapter"]) for samples, wanted in ((train, ahead), (validation, measured))]
     steps = Steps(train, encoder, plan, config, start, args.process_index, args.world_size, references[0])
     args.gradient_accumulation_steps = steps.slots
-
-    log = PageLog(run, options.bundle, options.output, plan, start)
     chosen = type("Continued" + trainer_class.__name__, (AsThePage, trainer_class), {})
-    # TRL's trainers ask for a table and look at its first row; what they train on are the steps all the same.
-    offered = steps if trainer_class is Trainer else datasets.Dataset.from_json(str(options.bundle / "data" / "train.jsonl"))
-    trainer = chosen(model=model, args=args, train_dataset=offered, data_collator=lambda batch: batch, processing_class=processor, callbacks=[log])
-    log.trainer = trainer
-    own_moments = None if options.resume else options.bundle / "checkpoint" / "optimizer.safetensors"
+    trainer = chosen(train_dataset=steps if trainer_class is Trainer else table(options), data_collator=lambda batch: batch, **known)
     trainer.equip(run, steps, Validation(validation, config["method"], references[1]), own_moments, start)
-    trainer.train(resume_from_checkpoint=str(checkpoint))
+    return trainer
+
+
+def rewarded_trainer(run, options, trainer_class, known, rollouts, own_moments):
+    """The trainer of answers that are rewarded."""
+    rows = [row for split in ("train", "validation") for row in read_rows(options.bundle / "data" / f"{split}.jsonl")]
+    functions, known["args"].reward_weights = reward_functions(run["config"], categories_of(row["solution"] for row in rows))
+    known["processing_class"].tokenizer.padding_side = "left"
+    chosen = type("Continued" + trainer_class.__name__, (AnswersAsThePage, trainer_class), {})
+    trainer = chosen(train_dataset=table(options), reward_funcs=functions, **known)
+    trainer.equip(run, rollouts, own_moments, rollouts.start)
+    return trainer
 
 
 if __name__ == "__main__":

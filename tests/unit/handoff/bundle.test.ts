@@ -22,8 +22,9 @@ const handed = (more: Partial<HandedRun> = {}): HandedRun => ({
 describe('the files', () => {
   it('are the script, its modules, configurations and what they read', () => {
     expect([...bundleTexts(handed()).keys()].sort()).toEqual([
-      'README.md', 'accelerate/ddp.yaml', 'accelerate/fsdp.yaml', 'accelerate/one-gpu.yaml', 'accelerate/zero3.yaml', 'lorikeet/__init__.py', 'lorikeet/log.py', 'lorikeet/losses.py',
-      'lorikeet/model.py', 'lorikeet/order.py', 'lorikeet/reference.py', 'lorikeet/samples.py', 'lorikeet/trainer.py', 'requirements.txt', 'run.json', 'train.py',
+      'README.md', 'accelerate/ddp.yaml', 'accelerate/fsdp.yaml', 'accelerate/one-gpu.yaml', 'accelerate/zero3.yaml', 'lorikeet/__init__.py', 'lorikeet/answers.py', 'lorikeet/grpo.py',
+      'lorikeet/log.py', 'lorikeet/losses.py', 'lorikeet/model.py', 'lorikeet/optimizer.py', 'lorikeet/order.py', 'lorikeet/reference.py', 'lorikeet/reward_answers.py', 'lorikeet/rewards.py',
+      'lorikeet/samples.py', 'lorikeet/trainer.py', 'requirements.txt', 'run.json', 'train.py',
     ]);
   });
 
@@ -59,8 +60,7 @@ describe('hostile names', () => {
 });
 
 describe('settings', () => {
-  it.each(['sft', 'dpo'] as const)('of %s all have a place or a reason', (method) => {
-    expect(METHODS).toContain(method);
+  it.each(METHODS)('of %s all have a place or a reason', (method) => {
     expect(unmappedSettings(parseTrainingConfig({ method }))).toEqual([]);
   });
 
@@ -73,6 +73,18 @@ describe('settings', () => {
     expect(of('mixed_precision')?.carried).toBe(false);
     const readme = bundleTexts(handed({ config: parseTrainingConfig({ lora_dropout: 0.1 }) })).get('README.md')!;
     expect(readme).toContain('- `lora_dropout` `0.1`: The same rate drops other elements');
+  });
+
+  it('of reward training act in TRL’s trainer and the rewards; validations and groups drawn again are not carried', () => {
+    const config = parseTrainingConfig({ method: 'grpo-trl', loss_type: 'dapo', reward_scheme: 'trl_legacy', redraw_zero_variance: 2, eval_steps: 10 });
+    const rows = settingRows(config);
+    const of = (key: string) => rows.find((row) => row.key === key);
+    expect(of('temperature')).toMatchObject({ where: 'GRPOConfig', carried: true });
+    expect(of('per_device_train_batch_size')?.where).toContain('lorikeet/grpo.py');
+    expect(of('reward_scheme')).toMatchObject({ value: 'trl_legacy', where: 'lorikeet/rewards.py' });
+    expect([of('redraw_zero_variance')?.carried, of('eval_steps')?.carried]).toEqual([false, false]);
+    expect(of('eval_num_samples')).toBeUndefined();
+    expect(bundleTexts(handed({ config })).get('README.md')).toContain('GRPOTrainer samples the answers');
   });
 
   it('leave nothing to say where all are carried', () => {

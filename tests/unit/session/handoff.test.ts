@@ -64,6 +64,13 @@ describe('a stopped run', () => {
     expect(all['data/images/000001.png']).toEqual(new Uint8Array(await image.arrayBuffer()));
   });
 
+  it('of a run with built-in rewards has prompts with their true answers', async () => {
+    const { zip } = await packed(await stored(await keepDataset(files), { config: methodConfig({ method: 'grpo-trl', num_generations: 2, reward_scheme: 'gated' }) }));
+    const entries = Object.entries(unzipSync(new Uint8Array(await zip.arrayBuffer())));
+    const lines = new TextDecoder().decode(entries.find(([path]) => path.endsWith('/data/train.jsonl'))![1]).trim().split('\n');
+    expect(JSON.parse(lines[0])).toMatchObject({ prompt: [{ role: 'user' }], solution: 'one', images: ['images/000001.png'] });
+  });
+
   it('takes the data that are open in the page where no copy was kept', async () => {
     const reference = { ...(await keepDataset(files)), kept: false } as DatasetReference;
     expect((await packed(await stored(reference), files)).zip.size).toBeGreaterThan(1000);
@@ -79,11 +86,12 @@ describe('nothing is packed', () => {
     expect(zips()).toBe(false);
   });
 
-  it('of a run without a state, of a finished one, and of reward training', async () => {
+  it('of a run without a state, of a finished one, and of rewards that are JavaScript', async () => {
     const kept = await keepDataset(files);
     await expect(packed(await stored(kept, {}, false))).rejects.toMatchObject({ code: 'resume' });
     await expect(packed(await stored(kept, { totalSteps: 4 }))).rejects.toMatchObject({ code: 'resume' });
-    await expect(packed(await stored(kept, { config: methodConfig({ method: 'grpo' }) }))).rejects.toMatchObject({ code: 'config' });
+    const custom_rewards = [{ name: 'short', weight: 1, source: 'function reward() { return 1; }' }];
+    await expect(packed(await stored(kept, { config: methodConfig({ method: 'grpo', custom_rewards }) }))).rejects.toMatchObject({ code: 'config', message: expect.stringContaining('"short"') });
     expect(zips()).toBe(false);
   });
 

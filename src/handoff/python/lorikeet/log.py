@@ -45,8 +45,8 @@ class PageLog(TrainerCallback):
         self.tokens, self.samples, self.elapsed = self.tokens + tokens, self.samples + samples, self.elapsed + passed
         self.window_tokens, self.window_steps, self.window_seconds = self.window_tokens + tokens, self.window_steps + 1, self.window_seconds + passed
         control.should_log = step == 1 or step % config["logging_steps"] == 0 or step == self.plan.total
-        control.should_save = (config["save_steps"] > 0 and step % config["save_steps"] == 0) or step >= state.max_steps
-        control.should_evaluate = config["eval_steps"] > 0 and step % config["eval_steps"] == 0
+        control.should_save = self.plan.save_due(step) or step >= state.max_steps
+        control.should_evaluate = self.trainer.validates and config["eval_steps"] > 0 and step % config["eval_steps"] == 0
         return control
 
     def on_log(self, args, state, control, logs=None, **_):
@@ -86,6 +86,7 @@ class PageLog(TrainerCallback):
         seconds = max(self.window_seconds, 1e-6)
         peak = torch.cuda.max_memory_allocated() / 2**20 if torch.cuda.is_available() else 0.0
         return {
+            **self._numbers(logs, ""),
             "step": step,
             "epoch": self.plan.epoch_after(step),
             "loss": logs["loss"],
@@ -96,7 +97,6 @@ class PageLog(TrainerCallback):
             "gpu_memory_mb": peak,
             "num_tokens": self.tokens,
             "samples": self.samples,
-            **{key: value for key, value in self._numbers(logs, "").items() if key not in ("loss", "learning_rate", "grad_norm", "epoch", "step")},
             "elapsed_s": self.elapsed,
             "time": now(),
         }

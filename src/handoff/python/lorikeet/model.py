@@ -82,11 +82,20 @@ def load(run, options, adapter):
     for parameter in base.parameters():
         parameter.requires_grad_(False)
     model = PeftModel.from_pretrained(base, str(adapter), is_trainable=True)
+    if config["method"] != "sft":
+        without_dropout(model)
     if run["starts_from_adapter"] and config["method"] != "sft":
         model.load_adapter(str(options.bundle / "start"), adapter_name="reference", is_trainable=False)
         model.set_adapter("default")
     base.config.use_cache = False
     return model
+
+
+def without_dropout(model):
+    """The page drops nothing where two passes over the same tokens must agree, whatever adapter_config.json says."""
+    for name, module in model.named_modules():
+        if isinstance(module, torch.nn.Dropout) and "lora_dropout" in name:
+            module.p = 0.0
 
 
 def page_name(parameter):

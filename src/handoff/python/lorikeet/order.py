@@ -57,7 +57,7 @@ class StepPlan:
     """Micro-batches of each optimizer step as the page lays them out: the last short batch of an epoch is kept."""
 
     def __init__(self, config, count):
-        self.count, self.seed = count, config["seed"]
+        self.count, self.seed, self.save_steps = count, config["seed"], config["save_steps"]
         self.batch = config["per_device_train_batch_size"]
         self.accumulation = config["gradient_accumulation_steps"]
         self.per_epoch = math.ceil(count / self.batch)
@@ -73,6 +73,9 @@ class StepPlan:
         first = within * self.accumulation
         last = min(first + self.accumulation, self.per_epoch)
         return [self._order[micro * self.batch : (micro + 1) * self.batch] for micro in range(first, last)]
+
+    def save_due(self, step):
+        return self.save_steps > 0 and step % self.save_steps == 0
 
     def epoch_after(self, step):
         """Epochs done, fractional, counted in micro-batches."""

@@ -62,6 +62,19 @@ class Encoder:
                     labels[t] = ids[t]
         return self._with_pictures(ids, labels, images)
 
+    def encode_prompt(self, row):
+        """Token ids and grids of a prompt that is to be answered; no labels."""
+        text = self.render(row["prompt"], add_generation_prompt=True, enable_thinking=self.config["enable_thinking"])
+        ids = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        return {**self._with_pictures(ids, [IGNORE] * len(ids), row["images"]), "row": row}
+
+    def seen_size(self, side):
+        """Width and height in pixels at which the model sees a sample's first picture; None without one."""
+        if not side["grids"]:
+            return None
+        _, height, width = side["grids"][0]
+        return [width * self.pictures.patch_size, height * self.pictures.patch_size]
+
     def load(self, name):
         """A picture as the page sees it: upright, RGB, shrunk first where the settings say so."""
         picture = ImageOps.exif_transpose(Image.open(self.folder / name)).convert("RGB")
@@ -135,21 +148,28 @@ class Encoder:
         return {"input_ids": full, "labels": learnt, "images": images, "grids": grids, "label_tokens": sum(label != IGNORE for label in learnt)}
 
 
+def _sides(row, encoder, method):
+    if method.startswith("grpo"):
+        return [encoder.encode_prompt(row)]
+    if method == "dpo":
+        sides = [(row["prompt"] + row[side], "last") for side in ("chosen", "rejected")]
+    else:
+        sides = [(row["messages"], encoder.config["assistant_turns"])]
+    encoded = [encoder.encode(messages, row.get("images", []), turns) for messages, turns in sides]
+    if any(side["label_tokens"] == 0 for side in encoded):
+        raise BadSample("nothing to learn")
+    return encoded
+
+
 def encode_rows(rows, encoder, method):
     """
-    All usable samples as lists of one row (SFT) or two (DPO: chosen, rejected), and how many were left out.
+    All usable samples as lists of one row (SFT, prompts) or two (DPO: chosen, rejected), and how many were left out.
     A sample is left out for the page's own reasons, so that positions mean the same samples in both.
     """
     usable, refused = [], 0
     for row in rows:
-        if method == "dpo":
-            sides = [(row["prompt"] + row[side], "last") for side in ("chosen", "rejected")]
-        else:
-            sides = [(row["messages"], encoder.config["assistant_turns"])]
         try:
-            encoded = [encoder.encode(messages, row.get("images", []), turns) for messages, turns in sides]
-            if any(side["label_tokens"] == 0 for side in encoded):
-                raise BadSample("nothing to learn")
+            encoded = _sides(row, encoder, method)
         except BadSample:
             refused += 1
             continue
