@@ -9,12 +9,17 @@ const START_BYTES = 4096;
 
 const isPart = (path: string) => isAnnotation(path) || fileKind(path) === 'image';
 
+/** Whether a look into the files is worth it. */
+export function mayHoldCvat(files: readonly PathFile[]): boolean {
+  return !files.some(({ path }) => fileKind(path) === 'records') && files.some(({ path }) => isAnnotation(path) || fileKind(path) === 'archive');
+}
+
 /**
  * Files of a drop that holds annotations and no records of its own, archives opened; null for every other drop.
  * An archive that cannot be read makes it another drop: the dataset's reader says what is wrong with it.
  */
 export async function cvatFiles(files: readonly PathFile[]): Promise<PathFile[] | null> {
-  if (files.some(({ path }) => fileKind(path) === 'records')) return null;
+  if (!mayHoldCvat(files)) return null;
   const archives = files.filter(({ path }) => fileKind(path) === 'archive');
   const loose = files.filter(({ path }) => fileKind(path) !== 'archive');
   try {

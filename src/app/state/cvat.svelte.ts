@@ -1,18 +1,24 @@
 /** Annotations from CVAT that were dropped, and the samples they become; nothing is loaded before the user says so. */
-import { CVAT_DEFAULTS, importCvat, type CvatImport, type CvatOptions } from '../../data/cvat.ts';
+import { CVAT_DEFAULTS, type CvatOptions } from '../../data/cvat.ts';
+import { mayHoldCvat } from '../../data/cvat-drop.ts';
+import type { CvatConversion, CvatOpening, CvatParts } from '../../data/cvat-parts.ts';
 import { fileKind } from '../../data/paths.ts';
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
 import type { DatasetSource, PathFile } from '../../protocol/messages.ts';
+import { askWorker } from '../ask-worker.ts';
 
 type NumberOption = 'normalSampleRatio' | 'trainRatio' | 'validationRatio' | 'seed';
+
+const WORDS = { what: 'Reading the annotations', advice: 'Close other pages and drop the files again.' };
+const openWorker = () => new Worker(new URL('../../../workers/cvat.worker.ts', import.meta.url), { type: 'module', name: 'cvat' });
 
 class Cvat {
   files = $state.raw<readonly PathFile[] | null>(null);
   options = $state<Omit<CvatOptions, NumberOption> & Record<NumberOption, unknown>>({ ...CVAT_DEFAULTS });
-  result = $state.raw<CvatImport | null>(null);
+  result = $state.raw<CvatParts | null>(null);
   reading = $state(false);
   error = $state.raw<ErrorRecord | null>(null);
-  #turn = 0;
+  #worker: Worker | null = null;
 
   /** Null while something is wrong with them. */
   get wanted(): CvatOptions | null {
@@ -23,51 +29,57 @@ class Cvat {
     return { prompt: prompt.trim(), onlyAbnormal, normalSampleRatio, trainRatio, validationRatio, seed };
   }
 
-  async take(files: readonly PathFile[]): Promise<void> {
-    this.files = files;
-    await this.read();
+  /**
+   * Takes a drop that holds annotations and no records of its own, and reads it.
+   * @returns false for every other drop
+   */
+  async take(files: readonly PathFile[]): Promise<boolean> {
+    const opened = mayHoldCvat(files) ? await askWorker<CvatOpening, PathFile[] | null>(openWorker(), { kind: 'open', files }, WORDS) : null;
+    if (!opened) return false;
+    this.files = opened;
+    void this.read();
+    return true;
   }
 
   /** Converts again, after options have changed. */
   async read(): Promise<void> {
     const { files, wanted } = this;
     if (!files || !wanted) return;
-    const turn = ++this.#turn;
+    // What is still being read was of other options: its worker is ended, and never answers.
+    this.#worker?.terminate();
+    const worker = (this.#worker = openWorker());
     this.reading = true;
     this.error = null;
     try {
-      const result = await importCvat(files, wanted);
-      if (turn === this.#turn) this.result = result;
+      const result = await askWorker<CvatConversion, CvatParts>(worker, { kind: 'convert', files, options: wanted }, WORDS);
+      if (worker === this.#worker) this.result = result;
     } catch (error) {
-      if (turn !== this.#turn) return;
+      if (worker !== this.#worker) return;
       this.result = null;
       this.error = LorikeetError.from(error).toRecord();
     } finally {
-      if (turn === this.#turn) this.reading = false;
+      if (worker === this.#worker) this.#end();
     }
   }
 
   discard(): void {
-    this.#turn += 1;
+    this.#end();
     this.files = null;
     this.result = null;
     this.error = null;
-    this.reading = false;
-  }
-
-  /** The samples as JSON files; empty parts are left out. */
-  get records(): { train: PathFile[]; validation: PathFile[]; test: PathFile[] } {
-    const part = (name: string, records: readonly unknown[]): PathFile[] =>
-      records.length === 0 ? [] : [{ path: `${name}.json`, file: new Blob([JSON.stringify(records, null, 2)], { type: 'application/json' }) }];
-    const { train = [], validation = [], test = [] } = this.result ?? {};
-    return { train: part('train', train), validation: part('val', validation), test: part('test', test) };
   }
 
   /** The dataset as if it had been dropped. The test part is not trained on. */
   get source(): Extract<DatasetSource, { kind: 'files' }> {
-    const { train, validation } = this.records;
+    const { train = [], validation = [] } = this.result ?? {};
     const images = (this.files ?? []).filter(({ path }) => fileKind(path) === 'image');
     return { kind: 'files', train: [...train, ...images], validation: validation.length > 0 ? [...validation, ...images] : [] };
+  }
+
+  #end(): void {
+    this.#worker?.terminate();
+    this.#worker = null;
+    this.reading = false;
   }
 }
 

@@ -1,12 +1,7 @@
 /** A long job about a run: one at a time, in a worker that lives only for it. */
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
-import type { FromJob, ToJob } from '../../protocol/job-messages.ts';
-
-/** What to say when the worker ends by itself. */
-export interface JobWords {
-  what: string;
-  advice: string;
-}
+import type { ToJob } from '../../protocol/job-messages.ts';
+import { askWorker, type JobWords } from '../ask-worker.ts';
 
 export abstract class WorkerJob<Request extends { kind: string }, Result> {
   /** The run that it is about, or was last. */
@@ -40,31 +35,15 @@ export abstract class WorkerJob<Request extends { kind: string }, Result> {
   }
 
   /**
-   * Has a worker do the job; null when it was cancelled or failed, which is then kept in `error`.
-   * @throws LorikeetError "internal" when the worker ends by itself
+   * Has a worker do the job; null when it was cancelled.
+   * @throws LorikeetError as the job failed
    */
-  protected ask(request: Request, { what, advice }: JobWords): Promise<Result | null> {
-    return new Promise((resolve, reject) => {
-      const worker = (this.#worker = this.open());
-      const end = (result: Result | null) => {
-        worker.terminate();
-        this.#worker = null;
-        resolve(result);
-      };
-      worker.addEventListener('message', ({ data }: MessageEvent<FromJob<Result>>) => {
-        if (data.kind === 'progress') {
-          [this.done, this.total] = [data.done, data.total];
-          return;
-        }
-        if (data.kind === 'failed') this.error = data.error;
-        end(data.kind === 'done' ? data.result : null);
-      });
-      worker.addEventListener('error', (event) => {
-        event.preventDefault();
-        reject(new LorikeetError('internal', `${what} stopped: ${event.message || 'its worker ended'}.`, advice));
-        end(null);
-      });
-      worker.postMessage(request);
-    });
+  protected async ask(request: Request, words: JobWords): Promise<Result | null> {
+    const worker = (this.#worker = this.open());
+    try {
+      return await askWorker<Request, Result>(worker, request, words, (done, total) => ([this.done, this.total] = [done, total]));
+    } finally {
+      this.#worker = null;
+    }
   }
 }

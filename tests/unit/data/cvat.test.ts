@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { parseLayout } from '../../../src/data/answer-layout.ts';
 import { CVAT_DEFAULTS, type CvatOptions, importCvat } from '../../../src/data/cvat.ts';
 import { cvatFiles } from '../../../src/data/cvat-drop.ts';
+import { convertCvat } from '../../../src/data/cvat-parts.ts';
 import { readDataset } from '../../../src/data/dataset.ts';
 import type { PathFile } from '../../../src/protocol/messages.ts';
 
@@ -48,6 +49,19 @@ describe('conversion', () => {
     const dataset = await readDataset({ train: [file('train.json', JSON.stringify(made.train)), file('task/x/a.png', 'p'), file('task/b.png', 'p')], validation: [] }, { kind: 'conversations', validationSplit: 0, seed: 1 });
     expect([dataset.train.length, dataset.problemCount]).toEqual([2, 0]);
   });
+});
+
+it('samples by the thousand become the same JSON, piece by piece', async () => {
+  const files = [file('annotations.xml', annotations(...Array.from({ length: 3210 }, (_, i) => image(`${i}.jpg`, box('灯'))) ))];
+  const [whole, parts] = [await importCvat(files, CVAT_DEFAULTS), await convertCvat({ kind: 'convert', files, options: CVAT_DEFAULTS })];
+  expect([parts.train, parts.validation, parts.test].map((part) => part.map(({ path }) => path))).toEqual([['train.json'], ['val.json'], ['test.json']]);
+  for (const name of ['train', 'validation', 'test'] as const) expect(await parts[name][0].file.text()).toBe(JSON.stringify(whole[name], null, 2));
+  expect(parts.statistics).toEqual(whole.statistics);
+});
+
+it('an empty part of a task has no file', async () => {
+  const { train, validation } = await convertCvat({ kind: 'convert', files: [file('a.xml', annotations(image('a.jpg')))], options: CVAT_DEFAULTS });
+  expect([train.length, validation]).toEqual([1, []]);
 });
 
 describe('boxes outside images', () => {
