@@ -1,14 +1,14 @@
 /**
  * ZIP archives of dataset files, read from their table of contents.
  *
- * Stored entries stay slices of the archive; only packed ones are unpacked, against limits, so that neither a large
- * archive nor a hostile one fills the memory.
+ * Stored entries stay slices of the archive, and so do packed pictures, which are unpacked by whoever reads them; other
+ * packed entries are unpacked against limits, so that neither a large archive nor a hostile one fills the memory.
  */
-import { Inflate } from 'fflate';
 import { LorikeetError } from '../protocol/errors.ts';
 import { readChosen } from './chosen-file.ts';
-import { crc32, crc32OfBlob } from '../processing/crc32.ts';
-import { expectChecksum } from '../processing/entry-checksum.ts';
+import { noteEntry } from '../processing/archived-file.ts';
+import { crc32OfBlob } from '../processing/crc32.ts';
+import { inflateEntry } from '../processing/inflate-entry.ts';
 import { fileKind, normalizePath } from './paths.ts';
 import type { PathFile } from '../protocol/messages.ts';
 
@@ -40,13 +40,19 @@ interface Entry {
   method: number;
   encrypted: boolean;
   headerOffset: number;
+  /** Length of its name in the archive. */
+  nameBytes: number;
 }
 
 const END_SIGNATURE = 0x06054b50;
 const ENTRY_SIGNATURE = 0x02014b50;
 const LOCAL_SIGNATURE = 0x04034b50;
+/** Bytes of an entry's own header before its name. */
+const HEADER_BYTES = 30;
 /** Entries that are read at the same time. */
 const AT_ONCE = 16;
+/** Headers that are read before others are taken to be like them. */
+const LOOKS = 32;
 const STORED = 0;
 const DEFLATED = 8;
 
@@ -56,7 +62,7 @@ export const isSampleFile = (path: string) => ['records', 'annotation', 'image',
 /**
  * Lists and unpacks an archive. Archives inside archives are not opened.
  * @param wanted which entries to unpack; records, images and videos when left out
- * @param later entries whose checksum need not be compared at once: whoever reads them whole does it (`checkWhole`)
+ * @param later entries that need not be unpacked and compared at once: whoever reads them does it (`archived-file`)
  * @throws LorikeetError "dataset" naming the archive and the entry; "file-missing" when the archive is no longer there
  */
 export function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS, wanted: (path: string) => boolean = isSampleFile, later: (path: string) => boolean = () => false): Promise<ZipContents> {
@@ -64,7 +70,8 @@ export function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS, wante
 }
 
 async function unpack(archive: PathFile, limits: ZipLimits, wanted: (path: string) => boolean, later: (path: string) => boolean): Promise<ZipContents> {
-  const entries = await readEntries(archive, limits);
+  const { entries, offset } = await readEntries(archive, limits);
+  const starts = new EntryStarts(archive, entries, offset);
   const reading: Promise<PathFile>[] = [];
   const ignored: string[] = [];
   let total = 0;
@@ -81,11 +88,12 @@ async function unpack(archive: PathFile, limits: ZipLimits, wanted: (path: strin
     }
     if (entry.encrypted) throw fault(archive, `${path} is encrypted`, 'Make the archive without a password.');
     total += entry.unpacked;
-    if (entry.method !== STORED) inflated += entry.unpacked;
+    if (entry.method !== STORED && !later(path)) inflated += entry.unpacked;
     for (const [bytes, limit] of [[total, limits.totalBytes], [inflated, limits.inflatedBytes]]) {
       if (bytes > limit) throw fault(archive, `its files have more than ${Math.round(limit / 2 ** 20)} MiB together`, 'Unpack it and drop the folder instead.');
     }
-    const file = readEntry(archive, entry, path, limits, later(path)).then((file) => ({ path: `${archive.path}/${path}`, file }));
+    const reader = later(path) ? laterEntry(archive, entry, path, limits, starts) : readEntry(archive, entry, path, limits);
+    const file = reader.then((file) => ({ path: `${archive.path}/${path}`, file }));
     // What is named first is the first fault in the archive's order.
     file.catch(() => undefined);
     if (reading.push(file) >= AT_ONCE) await reading[reading.length - AT_ONCE];
@@ -112,9 +120,9 @@ export async function tableOfContents(archive: PathFile): Promise<Blob> {
   return archive.file.slice(offset);
 }
 
-async function readEntries(archive: PathFile, limits: ZipLimits): Promise<Entry[]> {
+async function readEntries(archive: PathFile, limits: ZipLimits): Promise<{ entries: Entry[]; offset: number }> {
   const { offset, size, count } = await findTable(archive, limits);
-  return parseEntries(archive, await view(archive.file, offset, offset + size), count);
+  return { entries: parseEntries(archive, await view(archive.file, offset, offset + size), count), offset };
 }
 
 async function findTable(archive: PathFile, limits: ZipLimits): Promise<{ offset: number; size: number; count: number }> {
@@ -153,6 +161,7 @@ function parseEntries(archive: PathFile, table: DataView, count: number): Entry[
       packed: table.getUint32(at + 20, true),
       unpacked: table.getUint32(at + 24, true),
       headerOffset: table.getUint32(at + 42, true),
+      nameBytes: nameLength,
     });
     at = next;
   }
@@ -179,51 +188,83 @@ function safePath(name: string, archive: PathFile): string {
 
 /** A name that makes its entry be passed over must be its own: no checksum covers names, but they stand in the archive twice. */
 async function checkName({ path, file }: PathFile, { name, headerOffset }: Entry): Promise<void> {
-  const header = await view(file, headerOffset, headerOffset + 30);
-  if (header.byteLength < 30 || header.getUint32(0, true) !== LOCAL_SIGNATURE) throw fault({ path, file }, 'its table of contents is damaged');
+  const header = await view(file, headerOffset, headerOffset + HEADER_BYTES);
+  if (header.byteLength < HEADER_BYTES || header.getUint32(0, true) !== LOCAL_SIGNATURE) throw fault({ path, file }, 'its table of contents is damaged');
   const length = header.getUint16(26, true);
-  const own = entryName(new Uint8Array(await file.slice(headerOffset + 30, headerOffset + 30 + length).arrayBuffer()));
+  const own = entryName(new Uint8Array(await file.slice(headerOffset + HEADER_BYTES, headerOffset + HEADER_BYTES + length).arrayBuffer()));
   if (own !== name) throw fault({ path, file }, `the name ${JSON.stringify(name.slice(0, 200))} in its table of contents is not that of the entry itself`);
 }
 
-async function readEntry(archive: PathFile, entry: Entry, path: string, limits: ZipLimits, later: boolean): Promise<Blob> {
-  const { file } = archive;
-  const header = await view(file, entry.headerOffset, entry.headerOffset + 30);
-  if (header.byteLength < 30 || header.getUint32(0, true) !== LOCAL_SIGNATURE) throw fault(archive, `${path} is damaged`);
-  const start = entry.headerOffset + 30 + header.getUint16(26, true) + header.getUint16(28, true);
-  if (start + entry.packed > file.size) throw fault(archive, `${path} is cut off`);
-  const packed = file.slice(start, start + entry.packed);
+async function readEntry(archive: PathFile, entry: Entry, path: string, limits: ZipLimits): Promise<Blob> {
+  const packed = sliceOf(archive, entry, path, limits, await readStart(archive, entry));
   if (entry.method === STORED) {
-    if (entry.packed !== entry.unpacked) throw fault(archive, `${path} is damaged`);
-    if (later) expectChecksum(packed, entry.crc);
-    else if ((await crc32OfBlob(packed)) !== entry.crc) throw fault(archive, `${path} is damaged`);
+    if ((await crc32OfBlob(packed)) !== entry.crc) throw fault(archive, `${path} is damaged`);
     return packed;
   }
-  if (entry.method !== DEFLATED) throw fault(archive, `${path} uses the packing method ${entry.method}`, 'Make the ZIP file with the usual method (deflate).');
-  if (entry.unpacked > 1024 && entry.unpacked > entry.packed * limits.ratio) {
-    throw fault(archive, `${path} claims to unpack to ${limits.ratio} times its size or more`, 'Check where this archive comes from.');
-  }
-  return inflate(archive, entry, path, new Uint8Array(await packed.arrayBuffer()));
+  const { bytes, fault: found } = inflateEntry(new Uint8Array(await packed.arrayBuffer()), entry.unpacked, entry.crc);
+  if (found !== null) throw fault(archive, `${path} is damaged: ${found}`);
+  return new Blob([bytes]);
 }
 
-/** Unpacks in small steps and stops as soon as more comes out than announced. */
-function inflate(archive: PathFile, entry: Entry, path: string, packed: Uint8Array): Blob {
-  const parts: Uint8Array<ArrayBuffer>[] = [];
-  let length = 0;
-  let crc = 0;
-  const inflater = new Inflate((chunk) => {
-    length += chunk.length;
-    if (length > entry.unpacked) return;
-    crc = crc32(chunk, crc);
-    parts.push(chunk as Uint8Array<ArrayBuffer>);
-  });
-  const step = 16384;
-  try {
-    for (let at = 0; at < packed.length && length <= entry.unpacked; at += step) inflater.push(packed.subarray(at, at + step), at + step >= packed.length);
-  } catch (error) {
-    throw fault(archive, `${path} is damaged`, undefined, error);
+/** The entry where it lies, for whoever reads it. */
+async function laterEntry(archive: PathFile, entry: Entry, path: string, limits: ZipLimits, starts: EntryStarts): Promise<Blob> {
+  const packed = sliceOf(archive, entry, path, limits, await starts.of(entry));
+  noteEntry(packed, { crc: entry.crc, size: entry.unpacked, packed: entry.method === DEFLATED });
+  return packed;
+}
+
+function sliceOf(archive: PathFile, entry: Entry, path: string, limits: ZipLimits, start: number | null): Blob {
+  if (start === null) throw fault(archive, `${path} is damaged`);
+  if (start + entry.packed > archive.file.size) throw fault(archive, `${path} is cut off`);
+  if (entry.method === STORED && entry.packed !== entry.unpacked) throw fault(archive, `${path} is damaged`);
+  if (entry.method !== STORED && entry.method !== DEFLATED) throw fault(archive, `${path} uses the packing method ${entry.method}`, 'Make the ZIP file with the usual method (deflate).');
+  if (entry.method === DEFLATED && entry.unpacked > 1024 && entry.unpacked > entry.packed * limits.ratio) {
+    throw fault(archive, `${path} claims to unpack to ${limits.ratio} times its size or more`, 'Check where this archive comes from.');
   }
-  if (length !== entry.unpacked) throw fault(archive, `${path} unpacks to another size than announced (${entry.unpacked} bytes)`);
-  if (crc !== entry.crc) throw fault(archive, `${path} is damaged: its checksum differs`);
-  return new Blob(parts);
+  return archive.file.slice(start, start + entry.packed);
+}
+
+/** Where an entry's bytes begin, as its own header says; null where there is no such header. */
+async function readStart({ file }: PathFile, { headerOffset }: Entry): Promise<number | null> {
+  const header = await view(file, headerOffset, headerOffset + HEADER_BYTES);
+  if (header.byteLength < HEADER_BYTES || header.getUint32(0, true) !== LOCAL_SIGNATURE) return null;
+  return headerOffset + HEADER_BYTES + header.getUint16(26, true) + header.getUint16(28, true);
+}
+
+/**
+ * Where entries begin, without reading the header of each: thousands of small reads are what opening an archive takes.
+ * What an entry takes beside its bytes and its name is alike in all that one program wrote, and so is how much of it stands
+ * before the bytes: entries are taken to be like those that were looked at. Whoever reads one compares its checksum, so
+ * that a wrong guess cannot pass.
+ */
+class EntryStarts {
+  readonly #ends = new Map<Entry, number>();
+  /** By what an entry takes beside bytes, name and fixed header: how much of it stands before the bytes. */
+  readonly #before = new Map<number, number>();
+  #alike = true;
+  #looked = 0;
+
+  constructor(
+    private readonly archive: PathFile,
+    entries: readonly Entry[],
+    /** Where the table of contents begins. */
+    table: number,
+  ) {
+    const inOrder = [...entries].sort((a, b) => a.headerOffset - b.headerOffset);
+    inOrder.forEach((entry, i) => this.#ends.set(entry, i + 1 < inOrder.length ? inOrder[i + 1].headerOffset : table));
+  }
+
+  /** Null where the entry's header is looked at and is none. */
+  async of(entry: Entry): Promise<number | null> {
+    const least = entry.headerOffset + HEADER_BYTES + entry.nameBytes;
+    const beside = this.#ends.get(entry)! - least - entry.packed;
+    const known = this.#before.get(beside);
+    if (this.#alike && this.#looked >= LOOKS && known !== undefined) return least + known;
+    const start = await readStart(this.archive, entry);
+    if (start === null) return null;
+    this.#looked++;
+    if (known !== undefined && known !== start - least) this.#alike = false;
+    this.#before.set(beside, start - least);
+    return start;
+  }
 }

@@ -1,7 +1,7 @@
 /** Encoded image files -> 8-bit RGB, within limits that are checked before anything is decoded. */
 import { LorikeetError } from '../protocol/errors.ts';
 import { decodePng } from './decode-png.ts';
-import { checkWhole } from './entry-checksum.ts';
+import { bytesOf, sizeOf, startOf } from './archived-file.ts';
 import { type ImageHeader, MAX_IMAGE_PIXELS, MIME_TYPES, readImageHeader } from './image-header.ts';
 import { withoutTransparency } from './opaque-gif.ts';
 import { endsWithOrientation, liesOnItsSide, type Orientation, readOrientation, uprightImage, withoutOrientation } from './orientation.ts';
@@ -15,12 +15,13 @@ const MAX_EDGE = 65535;
 const HEADER_BYTES = 65536;
 
 function checkFileSize(image: Blob, file: string): void {
-  if (image.size === 0) throw new LorikeetError('image', `${file} is empty (0 bytes).`, 'Replace the image file.', { file });
-  if (image.size > MAX_IMAGE_BYTES) {
+  const size = sizeOf(image);
+  if (size === 0) throw new LorikeetError('image', `${file} is empty (0 bytes).`, 'Replace the image file.', { file });
+  if (size > MAX_IMAGE_BYTES) {
     const megabytes = (bytes: number) => Math.round(bytes / 2 ** 20);
     throw new LorikeetError(
       'image',
-      `${file} has ${megabytes(image.size)} MiB; at most ${megabytes(MAX_IMAGE_BYTES)} MiB are read.`,
+      `${file} has ${megabytes(size)} MiB; at most ${megabytes(MAX_IMAGE_BYTES)} MiB are read.`,
       'Save the image smaller.',
       { file },
     );
@@ -46,10 +47,11 @@ function checkDimensions({ width, height }: ImageSize, file: string): void {
   }
 }
 
-async function bytesOf(blob: Blob, file: string): Promise<Uint8Array<ArrayBuffer>> {
+async function present<T>(file: string, reading: Promise<T>): Promise<T> {
   try {
-    return new Uint8Array(await blob.arrayBuffer());
+    return await reading;
   } catch (error) {
+    if (error instanceof LorikeetError) throw error;
     throw new LorikeetError('file-missing', `${file} can no longer be read.`, 'Drop the files again; they were moved or changed.', { file }, { cause: error });
   }
 }
@@ -71,10 +73,10 @@ export async function readImageSize(image: Blob, file: string): Promise<ImageSiz
 /** As `readImageSize`, with the orientation that the file notes. */
 export async function readPictureFacts(image: Blob, file: string): Promise<PictureFacts> {
   checkFileSize(image, file);
-  const bytes = await bytesOf(image.slice(0, HEADER_BYTES), file);
+  const bytes = await present(file, startOf(image, HEADER_BYTES, file));
   const start = checkHeader(readImageHeader(bytes), file);
   if (start.size && !endsWithOrientation(bytes, start.type)) return facts(start.size, readOrientation(bytes, start.type));
-  const whole = await bytesOf(image, file);
+  const whole = await present(file, bytesOf(image, file));
   const { size, type } = checkHeader(readImageHeader(whole), file);
   if (size) return facts(size, readOrientation(whole, type));
   const { height, width } = await decodeImage(image, file);
@@ -93,8 +95,7 @@ function facts({ width, height }: ImageSize, orientation: Orientation): PictureF
  */
 export async function decodeImage(image: Blob, file: string): Promise<RgbImage> {
   checkFileSize(image, file);
-  const bytes = await bytesOf(image, file);
-  checkWhole(image, bytes, file);
+  const bytes = await present(file, bytesOf(image, file));
   const { type, size } = checkHeader(readImageHeader(bytes), file);
   const orientation = readOrientation(bytes, type);
   if (type === 'png') return uprightImage(decodePng(bytes, file), orientation);

@@ -7,12 +7,12 @@ import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
 import type { Processor } from '../processing/processor.ts';
 import type { EncodedSample, VisionMedia } from '../processing/types.ts';
 import { boxUnitOf, type BoxUnit, type TrainingConfig } from '../protocol/config.ts';
-import { posterOf } from '../protocol/media.ts';
 import type { LabelledBox, SplitName } from '../protocol/messages.ts';
 import type { ScoredPrompt } from '../protocol/reward-messages.ts';
 import type { AnswerReader, RolloutPrompt } from '../training/methods/scorer.ts';
 import type { AnswerTask } from '../training/validation.ts';
 import type { EncodingConfig, SampleEncoder } from './encoded-dataset.ts';
+import { plainPoster } from './plain-media.ts';
 
 /** What the samples of a dataset are made from. */
 type Sources = Readonly<Record<SplitName, { readonly sources: readonly DatasetSample[] }>>;
@@ -63,10 +63,11 @@ export function scoredPrompt({ conversation, extra }: Pick<DatasetSample, 'conve
 /**
  * A sample as a prompt to be answered.
  * @param encoded the prompt alone
+ * @throws LorikeetError "image" when its picture cannot be unpacked
  */
-export function rolloutPrompt(sample: DatasetSample, index: number, encoded: EncodedSample, { preprocessor }: Processor, config: BoxConfig): RolloutPrompt {
+export async function rolloutPrompt(sample: DatasetSample, index: number, encoded: EncodedSample, { preprocessor }: Processor, config: BoxConfig): Promise<RolloutPrompt> {
   const scored = scoredPrompt(sample, encoded.media, preprocessor.patchSize);
-  return { ...scored, index, id: sample.id, encoded, truthBoxes: drawnBoxes(scored.truth, boxUnitOf(config), scored), image: posterOf(sample.media.at(0))?.file ?? null };
+  return { ...scored, index, id: sample.id, encoded, truthBoxes: drawnBoxes(scored.truth, boxUnitOf(config), scored), image: await plainPoster(sample.media) };
 }
 
 /** Greedy answers on the validation split, scored as detections where the ground truth holds any, else as plain text. */

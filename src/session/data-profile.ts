@@ -2,7 +2,9 @@
 import type { DatasetSample } from '../data/dataset.ts';
 import { parseAnswer } from '../objectives/detection-answer.ts';
 import { mapResting } from '../data/resting.ts';
+import { plainFile, sizeOf } from '../processing/archived-file.ts';
 import { answerOf, messageText, promptOf } from '../processing/conversation.ts';
+import { LorikeetError } from '../protocol/errors.ts';
 import type { DataProfile, PathFile, SplitName } from '../protocol/messages.ts';
 import { fingerprintBlob } from '../storage/fingerprint.ts';
 import type { CheckedDataset } from './encoded-dataset.ts';
@@ -66,16 +68,16 @@ function mostFrequent(words: readonly string[]): DataProfile['classes'] {
 async function sharedImages({ train, validation }: Record<SplitName, readonly DatasetSample[]>): Promise<number> {
   const pictures = (samples: readonly DatasetSample[]) => [...new Set(samples.flatMap(({ media }) => media.flatMap((medium) => (medium.kind === 'image' ? [medium.file] : []))))];
   const trained = new Map<number, PathFile[]>();
-  for (const picture of pictures(train)) trained.set(picture.file.size, [...(trained.get(picture.file.size) ?? []), picture]);
+  for (const picture of pictures(train)) trained.set(sizeOf(picture.file), [...(trained.get(sizeOf(picture.file)) ?? []), picture]);
   const prints = new Map<PathFile, Promise<string>>();
   const printOf = (picture: PathFile) => {
-    const print = prints.get(picture) ?? fingerprintBlob(picture.file);
+    const print = prints.get(picture) ?? pictureFingerprint(picture);
     prints.set(picture, print);
     return print;
   };
   let count = 0;
   for (const picture of pictures(validation)) {
-    const alike = trained.get(picture.file.size) ?? [];
+    const alike = trained.get(sizeOf(picture.file)) ?? [];
     if (alike.includes(picture)) count++;
     else if (alike.length > 0) {
       const own = await printOf(picture);
@@ -84,6 +86,16 @@ async function sharedImages({ train, validation }: Record<SplitName, readonly Da
     }
   }
   return count;
+}
+
+/** One that cannot be unpacked is like no other; whoever reads its sample names it. */
+async function pictureFingerprint({ file, path }: PathFile): Promise<string> {
+  try {
+    return await fingerprintBlob(await plainFile(file, path));
+  } catch (error) {
+    if (error instanceof LorikeetError && error.code === 'image') return `unreadable ${path}`;
+    throw error;
+  }
 }
 
 /** Validation samples whose question and answer both stand in a training sample. */

@@ -4,6 +4,7 @@ import { readDataset } from '../data/dataset.ts';
 import { bundleTexts, plainTrainerState, type BaseModel } from '../handoff/bundle.ts';
 import { recordFiles } from '../handoff/records.ts';
 import { checkRewards } from '../handoff/rewarded.ts';
+import { plainFile } from '../processing/archived-file.ts';
 import { parsePreprocessorConfig } from '../processing/preprocessor-config.ts';
 import { seenSize } from '../processing/prepare-image.ts';
 import { boxUnitOf } from '../protocol/config.ts';
@@ -60,7 +61,7 @@ export async function packHandoff(request: HandoffRequest, demoUrl: string, writ
   const blobs: PathFile[] = [
     ...own.filter(({ path }) => path !== 'trainer_state.json').map(({ path, file }) => ({ path: `checkpoint/${path}`, file })),
     ...start.map(({ path, file }) => ({ path: `start/${path}`, file })),
-    ...records.pictures.map(({ path, file }) => ({ path: `data/${path}`, file })),
+    ...(await Promise.all(records.pictures.map(async ({ path, file }) => ({ path: `data/${path}`, file: await plainFile(file, path) })))),
     ...(base.place === 'bundle' ? await demoBase(demoUrl) : []),
   ];
   const outputs = [...[...texts].map(([path, text]) => output(path, new Blob([text]))), ...blobs.map(({ path, file }) => output(path, file))];

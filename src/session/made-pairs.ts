@@ -3,9 +3,11 @@ import type { Dataset, DatasetSample } from '../data/dataset.ts';
 import { makePairs, type MadePairs } from '../data/perturb.ts';
 import { extractBoxes } from '../objectives/detection-answer.ts';
 import { messageText, promptOf } from '../processing/conversation.ts';
+import { plainFile } from '../processing/archived-file.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import { filesOf as filesOfMedium, posterOf } from '../protocol/media.ts';
+import { filesOf as filesOfMedium } from '../protocol/media.ts';
 import { PAIR_KINDS, type MadePairsSummary, type PairKind, type PairPreview, type PairSettings, type PathFile, type SplitName } from '../protocol/messages.ts';
+import { plainPoster } from './plain-media.ts';
 
 /** More pairs than these are made but not shown. */
 const MAX_PREVIEWS = 500;
@@ -14,9 +16,9 @@ const RECORD_FILES: Readonly<Record<SplitName, string>> = { train: 'dpo_train.js
 
 /**
  * Makes pairs from both splits.
- * @throws LorikeetError "dataset" when no sample gives a pair
+ * @throws LorikeetError "dataset" when no sample gives a pair; "image" when a picture cannot be unpacked
  */
-export function pairsFrom(dataset: Dataset, settings: PairSettings): MadePairsSummary {
+export async function pairsFrom(dataset: Dataset, settings: PairSettings): Promise<MadePairsSummary> {
   const train = makePairs(dataset.train, settings);
   const validation = makePairs(dataset.validation, settings);
   const samples = dataset.train.length + dataset.validation.length;
@@ -28,15 +30,16 @@ export function pairsFrom(dataset: Dataset, settings: PairSettings): MadePairsSu
       'Load samples whose answers list objects with boxes, or choose other kinds.',
     );
   }
+  const previews = [...(await previewsOf('train', train, dataset.train)), ...(await previewsOf('validation', validation, dataset.validation))];
   const refused = [...refusedOf('train', train), ...refusedOf('validation', validation)];
   return {
     count,
     counts: Object.fromEntries(PAIR_KINDS.map((kind) => [kind, train.counts[kind] + validation.counts[kind]])) as Record<PairKind, number>,
     samples,
-    previews: [...previewsOf('train', train, dataset.train), ...previewsOf('validation', validation, dataset.validation)].slice(0, MAX_PREVIEWS),
+    previews: previews.slice(0, MAX_PREVIEWS),
     refused: refused.slice(0, MAX_REFUSED),
     refusedCount: refused.length,
-    files: { train: filesOf('train', train, dataset.train), validation: filesOf('validation', validation, dataset.validation) },
+    files: { train: await filesOf('train', train, dataset.train), validation: await filesOf('validation', validation, dataset.validation) },
   };
 }
 
@@ -44,9 +47,9 @@ function refusedOf(split: SplitName, { refused }: MadePairs): MadePairsSummary['
   return refused.map((entry) => ({ split, ...entry }));
 }
 
-function previewsOf(split: SplitName, made: MadePairs, samples: readonly DatasetSample[]): PairPreview[] {
+function previewsOf(split: SplitName, made: MadePairs, samples: readonly DatasetSample[]): Promise<PairPreview[]> {
   const sources = sourcesOf(made, samples);
-  return made.pairs.slice(0, MAX_PREVIEWS).map(({ id, kind, chosen, rejected }, i) => {
+  const previews = made.pairs.slice(0, MAX_PREVIEWS).map(async ({ id, kind, chosen, rejected }, i): Promise<PairPreview> => {
     const { conversation, media } = sources[i];
     const question = promptOf(conversation).findLast(({ role }) => role === 'user');
     return {
@@ -54,11 +57,12 @@ function previewsOf(split: SplitName, made: MadePairs, samples: readonly Dataset
       id,
       kind,
       prompt: question ? messageText(question).trim() : '',
-      image: posterOf(media.at(0))?.file ?? null,
+      image: await plainPoster(media),
       chosen: { text: chosen, boxes: extractBoxes(chosen) },
       rejected: { text: rejected, boxes: extractBoxes(rejected) },
     };
   });
+  return Promise.all(previews);
 }
 
 /** The sample of each pair: pairs come in the order of the samples, numbered from 1 within each. */
@@ -70,9 +74,10 @@ function sourcesOf({ pairs, refused }: MadePairs, samples: readonly DatasetSampl
 }
 
 /** Records and the files of the pictures and clips they use, each once; nothing at all where there are no pairs. */
-function filesOf(split: SplitName, made: MadePairs, samples: readonly DatasetSample[]): PathFile[] {
+async function filesOf(split: SplitName, made: MadePairs, samples: readonly DatasetSample[]): Promise<PathFile[]> {
   if (made.pairs.length === 0) return [];
   const media = new Map(sourcesOf(made, samples).flatMap(({ media }) => media.flatMap((medium) => filesOfMedium(medium)).map((file) => [file.path, file] as const)));
   const records = new Blob([JSON.stringify(made.pairs, null, 1)], { type: 'application/json' });
-  return [{ path: RECORD_FILES[split], file: records }, ...media.values()];
+  const plain = await Promise.all([...media.values()].map(async ({ path, file }) => ({ path, file: await plainFile(file, path) })));
+  return [{ path: RECORD_FILES[split], file: records }, ...plain];
 }

@@ -93,7 +93,7 @@ export async function buildValidator(parts: MethodParts, earlier: readonly Answe
     case 'dpo':
       return new DpoValidator(config, usable.map(({ index, sample }) => ({ index, pair: pairOf(sample) })), pack);
     default: {
-      const chosen = usable.map(({ index, sample }) => rolloutPrompt(sample.source, index, sample.encoded, processor, config));
+      const chosen = await Promise.all(usable.map(({ index, sample }) => rolloutPrompt(sample.source, index, sample.encoded, processor, config)));
       return new GrpoValidator(config, chosen, pack, rewardsOf(parts), answerReader(processor, dataset, config), earlier);
     }
   }

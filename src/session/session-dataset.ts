@@ -3,7 +3,6 @@ import { openDataset, previewSample, readDataset } from '../data/dataset.ts';
 import type { Dataset, DatasetKind, DatasetOptions, OpenedDataset } from '../data/dataset.ts';
 import { boxUnitOf, type BoxUnit, type TrainingConfig } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
-import { withFiles } from '../protocol/media.ts';
 import type { DatasetSource, DatasetSummary, SamplePreview, SplitName } from '../protocol/messages.ts';
 import type { ReadingChoices } from '../protocol/reading-choices.ts';
 import { mediaOrder } from '../processing/conversation.ts';
@@ -14,6 +13,7 @@ import { drawnBoxes, scoredPrompt } from './answers.ts';
 import { EMPTY_PROFILE, profileOf } from './data-profile.ts';
 import { demoDataset } from './demo.ts';
 import { mediaOptions, summarizeDataset } from './encoded-dataset.ts';
+import { plainMedium } from './plain-media.ts';
 import type { CheckedDataset } from './encoded-dataset.ts';
 import { GradualDataset } from './gradual-dataset.ts';
 import type { ReportProgress } from './progress.ts';
@@ -180,8 +180,9 @@ export class SessionDataset {
   /**
    * One sample for the page.
    * @param index from 0, among the usable samples
+   * @throws LorikeetError "dataset" for an index beyond them, "image" when a picture cannot be unpacked
    */
-  sample(split: SplitName, index: number, model: OpenModel | null): SamplePreview {
+  async sample(split: SplitName, index: number, model: OpenModel | null): Promise<SamplePreview> {
     const current = this.require();
     const { checked, gradual } = current.encoded ?? { checked: null, gradual: null };
     const sources = checked ? checked[split].map(sourceOf) : current.dataset[split];
@@ -190,7 +191,7 @@ export class SessionDataset {
       throw new LorikeetError('dataset', `There is no sample ${index + 1} among the ${sources.length} of the ${split} split.`, '', { sample: index + 1 });
     }
     const encoded = (checked ? checked[split][index] : gradual?.[split].measuredAt(index))?.encoded ?? null;
-    const media = mediaOrder(source.conversation).map((i) => withFiles(source.media[i], ({ file }) => file));
+    const media = await Promise.all(mediaOrder(source.conversation).map((i) => plainMedium(source.media[i])));
     const tokens = encoded && {
       total: encoded.inputIds.length,
       media: encoded.visionRows.length,

@@ -6,13 +6,13 @@ import type { EncodedSample } from '../processing/types.ts';
 import { boxUnitOf } from '../protocol/config.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { AnsweredSample, EvaluatedSet, EvaluateRequest, SetAnswer } from '../protocol/evaluation-messages.ts';
-import { posterOf } from '../protocol/media.ts';
 import type { TrainerEvent } from '../protocol/messages.ts';
 import type { GeneratedAnswer } from '../generation/options.ts';
 import type { Candidates } from '../training/side-by-side.ts';
 import { AnswerTimes } from './answer-times.ts';
 import { drawnBoxes, scoredPrompt } from './answers.ts';
 import { Pausing } from './pausing.ts';
+import { plainPoster } from './plain-media.ts';
 import type { OpenModel, SessionModel } from './session-model.ts';
 import type { StartingAdapter } from './starting-adapter.ts';
 import { tokenEnds } from './token-ends.ts';
@@ -132,7 +132,7 @@ async function answerBatch(open: OpenModel, { config, maxNewTokens }: EvaluateRe
   });
   if (pausing.stopped) return [];
   const unit = boxUnitOf(config);
-  return questions.map(({ index, source, encoded }, i): AnsweredSample => {
+  const answered = questions.map(async ({ index, source, encoded }, i): Promise<AnsweredSample> => {
     const scored = scoredPrompt(source, encoded.media, processor.preprocessor.patchSize);
     const finished = (answer: GeneratedAnswer, time: number): SetAnswer => {
       const text = processor.decode(answer.ids);
@@ -153,8 +153,9 @@ async function answerBatch(open: OpenModel, { config, maxNewTokens }: EvaluateRe
       truth: answerOf(source.conversation),
       truthBoxes: drawnBoxes(scored.truth, unit, scored),
       pixelsOf: unit === 'pixels' ? (scored.imageSize ?? null) : null,
-      image: posterOf(source.media.at(0))?.file ?? null,
+      image: await plainPoster(source.media),
       answers: byCandidate.map((answers, candidate) => finished(answers[i], times.seconds[candidate][i])),
     };
   });
+  return Promise.all(answered);
 }

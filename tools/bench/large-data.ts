@@ -62,7 +62,7 @@ async function measure(name: string, train: PathFile[], model: OpenModel): Promi
   console.log(name);
   const source = { kind: 'files' as const, train, validation: [] };
   let summary = await dataset.load(source, model, config);
-  dataset.sample('train', 0, model);
+  await dataset.sample('train', 0, model);
   reached('first sample');
   const check = async () => {
     while (summary.unchecked) summary = await dataset.check(model, config);

@@ -24,7 +24,7 @@ it('knows what each method needs', () => {
 it('serves the demo’s pairs, with both answers in the preview', async () => {
   const dataset = open();
   expect(await dataset.load({ kind: 'demo' }, null, withMethod('dpo'))).toMatchObject({ trainSamples: 192, validationSamples: 48, rejected: 0, problemCount: 0, images: 240 });
-  const preview = dataset.sample('train', 0, null);
+  const preview = await dataset.sample('train', 0, null);
   expect(preview.turns.map(({ role }) => role)).toEqual(['user', 'assistant']);
   expect(preview.rejected!.text).not.toBe(preview.turns[1].text);
   expect(preview.rejected!.boxes).toHaveLength(2);
@@ -37,10 +37,10 @@ it('tells of a sample what rewards are told of it in training', async () => {
   const dataset = open();
   const config = withMethod('grpo');
   await dataset.load({ kind: 'files', train: files, validation: [] }, model, config);
-  const { scored } = dataset.sample('train', 0, model);
+  const { scored } = await dataset.sample('train', 0, model);
   const { train } = await dataset.encode(model, config);
   const first = await train.at(0);
-  const { prompt, truth, extra, imageSize } = rolloutPrompt(first.source, 0, first.encoded, processor, config);
+  const { prompt, truth, extra, imageSize } = await rolloutPrompt(first.source, 0, first.encoded, processor, config);
   expect(scored).toEqual({ prompt, truth, extra, imageSize });
   const [, rows, columns] = first.encoded.media[0].grid;
   expect(scored).toMatchObject({ extra: { site: 'north' }, imageSize: { width: columns * 16, height: rows * 16 } });
@@ -56,19 +56,19 @@ it('draws boxes in pixels of the resized image where they belong, and none befor
   const dataset = open();
   const config = { ...withMethod('grpo'), box_convention: 'pixels' as const };
   await dataset.load({ kind: 'files', train: files, validation: [] }, null, config);
-  expect(dataset.sample('train', 0, null).boxes).toEqual([]);
+  expect((await dataset.sample('train', 0, null)).boxes).toEqual([]);
   const { train } = await dataset.encode(model, config);
-  const { width, height } = dataset.sample('train', 0, model).scored.imageSize!;
+  const { width, height } = (await dataset.sample('train', 0, model)).scored.imageSize!;
   const drawn = [{ box: [24000 / width, 12000 / height, 48000 / width, 96000 / height], label: 'lamp' }];
-  expect(dataset.sample('train', 0, model).boxes).toEqual(drawn);
+  expect((await dataset.sample('train', 0, model)).boxes).toEqual(drawn);
   const first = await train.at(0);
-  const prompt = rolloutPrompt(first.source, 0, first.encoded, processor, config);
+  const prompt = await rolloutPrompt(first.source, 0, first.encoded, processor, config);
   expect(prompt.truthBoxes).toEqual(drawn);
   expect(answerReader(processor, { train, validation: { sources: [] } }, config).boxes(answer, prompt)).toEqual(drawn);
   await dataset.encode(model, { ...withMethod('sft'), box_convention: 'pixels' });
-  expect(dataset.sample('train', 0, model).boxes).toEqual(drawn);
+  expect((await dataset.sample('train', 0, model)).boxes).toEqual(drawn);
   await dataset.encode(model, withMethod('sft'));
-  expect(dataset.sample('train', 0, model).boxes).toEqual([{ box: [24, 12, 48, 96], label: 'lamp' }]);
+  expect((await dataset.sample('train', 0, model)).boxes).toEqual([{ box: [24, 12, 48, 96], label: 'lamp' }]);
 });
 
 it('reads and fetches again when the method changes', async () => {
@@ -85,7 +85,7 @@ it('reads and fetches again when the method changes', async () => {
   };
   expect(await counts('dpo')).toEqual([3, 3, 3]);
   expect(await counts('grpo')).toEqual([5, 5, 0]);
-  expect(dataset.sample('train', 0, model).tokens!.label).toBe(0);
+  expect((await dataset.sample('train', 0, model)).tokens!.label).toBe(0);
   expect(await counts('sft')).toEqual([5, 5, 0]);
-  expect(dataset.sample('train', 0, model).tokens!.label).toBeGreaterThan(0);
+  expect((await dataset.sample('train', 0, model)).tokens!.label).toBeGreaterThan(0);
 });
