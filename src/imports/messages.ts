@@ -1,4 +1,4 @@
-/** What crosses between the page and the worker that reads logs. */
+/** What crosses between the page and the workers that read logs. */
 import type { ErrorRecord } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import type { PackedRun } from '../reports/packed-run.ts';
@@ -29,3 +29,9 @@ export type LogNews =
   /** One file could not be read; others may follow. */
   | { kind: 'fault'; id: number; error: ErrorRecord }
   | { kind: 'done'; id: number };
+
+/** One run whose figures are wanted. */
+export interface DescriptionRequest {
+  kind: 'describe';
+  run: PackedRun;
+}

@@ -34,7 +34,7 @@ export const DIALECT_NAMES: Readonly<Record<LogDialect, string>> = {
 /** Larger files are refused before they are read into memory. */
 export const MAX_LOG_BYTES = 256 * 2 ** 20;
 /** Train and validation rows of one file together. */
-export const MAX_LOG_ROWS = 1_000_000;
+export const MAX_LOG_ROWS = 2_000_000;
 /** Different metric names in one file. */
 export const MAX_LOG_METRICS = 2000;
 /** Characters of one metric's or setting's name. */

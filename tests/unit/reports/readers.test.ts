@@ -187,8 +187,8 @@ describe('damaged and hostile logs', () => {
     expect(() => checkLogSize(MAX_LOG_BYTES, 'big.json')).not.toThrow();
     const wide = Object.fromEntries(Array.from({ length: MAX_LOG_METRICS + 1 }, (_, i) => [`m${i}`, i]));
     expect(() => readLog(JSON.stringify({ train_history: [{ step: 1, ...wide }] }), 'wide.json')).toThrow(`more than ${MAX_LOG_METRICS} different metrics`);
-    const rows = `{"train_history": [${'{"step":1},'.repeat(1_000_000)}{"step":1}]}`;
-    expect(() => readLog(rows, 'long.json')).toThrow('more than 1,000,000 rows');
+    const rows = `{"train_history": [${'{"step":1},'.repeat(2_000_000)}{"step":1}]}`;
+    expect(() => readLog(rows, 'long.json')).toThrow('more than 2,000,000 rows');
   });
 
   it('ends at nesting that is too deep instead of overflowing', () => {
