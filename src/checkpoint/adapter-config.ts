@@ -42,6 +42,16 @@ export function writeAdapterConfig(config: AdapterConfig): string {
   return `${JSON.stringify(fields, null, 2)}\n`;
 }
 
+/** Whether a text is an adapter's settings, of whatever type and whether or not they can be used. */
+export function isAdapterConfig(text: string): boolean {
+  try {
+    const value = JSON.parse(text) as unknown;
+    return typeof value === 'object' && value !== null && Object.hasOwn(value, 'peft_type');
+  } catch {
+    return false;
+  }
+}
+
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(10_000));
 const rank = v.pipe(v.number(), v.safeInteger(), v.minValue(1), v.maxValue(65536));
 /** Settings allow no more either; what is beyond was written by a program that went wrong. */

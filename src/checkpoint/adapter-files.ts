@@ -4,30 +4,44 @@ import type { PathFile } from '../protocol/messages.ts';
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE } from './adapter.ts';
 
 export interface AdapterFiles {
+  /** Where they lie in what was dropped; '' for the top. */
+  folder: string;
   config: Blob;
   weights: Blob;
-  /** Folders of further adapters, deeper down. */
-  others: string[];
 }
 
+const ADVICE = 'Choose one folder that PEFT saved: adapter_config.json beside adapter_model.safetensors.';
 const folderOf = (path: string) => path.slice(0, Math.max(0, path.lastIndexOf('/')));
-const depthOf = (path: string) => path.split('/').length;
+const depthOf = (folder: string) => (folder === '' ? 0 : folder.split('/').length);
+const byNumber = new Intl.Collator('en', { numeric: true });
+
+/** Every adapter whose two files lie together, the outermost first, checkpoints by their numbers. */
+export function adaptersIn(files: readonly PathFile[]): AdapterFiles[] {
+  const named = (wanted: string) => new Map(files.filter(({ path }) => path === wanted || path.endsWith(`/${wanted}`)).map(({ path, file }) => [folderOf(path), file]));
+  const weights = named(ADAPTER_WEIGHTS_FILE);
+  return [...named(ADAPTER_CONFIG_FILE)]
+    .flatMap(([folder, config]) => (weights.has(folder) ? [{ folder, config, weights: weights.get(folder)! }] : []))
+    .sort((a, b) => depthOf(a.folder) - depthOf(b.folder) || byNumber.compare(a.folder, b.folder));
+}
+
+/** The one that lies further out than all others; null where there is none. */
+export function outermostOf(adapters: readonly AdapterFiles[]): AdapterFiles | null {
+  const [first, second] = adapters;
+  return first && (!second || depthOf(second.folder) > depthOf(first.folder)) ? first : null;
+}
 
 /**
- * The outermost adapter whose two files lie together.
- * @param name what errors call the folder
+ * The outermost adapter whose two files lie together, or the one of a folder that was chosen.
+ * @param name what errors call what was dropped
  * @throws LorikeetError "file-missing" naming the file that is not there, or that several adapters lie equally far out
  */
-export function outermostAdapter(files: readonly PathFile[], name: string): AdapterFiles {
-  const named = (wanted: string) => files.filter(({ path }) => path === wanted || path.endsWith(`/${wanted}`)).sort((a, b) => depthOf(a.path) - depthOf(b.path));
-  const missing = (message: string, file: string) => new LorikeetError('file-missing', message, 'Choose one folder that PEFT saved: adapter_config.json beside adapter_model.safetensors.', { file });
-  const configs = named(ADAPTER_CONFIG_FILE);
-  const weights = named(ADAPTER_WEIGHTS_FILE);
-  if (configs.length === 0) throw missing(`${name} has no ${ADAPTER_CONFIG_FILE}.`, ADAPTER_CONFIG_FILE);
-  const whole = configs.flatMap((config) => weights.filter(({ path }) => folderOf(path) === folderOf(config.path)).map((found) => ({ config, weights: found })));
-  if (whole.length === 0) throw missing(`${name} has no ${ADAPTER_WEIGHTS_FILE} beside its ${ADAPTER_CONFIG_FILE}.`, ADAPTER_WEIGHTS_FILE);
-  const [first, ...others] = whole;
-  const level = whole.filter(({ config }) => depthOf(config.path) === depthOf(first.config.path));
-  if (level.length > 1) throw missing(`${name} holds ${level.length} adapters side by side: ${level.slice(0, 3).map(({ config }) => folderOf(config.path)).join(', ')}.`, ADAPTER_CONFIG_FILE);
-  return { config: first.config.file, weights: first.weights.file, others: others.map(({ config }) => folderOf(config.path)) };
+export function adapterFilesIn(files: readonly PathFile[], name: string, folder?: string): AdapterFiles {
+  const found = adaptersIn(files);
+  const chosen = folder === undefined ? outermostOf(found) : found.find((adapter) => adapter.folder === folder);
+  if (chosen) return chosen;
+  const missing = (message: string, file: string) => new LorikeetError('file-missing', message, ADVICE, { file });
+  if (found.length > 0) throw missing(folder === undefined ? `${name} holds ${found.length} adapters, and none further out than the others: ${found.slice(0, 3).map((adapter) => adapter.folder).join(', ')}.` : `${name} has no adapter in ${folder}.`, ADAPTER_CONFIG_FILE);
+  const hasConfig = files.some(({ path }) => path === ADAPTER_CONFIG_FILE || path.endsWith(`/${ADAPTER_CONFIG_FILE}`));
+  if (!hasConfig) throw missing(`${name} has no ${ADAPTER_CONFIG_FILE}.`, ADAPTER_CONFIG_FILE);
+  throw missing(`${name} has no ${ADAPTER_WEIGHTS_FILE} beside its ${ADAPTER_CONFIG_FILE}.`, ADAPTER_WEIGHTS_FILE);
 }

@@ -34,7 +34,7 @@ export type DatasetSource =
 export type AdapterSource =
   | { kind: 'demo' }
   | { kind: 'run'; runId: string; /** "best", "final" or "checkpoint-<step>" */ directory: string }
-  | { kind: 'files'; name: string; files: PathFile[] };
+  | { kind: 'files'; name: string; files: PathFile[]; /** Which of several adapters in it; the outermost when left out. */ folder?: string };
 
 /** What an adapter says of itself; a run that starts from it must have the same settings. */
 export interface AdapterSummary {

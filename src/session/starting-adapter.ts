@@ -1,6 +1,6 @@
 /** Adapters to start from: where their files lie, and whether they fit the model and the settings. */
 import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter, type Adapter, type AdapterBase } from '../checkpoint/adapter.ts';
-import { outermostAdapter } from '../checkpoint/adapter-files.ts';
+import { adapterFilesIn } from '../checkpoint/adapter-files.ts';
 import { UrlFileSource } from '../checkpoint/file-source.ts';
 import { moduleRanks, patternsInUse, rankOf } from '../checkpoint/module-ranks.ts';
 import { matchTargetModules } from '../checkpoint/target-modules.ts';
@@ -40,10 +40,10 @@ async function locate(source: AdapterSource, demoUrl: string): Promise<{ name: s
     }
     case 'run': {
       const { name, files } = await readRunDirectory(source.runId, source.directory);
-      return { name: `${name}/${source.directory}`, ...outermostAdapter(files, name) };
+      return { name: `${name}/${source.directory}`, ...adapterFilesIn(files, name) };
     }
     case 'files':
-      return { name: source.name, ...outermostAdapter(source.files, source.name) };
+      return { name: source.name, ...adapterFilesIn(source.files, source.name, source.folder) };
   }
 }
 

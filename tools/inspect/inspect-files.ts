@@ -1,7 +1,7 @@
 /** Model folders, adapters and training logs as the page opens them. */
-import { ADAPTER_WEIGHTS_FILE, readAdapter } from '../../src/checkpoint/adapter.ts';
-import { outermostAdapter } from '../../src/checkpoint/adapter-files.ts';
-import { parseAdapterConfig } from '../../src/checkpoint/adapter-config.ts';
+import { ADAPTER_CONFIG_FILE, ADAPTER_WEIGHTS_FILE, readAdapter } from '../../src/checkpoint/adapter.ts';
+import { adapterFilesIn, adaptersIn } from '../../src/checkpoint/adapter-files.ts';
+import { isAdapterConfig, parseAdapterConfig } from '../../src/checkpoint/adapter-config.ts';
 import { ModelFiles } from '../../src/checkpoint/model-files.ts';
 import { SafetensorsFile } from '../../src/checkpoint/safetensors.ts';
 import { type Architecture, parameterCount } from '../../src/families/architecture.ts';
@@ -43,11 +43,13 @@ export function reportModel({ files }: InspectedModel, because: string): ModelRe
 }
 
 /**
- * The outermost adapter of a folder.
+ * The outermost adapter of a folder, or a file of its settings.
  * @throws LorikeetError as readAdapter; "file-missing" where a half of it is not there
  */
 export async function inspectAdapter(files: readonly PathFile[], because: string, model: Architecture | null): Promise<AdapterReport> {
-  const { config, weights } = outermostAdapter(files, 'The folder');
+  // What its settings say is wrong with an adapter tells more than that its weights are not there.
+  if (adaptersIn(files).length === 0) await checkSettings(files);
+  const { config, weights } = adapterFilesIn(files, 'The folder');
   const text = await config.text();
   const settings = parseAdapterConfig(text);
   const header = await SafetensorsFile.open(weights, ADAPTER_WEIGHTS_FILE);
@@ -62,6 +64,14 @@ export async function inspectAdapter(files: readonly PathFile[], because: string
     parameters: [...header.tensors.values()].reduce((sum, { shape }) => sum + shape.reduce((product, side) => product * side, 1), 0),
     modules: adapter ? adapter.modules.length : null,
   };
+}
+
+async function checkSettings(files: readonly PathFile[]): Promise<void> {
+  for (const { path, file } of files) {
+    if (files.length > 1 && !path.endsWith(ADAPTER_CONFIG_FILE)) continue;
+    const text = await file.text();
+    if (isAdapterConfig(text)) parseAdapterConfig(text);
+  }
 }
 
 export async function inspectLogs(files: readonly PathFile[], because: string, chosen: string): Promise<{ report: LogReport; faults: ErrorRecord[] }> {

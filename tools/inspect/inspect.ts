@@ -1,9 +1,11 @@
 /** Inputs one after the other; files of one dataset that are named one by one belong together. */
 import { basename } from 'node:path';
 import type { DatasetKind } from '../../src/data/dataset.ts';
+import { isAdapterConfig } from '../../src/checkpoint/adapter-config.ts';
 import { LorikeetError } from '../../src/protocol/errors.ts';
 import { readSettings } from '../../src/protocol/foreign-settings.ts';
 import type { PathFile } from '../../src/protocol/messages.ts';
+import { isPythonLines } from '../../src/reports/python-lines.ts';
 import { kindOf } from '../../src/session/session-dataset.ts';
 import { droppedFiles } from './disk-files.ts';
 import { fromCvat } from './from-cvat.ts';
@@ -13,6 +15,8 @@ import type { InspectArguments } from './options.ts';
 import { type Recognised, recognise } from './recognise.ts';
 import type { Inspected } from './report.ts';
 
+/** Where a line of a console begins at the latest. */
+const START_BYTES = 4096;
 /** Larger files are no settings. */
 const MAX_SETTINGS_BYTES = 2 ** 20;
 
@@ -34,12 +38,17 @@ export async function inspect({ paths, model: modelPath, method, samples }: Insp
   return results;
 }
 
-/** By names, and where they tell nothing by what a file on its own holds: settings of any trainer. */
+/** By names, and where they tell nothing by what a file on its own holds: what a console printed, an adapter's settings, those of any trainer. */
 async function kindOfInput(files: readonly PathFile[]): Promise<Recognised> {
   const named = recognise(files.map(({ path }) => path));
-  if (named.kind !== 'dataset' || files.length !== 1 || files[0].file.size > MAX_SETTINGS_BYTES || !/\.(json|ya?ml)$/i.test(files[0].path)) return named;
+  if (named.kind !== 'dataset' || files.length !== 1) return named;
+  const [{ path, file }] = files;
+  if (/\.jsonl?$/i.test(path) && isPythonLines(await file.slice(0, START_BYTES).text())) return { kind: 'log', because: 'it holds what a trainer prints to its console' };
+  if (file.size > MAX_SETTINGS_BYTES || !/\.(json|ya?ml)$/i.test(path)) return named;
+  const text = await file.text();
+  if (isAdapterConfig(text)) return { kind: 'adapter', because: 'it names a peft_type' };
   try {
-    const { taken } = readSettings(await files[0].file.text());
+    const { taken } = readSettings(text);
     return taken.length > 0 ? { kind: 'settings', because: 'it names settings of a trainer' } : named;
   } catch (error) {
     if (!(error instanceof LorikeetError)) throw error;

@@ -7,6 +7,8 @@ export const enAdapters = {
     runs: 'Your runs',
     folder: 'A PEFT folder…',
     droppedFolder: (name: string) => `${name} (folder)`,
+    within: (count: number) => `Which of its ${count} adapters`,
+    chooseWithin: 'Choose one…',
     places: { best: 'best', final: 'final', checkpoint: (step: string) => `checkpoint ${step}` },
     atStep: (place: string, step: string) => `${place}, step ${step}`,
     pick: 'Choose a folder',

@@ -9,6 +9,8 @@ export const zhAdapters: typeof enAdapters = {
     runs: '您的训练',
     folder: 'PEFT 文件夹…',
     droppedFolder: (name) => `${name}（文件夹）`,
+    within: (count) => `选用其中 ${count} 个适配器中的哪一个`,
+    chooseWithin: '请选择…',
     places: { best: '最佳', final: '最终', checkpoint: (step) => `检查点 ${step}` },
     atStep: (place, step) => `${place}，第 ${step} 步`,
     pick: '选择文件夹',

@@ -1,5 +1,5 @@
 /** npm run inspect: what is recognised, what is said, and the exit code's reason. */
-import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -104,6 +104,21 @@ describe('models, adapters and logs', () => {
     const [half] = await look(join(folder, 'half'));
     expect(half).toMatchObject({ usable: false, report: null, faults: [{ code: 'file-missing' }] });
     expect(formatInspected(half)).toContain('cannot be used');
+  });
+
+  it.each(readdirSync(join(CASES, '20-adapters/configs')))('as an adapter, %s is refused by what its settings say', async (name) => {
+    const [refused] = await look(join(CASES, '20-adapters/configs', name));
+    expect(refused).toMatchObject({ usable: false, faults: [{ code: 'adapter', message: expect.stringMatching(/uses (kasa_config|init_lora_weights)/) as string }] });
+  });
+
+  it('an output folder without weights says so', async () => {
+    const [empty] = await look(join(CASES, '20-adapters/trainer-output-dir'));
+    expect(empty.faults).toMatchObject([{ code: 'file-missing', message: expect.stringContaining('no adapter_model.safetensors beside') as string }]);
+  });
+
+  it('of a console, a dictionary a line, is a log', async () => {
+    const [log] = await look(join(CASES, '22-logs/console-dicts-jsonl/loss.jsonl'));
+    expect(log).toMatchObject({ usable: true, report: { kind: 'log', because: 'it holds what a trainer prints to its console', runs: [{ metrics: expect.arrayContaining(['loss']) as string[] }] } });
   });
 });
 
