@@ -7,7 +7,7 @@ import { basename, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { parseArgs } from 'node:util';
-import { outermostAdapter } from '../../src/checkpoint/adapter-files.ts';
+import { adapterFilesIn } from '../../src/checkpoint/adapter-files.ts';
 import { readAdapter } from '../../src/checkpoint/adapter.ts';
 import { mergedModel } from '../../src/checkpoint/merged-model.ts';
 import { ModelFiles } from '../../src/checkpoint/model-files.ts';
@@ -34,7 +34,7 @@ await runCommand(async (argv) => {
   if (existsSync(out) && readdirSync(out).length > 0) throw new UsageError(`--out: ${out} is not empty; give a folder of its own.`);
 
   const files = await ModelFiles.open(await droppedFiles(resolve(model)));
-  const { config, weights } = outermostAdapter(await droppedFiles(resolve(adapterFolder)), adapterFolder);
+  const { config, weights } = adapterFilesIn(await droppedFiles(resolve(adapterFolder)), adapterFolder);
   const adapter = await readAdapter(await config.text(), weights, files.architecture);
   const about = { base: adapter.config.base_model_name_or_path ?? basename(resolve(model)), run: basename(resolve(adapterFolder)) };
   const outputs = await mergedModel(files, adapter, about);
