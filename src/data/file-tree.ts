@@ -2,6 +2,7 @@
 import type { PathFile } from '../protocol/messages.ts';
 import type { AnnotationSet } from './annotations/annotated-image.ts';
 import { classFolders, readAnnotationFolders } from './annotations/annotation-folders.ts';
+import { divide } from './annotations/beside-records.ts';
 import { baseName, fileKind, normalizePath } from './paths.ts';
 import type { ProblemList } from './problems.ts';
 import { isSampleFile, readZip, ZIP_LIMITS } from './zip.ts';
@@ -9,7 +10,7 @@ import { isSampleFile, readZip, ZIP_LIMITS } from './zip.ts';
 export interface SortedFiles {
   /** JSON, JSONL, CSV and parquet files, by path. */
   records: PathFile[];
-  /** Annotations that lie in many small files; only where there are no records. */
+  /** Annotations that lie in many small files, apart from any records. */
   annotations: AnnotationSet[];
   /** Pictures and clips. */
   media: PathFile[];
@@ -52,7 +53,16 @@ export async function sortByKind(files: readonly PathFile[], problems: ProblemLi
     const none = sets.length === 0 && sorted.records.length === 0 && problems.count === 0;
     sorted.annotations = none ? (classFolders(sorted.media) ?? []) : sets;
     ignoreAll(texts.filter((file) => !used.has(file)));
-  } else ignoreAll(texts);
+  } else if (texts.length > 0) {
+    const { apart, beside, belonging } = await divide(texts, sorted.media, sorted.records);
+    const { sets, used } = await readAnnotationFolders(apart, sorted.media, problems);
+    sorted.annotations = sets;
+    for (const file of [...beside.values(), belonging].flat()) used.add(file);
+    for (const [layout, files] of beside) {
+      problems.warning(`${files.length} annotations of ${layout} were left out: they lie beside files of records.`, 'Drop them without the records, or in a folder of their own with their images, to train on them.', { file: files[0].path });
+    }
+    ignoreAll(texts.filter((file) => !used.has(file)));
+  }
   if (ignored.length > 0) {
     const shown = ignored.slice(0, 5).join(', ') + (ignored.length > 5 ? ', …' : '');
     problems.warning(`${ignored.length} files are neither records, annotations, images nor videos and were left out: ${shown}`, 'Nothing to do unless samples or images are missing.');

@@ -82,15 +82,20 @@ export class SampleReader {
     const rest = resting();
     for (const entry of entries) {
       const file = entry.path;
-      const before = this.problems.count;
+      const faultsBefore = this.problems.count;
       const { records, rejected, silent, media } = await this.source.read(entry);
       this.rejected += rejected;
       if (this.isOfAnotherKind(records, file) || this.isUnknown(records, file)) continue;
-      if (records.length === 0 && this.problems.count === before && !silent) {
+      if (records.length === 0 && this.problems.count === faultsBefore && !silent) {
         this.problems.error('The file holds no samples.', 'Export the dataset again.', { file });
       }
       const notices = new FileNotices();
-      const finder = new MediaFinder(this.problems, media ? [new MediaIndex(media), ...indexes] : indexes, file, (named) => this.named.add(named));
+      const before = 'file' in entry ? null : new Set(this.named);
+      const again = new Set<PathFile>();
+      const finder = new MediaFinder(this.problems, media ? [new MediaIndex(media), ...indexes] : indexes, file, (named) => {
+        this.named.add(named);
+        if (before?.has(named)) again.add(named);
+      });
       for (const record of records) {
         const due = rest();
         if (due) await due;
@@ -101,6 +106,7 @@ export class SampleReader {
       if (this.options.choices?.trustedFiles?.includes(file)) notices.pixelBoxes.trust();
       else if (notices.pixelBoxes.suspicion) this.pixelSuspects.push(file);
       notices.report(finder, file, this.problems);
+      if (again.size > 0) this.problems.warning(`${again.size} images of these annotations are used by other files too: they are learnt more than once.`, 'Drop one of them alone unless both are wanted.', { file });
     }
     return samples;
   }

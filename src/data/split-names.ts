@@ -2,7 +2,7 @@
 import { baseName, folderOf, stemOf } from './paths.ts';
 import type { ProblemList } from './problems.ts';
 
-type Split = 'train' | 'validation' | 'test';
+export type Split = 'train' | 'validation' | 'test';
 
 const WORDS: Readonly<Record<string, Split>> = {
   ...{ train: 'train', training: 'train' },
@@ -12,11 +12,11 @@ const WORDS: Readonly<Record<string, Split>> = {
 
 /**
  * Sorts record files by the whole words of their own names, or else by a folder that is called just so. What the
- * dropped folder or archive is called says nothing. A test file counts only where no validation file is. Where nothing
+ * dropped folder or archive is called says nothing. What says its split itself is not asked for its name. A test file counts only where no validation file is. Where nothing
  * would be left to train on, names are not gone by.
  */
-export function splitByName<T extends { path: string }>(records: readonly T[], problems: ProblemList): { train: T[]; validation: T[] } {
-  const splits = records.map(({ path }) => splitOf(path));
+export function splitByName<T extends { path: string; split?: Split }>(records: readonly T[], problems: ProblemList): { train: T[]; validation: T[] } {
+  const splits = records.map(({ path, split }) => split ?? splitOf(path));
   const of = (split: Split) => records.filter((_, i) => (splits[i] ?? 'train') === split);
   const [train, validation, test] = [of('train'), of('validation'), of('test')];
   if (train.length === 0 && records.length > 0) {

@@ -3,6 +3,7 @@ import type { Box } from '../../objectives/detection-answer.ts';
 import type { ImageSize } from '../../processing/smart-resize.ts';
 import type { ErrorPlace } from '../../protocol/errors.ts';
 import type { ProblemList } from '../problems.ts';
+import type { Split } from '../split-names.ts';
 
 export const ANNOTATION_FORMATS = ['COCO', 'Pascal VOC', 'YOLO', 'Label Studio', 'class folders'] as const;
 export type AnnotationFormat = (typeof ANNOTATION_FORMATS)[number];
@@ -30,6 +31,8 @@ export interface AnnotationSet {
   /** Path of the file; for folders a path in it. */
   path: string;
   images: AnnotatedImage[];
+  /** Where the format itself says what they are for. */
+  split?: Split;
   /** Images left out because of an error. */
   rejected: number;
 }

@@ -6,6 +6,7 @@ import type { ProblemList } from '../problems.ts';
 import { type AnnotatedImage, type AnnotationFormat, type AnnotationSet, BoxTally } from './annotated-image.ts';
 import { mayNameLabels, readLabelNames } from './label-names.ts';
 import { readVoc } from './voc.ts';
+import { readVocLists, splitByLists } from './voc-lists.ts';
 import { isYolo, readYolo } from './yolo.ts';
 
 const MAX_TEXT_BYTES = 4 * 2 ** 20;
@@ -63,7 +64,8 @@ async function readVocFiles(files: readonly PathFile[], used: Set<PathFile>, pro
     }
     used.add(file);
   }
-  return sets.finish(problems).filter(({ images, rejected }) => images.length + rejected > 0);
+  const found = sets.finish(problems).filter(({ images, rejected }) => images.length + rejected > 0);
+  return found.length === 0 ? [] : splitByLists(found, await readVocLists(files, used), problems);
 }
 
 async function readYoloFiles(files: readonly PathFile[], media: readonly PathFile[], used: Set<PathFile>, problems: ProblemList): Promise<AnnotationSet[]> {

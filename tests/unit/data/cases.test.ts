@@ -218,6 +218,42 @@ describe('exports of annotation tools', () => {
   });
 });
 
+describe('all exports in one folder', () => {
+  it('are told by their layouts, each in its own folder', async () => {
+    const dataset = await read('16-annotation-exports');
+    expect([...dataset.annotations].sort()).toEqual(['COCO', 'Label Studio', 'Pascal VOC', 'YOLO']);
+    const seen = [...dataset.train, ...dataset.validation].flatMap(({ media }) => media.flatMap((medium) => filesOf(medium).map(({ path }) => path)));
+    expect(seen.sort()).toEqual(['coco/train/a.png', 'hf-imagefolder/train/a.png', 'labelstudio/1a2b-a.png', 'roboflow-jsonl/train/a.png', 'roboflow-jsonl/valid/b.png', 'voc/a.png', 'yolo/images/a.png']);
+    expect(dataset.errorCount).toBe(0);
+    expect(dataset.problems.map(({ message }) => message).filter((message) => /neither records nor/.test(message))).toEqual([]);
+  });
+
+  it('beside records of the same pictures are left out, by their layouts', async () => {
+    const both = ['voc', 'yolo'].flatMap((folder) => filesIn(`16-annotation-exports/${folder}`));
+    const records = { path: 'train.jsonl', file: new Blob([JSON.stringify({ image: 'a.png', question: 'q', answer: 'a' })]) };
+    const dataset = await readDataset({ train: [...both, records], validation: [] }, { kind: 'conversations', validationSplit: 0, seed: 1 });
+    expect([dataset.train.length, dataset.annotations]).toEqual([1, []]);
+    expect(dataset.problems.map(({ level, file, message }) => [level, file, message])).toEqual([
+      ['warning', 'a.xml', '1 annotations of Pascal VOC were left out: they lie beside files of records.'],
+      ['warning', 'labels/a.txt', '1 annotations of YOLO were left out: they lie beside files of records.'],
+      ['warning', undefined, '1 dropped images or videos are used by no sample: images/a.png'],
+    ]);
+  });
+
+  it('of pictures that records elsewhere use too are read, and that is said', async () => {
+    const records = { path: 'rows/train.jsonl', file: new Blob([JSON.stringify({ image: '../set/a.png', question: 'q', answer: 'a' })]) };
+    const dataset = await readDataset({ train: [...filesIn('16-annotation-exports/voc').map(({ path, file }) => ({ path: `set/${path}`, file })), records], validation: [] }, { kind: 'conversations', validationSplit: 0, seed: 1 });
+    expect(dataset.train.length).toBe(2);
+    expect(dataset.problems.map(({ level, file, message }) => [level, file, message])).toEqual([['warning', 'set/*', '1 images of these annotations are used by other files too: they are learnt more than once.']]);
+  });
+
+  it('without any records are both read', async () => {
+    const both = ['voc', 'yolo'].flatMap((folder) => filesIn(`16-annotation-exports/${folder}`).map(({ path, file }) => ({ path: `mixed/${folder}/${path}`, file })));
+    const dataset = await readDataset({ train: both, validation: [] }, { kind: 'conversations', validationSplit: 0, seed: 1 });
+    expect([dataset.train.length, dataset.annotations, dataset.problems]).toEqual([2, ['Pascal VOC', 'YOLO'], []]);
+  });
+});
+
 describe('pointers of Git LFS', () => {
   it.each([
     ['17-lfs-pointers', 'The image images/a.jpg is a Git LFS pointer, not the file itself.'],

@@ -131,6 +131,36 @@ describe('Pascal VOC', () => {
   });
 });
 
+describe('the lists of Pascal VOC', () => {
+  const voc = (name: string) => text(`VOC2012/Annotations/${name}.xml`, `<annotation><filename>${name}.png</filename><size><width>100</width><height>50</height></size><object><name>cover</name><bndbox><xmin>10</xmin><ymin>10</ymin><xmax>20</xmax><ymax>20</ymax></bndbox></object></annotation>`);
+  const list = (name: string, ...images: string[]) => text(`VOC2012/ImageSets/Main/${name}.txt`, images.map((image) => `${image}\n`).join(''));
+  const names = ['a', 'b', 'c', 'd', 'e'];
+  const folder = [...names.map(voc), ...names.map((name) => picture(`VOC2012/JPEGImages/${name}.png`))];
+  const parts = ({ train, validation }: Awaited<ReturnType<typeof read>>) => [train, validation].map((samples) => samples.map(({ place }) => place.file?.slice(-5, -4)));
+
+  it('decide the split; lists of single classes do not', async () => {
+    const dataset = await read([...folder, list('train', 'a', 'c', 'e'), list('val', 'b', 'd'), list('trainval', ...names), list('cover_train', 'a  1', 'b -1'), text('VOC2012/ImageSets/Layout/val.txt', 'a\n')]);
+    expect(parts(dataset)).toEqual([['a', 'c', 'e'], ['b', 'd']]);
+    expect(dataset.problems).toEqual([]);
+  });
+
+  it('leave out what they do not name, and count it', async () => {
+    const dataset = await read([...folder, list('train', 'a  1', 'b', 'gone'), list('val', 'c')]);
+    expect(parts(dataset)).toEqual([['a', 'b'], ['c']]);
+    expect(said(dataset)[0]).toEqual(['warning', 'VOC2012/ImageSets/Main', undefined, undefined, '2 annotated images are in no list of ImageSets/Main and were left out.']);
+  });
+
+  it('take test images for validation where nothing else is, and both halves together for training', async () => {
+    expect(parts(await read([...folder, list('trainval', 'a', 'b', 'c'), list('test', 'd', 'e')]))).toEqual([['a', 'b', 'c'], ['d', 'e']]);
+  });
+
+  it('of other annotations are not gone by', async () => {
+    const dataset = await read([...folder, list('train', 'x', 'y')]);
+    expect(parts(dataset)).toEqual([names, []]);
+    expect(said(dataset)).toEqual([['warning', 'VOC2012/ImageSets/Main', undefined, undefined, 'The lists of ImageSets/Main name none of the annotated images and were not gone by.']]);
+  });
+});
+
 describe('folders of classes', () => {
   it('are what their pictures show, by split', async () => {
     const dataset = await read(['train/cat/1.png', 'train/dog/1.png', 'val/cat/9.png'].map((path) => picture(path)));
