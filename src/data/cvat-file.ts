@@ -8,7 +8,10 @@ import { type XmlHandler, XmlReader } from './xml-reader.ts';
 
 export interface CvatBox {
   label: string;
+  /** Thousandths of the image, cut down to whole numbers. */
   box: Box;
+  /** The same before they were cut down. */
+  exact: Box;
   /** Attributes of the annotation, by lower-case name. */
   attributes: ReadonlyMap<string, string>;
 }
@@ -32,6 +35,8 @@ export interface CvatFile {
 const MAX_FILE_BYTES = 256 * 2 ** 20;
 const MAX_IMAGES = 1_000_000;
 const MAX_BOXES = 10_000;
+/** Finer than pixels, and written without exponents. */
+const DECIMALS = 1e6;
 /** Shapes that have no box. */
 const OTHER_SHAPES = ['polygon', 'polyline', 'points', 'cuboid', 'mask', 'ellipse', 'skeleton'];
 
@@ -70,7 +75,7 @@ class CvatContent implements XmlHandler {
   private clipped = 0;
   private rotated = 0;
   private image: (CvatImage & { faulty: boolean }) | null = null;
-  private box: { label: string; box: Box; attributes: Map<string, string> } | null = null;
+  private box: (CvatBox & { attributes: Map<string, string> }) | null = null;
   private attribute: string | null = null;
 
   constructor(
@@ -144,11 +149,12 @@ class CvatContent implements XmlHandler {
     if (label === '') return this.fault(`${shown} has no label.`, 'Give it a label and export again.', line, 'label');
     if (!corners.every(Number.isFinite)) return this.fault(`${shown} is not made of four numbers.`, 'Export the task again.', line, 'box');
     if (boxes.length >= MAX_BOXES) return this.fault(`The image ${name.slice(0, 200)} has more than ${MAX_BOXES} boxes.`, 'Split the annotations.', line, 'box');
-    const inThousandths = corners.map((x, i) => Math.trunc((x / (i % 2 === 0 ? width : height)) * 1000));
-    const box = inThousandths.map((x) => Math.min(1000, Math.max(0, x))) as Box;
+    const inThousandths = corners.map((x, i) => (x / (i % 2 === 0 ? width : height)) * 1000);
+    const exact = inThousandths.map((x) => Math.floor(Math.min(1000, Math.max(0, x)) * DECIMALS) / DECIMALS) as Box;
+    const box = exact.map(Math.trunc) as Box;
     if (box[2] <= box[0] || box[3] <= box[1]) return this.fault(`${shown} has no area inside the image.`, 'Correct or remove the box.', line, 'box');
-    if (box.some((x, i) => x !== inThousandths[i])) this.clipped++;
-    this.box = { label, box, attributes: new Map() };
+    if (box.some((x, i) => x !== Math.trunc(inThousandths[i]))) this.clipped++;
+    this.box = { label, box, exact, attributes: new Map() };
   }
 
   private fault(message: string, advice: string, line: number, field: string): void {

@@ -12,6 +12,8 @@ export interface CvatConversion {
   kind: 'convert';
   files: readonly PathFile[];
   options: CvatOptions;
+  /** As in `importCvat`. */
+  boxes: 'whole' | 'exact';
 }
 
 export interface CvatParts extends Omit<CvatImport, 'train' | 'validation' | 'test'> {
@@ -25,8 +27,8 @@ export interface CvatParts extends Omit<CvatImport, 'train' | 'validation' | 'te
 const AT_ONCE = 1000;
 
 /** Converts annotation files as `importCvat` does, and writes the samples. */
-export async function convertCvat({ files, options }: CvatConversion): Promise<CvatParts> {
-  const { train, validation, test, ...told } = await importCvat(files, options);
+export async function convertCvat({ files, options, boxes }: CvatConversion): Promise<CvatParts> {
+  const { train, validation, test, ...told } = await importCvat(files, options, boxes);
   return { ...told, train: asFile('train.json', train), validation: asFile('val.json', validation), test: asFile('test.json', test) };
 }
 

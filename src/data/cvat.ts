@@ -84,8 +84,10 @@ interface AnnotatedObject extends CvatBox {
 /**
  * Converts annotation files of the format "CVAT for images 1.1". Files or images with an error are left out and named;
  * the same files and options give the same sets.
+ * @param boxes "whole": thousandths in whole numbers, as a file to take along has them; "exact": with decimals, for readers
+ * that write them in the unit of a model's family (`thousandthFiles` of the reading choices)
  */
-export async function importCvat(files: readonly PathFile[], options: CvatOptions): Promise<CvatImport> {
+export async function importCvat(files: readonly PathFile[], options: CvatOptions, boxes: 'whole' | 'exact' = 'whole'): Promise<CvatImport> {
   const problems = new ProblemList();
   const annotations = files.filter(({ path }) => /\.xml$/i.test(path)).sort((a, b) => (a.path < b.path ? -1 : 1));
   if (annotations.length === 0) problems.error('There is no XML file with annotations.', 'Export the task as "CVAT for images 1.1" and drop its annotations.xml.', {}, 'file-missing');
@@ -106,7 +108,7 @@ export async function importCvat(files: readonly PathFile[], options: CvatOption
   warnOfCopies(images, problems);
   const chosen = choose(images, options);
   const order = new PhiloxSequence(options.seed, 0, PURPOSE_SHARES).permutation(chosen.length);
-  const records = [...order].map((i, position) => toRecord(chosen[i], position, options.prompt));
+  const records = [...order].map((i, position) => toRecord(chosen[i], position, options.prompt, boxes));
   // Of very few images one is left to train on.
   const trainEnd = Math.max(options.trainRatio > 0 ? Math.min(1, records.length) : 0, Math.floor(records.length * options.trainRatio));
   const validationEnd = Math.min(records.length, trainEnd + Math.floor(records.length * options.validationRatio));
@@ -186,13 +188,14 @@ function isAbnormal({ objects }: AnnotatedImage): boolean {
   return objects.some(({ status }) => !NORMAL_STATUSES.includes(status.toLowerCase()));
 }
 
-function toRecord({ path, objects }: AnnotatedImage, position: number, prompt: string): LlavaRecord {
+function toRecord({ path, objects }: AnnotatedImage, position: number, prompt: string, boxes: 'whole' | 'exact'): LlavaRecord {
+  const written = boxes === 'whole' ? objects : objects.map((object) => ({ ...object, box: object.exact }));
   return {
     id: `traffic_anomaly_${position}`,
     image: path,
     conversations: [
       { from: 'human', value: `<image>\n${prompt}` },
-      { from: 'gpt', value: cvatAnswer(objects) },
+      { from: 'gpt', value: cvatAnswer(written) },
     ],
   };
 }

@@ -49,6 +49,8 @@ const LAYOUTS: Readonly<Record<DatasetKind, (record: Record<string, unknown>) =>
   preference: isPreferenceRecord,
   prompts: hasPrompt,
 };
+/** As a size: units from edge to edge. */
+const THOUSANDTHS = { width: 1000, height: 1000 };
 /** Columns that a message names. */
 const MAX_COLUMNS = 20;
 
@@ -198,20 +200,23 @@ export class SampleReader {
     return { id, conversation, ...(rejected && { rejected }), ...(extra && { extra }), media, place };
   }
 
-  /** Answers of files that were said to count pixels, in the unit that the model is to learn. */
+  /** Answers of files whose unit is known, in the unit that the model is to learn. */
   private async inModelUnit(conversation: Conversation, media: readonly Media<PathFile>[], file: string): Promise<Conversation> {
     const { choices, boxes: unit, seenSize } = this.options;
-    if (!choices?.pixelFiles?.includes(file) || !conversation.some((message) => message.role === 'assistant' && markedBoxes(messageText(message)).length > 0)) return conversation;
-    if (media.length !== 1 || media[0].kind !== 'image') throw fault(`The answer has boxes in pixels, and the sample ${media.length} images or videos: whose pixels they are cannot be told.`, 'Write these boxes in the model’s unit, or leave the sample out.');
+    const inThousandths = choices?.thousandthFiles?.includes(file) ?? false;
+    if (!(inThousandths || choices?.pixelFiles?.includes(file)) || !conversation.some((message) => message.role === 'assistant' && markedBoxes(messageText(message)).length > 0)) return conversation;
+    if (inThousandths && unit !== 'pixels') return rewriteBoxes(conversation, THOUSANDTHS, THOUSANDTHS, Math.trunc);
+    if (media.length !== 1 || media[0].kind !== 'image') throw fault(`The answer has boxes of one picture, and the sample ${media.length} images or videos: whose they are cannot be told.`, 'Write these boxes in the model’s unit, or leave the sample out.');
     const stored = await this.factsOf(media[0].file);
     if (unit === 'pixels' && !seenSize) throw fault('Boxes are to be written in pixels of the picture as the model sees it, and no model is loaded.', 'Load the model first.');
-    const target = unit === 'pixels' && seenSize ? seenSize(stored) : { width: 1000, height: 1000 };
-    return rewriteBoxes(conversation, stored, target);
+    const target = unit === 'pixels' && seenSize ? seenSize(stored) : THOUSANDTHS;
+    return rewriteBoxes(conversation, inThousandths ? THOUSANDTHS : stored, target);
   }
 
   /** Answers about one image only: which image a box is of is not said. */
   private async lookAtBoxes(pixelBoxes: PixelBoxes, conversation: Conversation, media: readonly Media<PathFile>[], file: string): Promise<void> {
-    if (this.options.choices?.pixelFiles?.includes(file)) return;
+    const { pixelFiles, thousandthFiles } = this.options.choices ?? {};
+    if (pixelFiles?.includes(file) || thousandthFiles?.includes(file)) return;
     if (this.options.boxes === 'pixels' || !pixelBoxes.wanted || media.length !== 1 || media[0].kind !== 'image') return;
     const answer = answerOf(conversation);
     const marked = markedBoxes(answer);

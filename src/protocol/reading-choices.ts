@@ -31,6 +31,8 @@ export const readingChoicesSchema = v.strictObject({
   mappings: v.optional(v.record(v.string(), mappingSchema)),
   /** Files whose boxes count pixels of the stored pictures, by path; they are rewritten in the model's unit. */
   pixelFiles: v.optional(v.array(v.string())),
+  /** Files made from annotations, by path: their boxes are thousandths with decimals, to be written in the model's unit. */
+  thousandthFiles: v.optional(v.array(v.string())),
   /** Files that were asked about and whose boxes are in the model's unit already. */
   trustedFiles: v.optional(v.array(v.string())),
 });

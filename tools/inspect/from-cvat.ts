@@ -8,7 +8,7 @@ import type { PathFile } from '../../src/protocol/messages.ts';
 export async function fromCvat(files: readonly PathFile[]): Promise<{ files: PathFile[]; converted: CvatImport } | null> {
   const annotated = await cvatFiles(files);
   if (!annotated) return null;
-  const converted = await importCvat(annotated, CVAT_DEFAULTS);
+  const converted = await importCvat(annotated, CVAT_DEFAULTS, 'exact');
   const parts = { train: converted.train, val: converted.validation };
   const records = Object.entries(parts).flatMap(([name, part]) => (part.length === 0 ? [] : [{ path: `${name}.json`, file: new Blob([JSON.stringify(part)]) }]));
   return { files: [...records, ...annotated.filter(({ path }) => fileKind(path) === 'image')], converted };

@@ -13,6 +13,7 @@ import type { EncodedSample } from '../../src/processing/types.ts';
 import { LorikeetError } from '../../src/protocol/errors.ts';
 import { parseTrainingConfig } from '../../src/protocol/config.ts';
 import type { DatasetProblem, PathFile } from '../../src/protocol/messages.ts';
+import type { ReadingChoices } from '../../src/protocol/reading-choices.ts';
 import { mediaOptions } from '../../src/session/encoded-dataset.ts';
 import type { DatasetReport } from './report.ts';
 
@@ -24,6 +25,8 @@ export interface DatasetInspection {
   /** What was said when the files were made from annotations. */
   converted?: CvatImport;
   boxes: 'thousandths' | 'pixels';
+  /** What the page's panels would have decided. */
+  choices?: ReadingChoices;
   /** Conversations to render. */
   samples: number;
 }
@@ -60,8 +63,8 @@ export async function inspectDataset(files: readonly PathFile[], options: Datase
   };
 }
 
-async function readAs(files: readonly PathFile[], { purpose, boxes, processor }: DatasetInspection): Promise<Dataset> {
-  const read = (kind: DatasetKind) => readDataset({ train: files, validation: [] }, { kind, boxes, validationSplit: 0, seed: 42, ...(processor && { seenSize: (stored) => seenSize(stored, processor.preprocessor, parseTrainingConfig({}).max_image_size) }) });
+async function readAs(files: readonly PathFile[], { purpose, boxes, processor, choices }: DatasetInspection): Promise<Dataset> {
+  const read = (kind: DatasetKind) => readDataset({ train: files, validation: [] }, { kind, boxes, validationSplit: 0, seed: 42, ...(choices && { choices }), ...(processor && { seenSize: (stored) => seenSize(stored, processor.preprocessor, parseTrainingConfig({}).max_image_size) }) });
   if (purpose) return read(purpose);
   const usable = ({ train, validation }: Dataset) => train.length + validation.length;
   const conversations = await read('conversations');

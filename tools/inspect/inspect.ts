@@ -82,7 +82,7 @@ async function inspectOne({ path, kind, because, files }: Input, model: Inspecte
       case 'dataset': {
         const boxes = model?.files.architecture.boxUnit ?? 'thousandths';
         const cvat = await fromCvat(files);
-        const report = await inspectDataset(cvat?.files ?? files, { because: cvat ? 'it holds annotations from CVAT' : because, ...(cvat && { converted: cvat.converted }), ...(purpose && { purpose }), ...(model && { processor: model.processor }), boxes, samples });
+        const report = await inspectDataset(cvat?.files ?? files, { because: cvat ? 'it holds annotations from CVAT' : because, ...(cvat && { converted: cvat.converted, choices: { thousandthFiles: cvat.files.map(({ path }) => path) } }), ...(purpose && { purpose }), ...(model && { processor: model.processor }), boxes, samples });
         return { path, usable: report.train > 0, report, faults: [] };
       }
     }

@@ -51,7 +51,7 @@ class Cvat {
     this.reading = true;
     this.error = null;
     try {
-      const result = await askWorker<CvatConversion, CvatParts>(worker, { kind: 'convert', files, options: wanted }, WORDS);
+      const result = await askWorker<CvatConversion, CvatParts>(worker, { kind: 'convert', files, options: wanted, boxes: 'exact' }, WORDS);
       if (worker === this.#worker) this.result = result;
     } catch (error) {
       if (worker !== this.#worker) return;
@@ -69,11 +69,19 @@ class Cvat {
     this.error = null;
   }
 
-  /** The dataset as if it had been dropped. The test part is not trained on. */
+  /** The samples as JSON files to take along, boxes in whole thousandths. */
+  async filesToKeep(): Promise<PathFile[]> {
+    const { files, wanted } = this;
+    if (!files || !wanted) return [];
+    const kept = await askWorker<CvatConversion, CvatParts>(openWorker(), { kind: 'convert', files, options: wanted, boxes: 'whole' }, WORDS);
+    return kept ? [...kept.train, ...kept.validation, ...kept.test] : [];
+  }
+
+  /** The dataset as if it had been dropped, boxes in the unit of whatever model is open. The test part is not trained on. */
   get source(): Extract<DatasetSource, { kind: 'files' }> {
     const { train = [], validation = [] } = this.result ?? {};
     const images = (this.files ?? []).filter(({ path }) => fileKind(path) === 'image');
-    return { kind: 'files', train: [...train, ...images], validation: validation.length > 0 ? [...validation, ...images] : [] };
+    return { kind: 'files', train: [...train, ...images], validation: validation.length > 0 ? [...validation, ...images] : [], choices: { thousandthFiles: [...train, ...validation].map(({ path }) => path) } };
   }
 
   #end(): void {

@@ -4,8 +4,10 @@ import { parseLayout } from '../../../src/data/answer-layout.ts';
 import { CVAT_DEFAULTS, type CvatOptions, importCvat } from '../../../src/data/cvat.ts';
 import { cvatFiles } from '../../../src/data/cvat-drop.ts';
 import { convertCvat } from '../../../src/data/cvat-parts.ts';
-import { readDataset } from '../../../src/data/dataset.ts';
+import { type DatasetOptions, readDataset } from '../../../src/data/dataset.ts';
+import { messageText } from '../../../src/processing/conversation.ts';
 import type { PathFile } from '../../../src/protocol/messages.ts';
+import { png } from '../processing/png.ts';
 
 const file = (path: string, content: BlobPart): PathFile => ({ path, file: new Blob([content]) });
 const annotations = (...images: string[]) => `<?xml version="1.0"?>\n<annotations>\n<version>1.1</version>\n<meta><task><label>x</label></task></meta>\n${images.join('\n')}\n</annotations>`;
@@ -53,15 +55,41 @@ describe('conversion', () => {
 
 it('samples by the thousand become the same JSON, piece by piece', async () => {
   const files = [file('annotations.xml', annotations(...Array.from({ length: 3210 }, (_, i) => image(`${i}.jpg`, box('灯'))) ))];
-  const [whole, parts] = [await importCvat(files, CVAT_DEFAULTS), await convertCvat({ kind: 'convert', files, options: CVAT_DEFAULTS })];
+  const [whole, parts] = [await importCvat(files, CVAT_DEFAULTS), await convertCvat({ kind: 'convert', files, options: CVAT_DEFAULTS, boxes: 'whole' })];
   expect([parts.train, parts.validation, parts.test].map((part) => part.map(({ path }) => path))).toEqual([['train.json'], ['val.json'], ['test.json']]);
   for (const name of ['train', 'validation', 'test'] as const) expect(await parts[name][0].file.text()).toBe(JSON.stringify(whole[name], null, 2));
   expect(parts.statistics).toEqual(whole.statistics);
 });
 
 it('an empty part of a task has no file', async () => {
-  const { train, validation } = await convertCvat({ kind: 'convert', files: [file('a.xml', annotations(image('a.jpg')))], options: CVAT_DEFAULTS });
+  const { train, validation } = await convertCvat({ kind: 'convert', files: [file('a.xml', annotations(image('a.jpg')))], options: CVAT_DEFAULTS, boxes: 'whole' });
   expect([train.length, validation]).toEqual([1, []]);
+});
+
+describe('units', () => {
+  const picture = file('a.png', png({ width: 1280, height: 720, colorType: 0, lines: new Array<number>(1281 * 720).fill(0) }));
+  const answer = async (boxes: 'thousandths' | 'pixels', files: PathFile[], choices: DatasetOptions['choices'], seenSize?: DatasetOptions['seenSize']) => {
+    const dataset = await readDataset({ train: [...files, picture], validation: [] }, { kind: 'conversations', boxes, validationSplit: 0, seed: 1, ...(choices && { choices }), ...(seenSize && { seenSize }) });
+    return dataset.train.length === 1 ? /\(.*\)/.exec(messageText(dataset.train[0].conversation.at(-1)!))?.[0] : dataset.problems;
+  };
+  const made = async () => {
+    const { train } = await importCvat([file('annotations.xml', annotations(image('a.png', box('路灯', [128, 72, 641.9, 719.9])))), picture], { ...CVAT_DEFAULTS, trainRatio: 1, validationRatio: 0 }, 'exact');
+    return [file('train.json', JSON.stringify(train))];
+  };
+  const choices = { thousandthFiles: ['train.json'] };
+  const seen = () => ({ width: 1288, height: 728 });
+
+  it('are those of the model’s family, as for other annotation formats', async () => {
+    const voc = [file('a.xml', '<annotation><filename>a.png</filename><size><width>1280</width><height>720</height></size><object><name>x</name><bndbox><xmin>128</xmin><ymin>72</ymin><xmax>641.9</xmax><ymax>719.9</ymax></bndbox></object></annotation>')];
+    const pixels = await answer('pixels', voc, { annotations: { form: 'tags', language: 'en', prompt: null } }, seen);
+    expect(pixels).toBe('(129,73),(646,728)');
+    expect(await answer('pixels', await made(), choices, seen)).toBe(pixels);
+    expect(await answer('thousandths', await made(), choices)).toBe('(100,100),(501,999)');
+  });
+
+  it('in pixels need to know how the model sees a picture', async () => {
+    expect(await answer('pixels', await made(), choices)).toMatchObject([{ level: 'error', file: 'train.json', sample: 1, advice: 'Load the model first.' }]);
+  });
 });
 
 describe('boxes outside images', () => {
