@@ -31,13 +31,15 @@ async function bundleFakeTrainer(): Promise<string> {
       minify: false,
       target: 'es2022',
       lib: { entry: fileURLToPath(new URL('fake-trainer.worker.ts', import.meta.url)), formats: ['es'], fileName: 'fake-trainer' },
+      // It comes as a blob, which has no neighbours to load parts from.
+      rolldownOptions: { output: { codeSplitting: false } },
     },
     publicDir: false,
   });
   const outputs = Array.isArray(result) ? result : [result];
-  const chunk = outputs.flatMap((output) => ('output' in output ? output.output : [])).find((part) => part.type === 'chunk');
-  if (!chunk) throw new Error('The fake trainer could not be bundled.');
-  return chunk.code;
+  const chunks = outputs.flatMap((output) => ('output' in output ? output.output : [])).filter((part) => part.type === 'chunk');
+  if (chunks.length !== 1) throw new Error(`The fake trainer was bundled into ${chunks.length} scripts instead of one.`);
+  return chunks[0].code;
 }
 
 /** The fake worker with its scenario, to be served in the place of the real one. */
