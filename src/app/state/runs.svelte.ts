@@ -1,4 +1,5 @@
 /** The list of stored runs. */
+import { SvelteMap } from 'svelte/reactivity';
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
 import { isUnderWay, type PathFile, type RunSummary } from '../../protocol/messages.ts';
 import { importRun } from '../../storage/import-run.ts';
@@ -15,7 +16,7 @@ class RunsState {
   list = $state.raw<RunSummary[]>([]);
   loaded = $state(false);
   /** Bytes by run id, as far as they were measured. */
-  sizes = $state.raw<ReadonlyMap<string, number>>(new Map());
+  readonly sizes = new SvelteMap<string, number>();
   /** Name of the archive that is being taken in. */
   importing = $state<string | null>(null);
   readonly #measuredAt = new Map<string, string>();
@@ -69,7 +70,7 @@ class RunsState {
       if (this.#measuredAt.get(id) === updatedAt) continue;
       this.#measuredAt.set(id, updatedAt);
       const bytes = await measureRun(id).catch(() => null);
-      if (bytes !== null) this.sizes = new Map([...this.sizes, [id, bytes]]);
+      if (bytes !== null) this.sizes.set(id, bytes);
     }
   }
 
