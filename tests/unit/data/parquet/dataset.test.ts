@@ -19,6 +19,13 @@ describe('datasets in parquet', () => {
     expect({ images: set.images, rejected: set.rejected }).toEqual({ images: 8, rejected: 0 });
   });
 
+  it('are read as Hugging Face’s own library writes them', async () => {
+    const set = await load(['datasets.parquet']);
+    expect(set.problems).toEqual([]);
+    expect(set.train.map(({ conversation, extra }) => [answerOf(conversation), extra])).toEqual([['a0', { kind: 'lamp' }], ['a1', { kind: 'sign' }], ['a2', { kind: 'lamp' }]]);
+    expect(mediaOf(set)).toEqual([[], ['datasets.parquet/row-2.png'], ['datasets.parquet/row-3.png', 'datasets.parquet/row-3-2.png']]);
+  });
+
   it('give the same pictures however often they are read', async () => {
     const files = await openDataset({ train: [fixture('messages.parquet')], validation: [] });
     const read = () => readDataset(files, { kind: 'conversations', validationSplit: 0, seed: 1 });

@@ -35,6 +35,7 @@ describe('files that are no parquet, or not whole', () => {
     ['a footer that is too short', changed('snappy.parquet', (bytes, view) => view.setUint32(bytes.length - 8, 300, true)), /footer of the file is damaged/],
     ['an encrypted file', bytesOf('encrypted.parquet'), /encrypted/],
     ['an encrypted column', bytesOf('encrypted-column.parquet'), /column "answer" is encrypted/],
+    ['too many rows', bytesOf('too-many-rows.parquet'), /2000001 rows, at most 2000000 are read/],
     ['Brotli', bytesOf('brotli.parquet'), /column "image.bytes": it is packed with BROTLI/],
     ['LZ4', bytesOf('lz4.parquet'), /column "image.bytes": it is packed with LZ4_RAW/],
   ])('%s', async (_what, bytes, words) => {
