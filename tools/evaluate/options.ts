@@ -11,7 +11,7 @@ export const USAGE = `npm run evaluate -- [options]   has a whole set answered a
   --model DIR         Hugging Face folder; without it the built-in model
   --adapter DIR[,…]   PEFT folders, at most three; "demo" is the built-in one
   --without-base      leaves the base model out: adapters are compared with the first of them
-  --data PATH         JSON, JSONL or ZIP, images beside it; without it the built-in validation set
+  --data PATH         JSON, JSONL or ZIP, images beside it, or parquet; without it the built-in validation set
   --limit N           only the first N samples
   --max-new-tokens N  longest answer (default 256)
   --config FILE       JSON with settings, as the page exports them: image size, quantisation, eval_batch_size
