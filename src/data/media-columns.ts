@@ -12,7 +12,7 @@ export interface ListedMedia {
 const IMAGE_COLUMNS = ['image', 'images', 'image_path', 'image_paths', 'image_file', 'img', 'img_path'] as const;
 const VIDEO_COLUMNS = ['video', 'videos', 'video_path', 'video_paths', 'video_file'] as const;
 /** Names that other things have too: they count where they hold the name of a picture or clip. */
-const FILE_COLUMNS = ['file_name', 'filename'] as const;
+const FILE_COLUMNS = ['file_name', 'filename', 'image_bytes'] as const;
 const SPEED_COLUMNS = ['fps', 'video_fps'] as const;
 const FOREIGN_COLUMNS = ['audio', 'audios', 'audio_path', 'audio_paths', 'speech', 'sound'] as const;
 /** Names under which datasets give media that lie elsewhere. */
@@ -30,6 +30,8 @@ export function listedMedia(record: Readonly<Record<string, unknown>>): ListedMe
     if (!isEmpty(record[name])) throw fault(`The sample has "${name}": sound cannot be trained on.`, 'Leave the sample out, or remove the column if the answer does not depend on it.', name);
   }
   for (const name of ADDRESS_COLUMNS) {
+    // The reader of parquet has put the picture's name in the place of its bytes.
+    if (name === 'image_bytes' && namesFile(record[name], 'image')) continue;
     if (!isEmpty(record[name])) throw fault(`The sample has "${name}", which is not read.`, 'Save the picture or clip as a file, drop it too and give its path in "images" or "videos".', name);
   }
   const images = columnOf(record, IMAGE_COLUMNS, 'image');
@@ -44,7 +46,7 @@ export function imagesOf(record: Readonly<Record<string, unknown>>, name: string
 
 /** The one column that is not empty, null if none is. */
 function columnOf(record: Readonly<Record<string, unknown>>, names: readonly string[], kind: 'image' | 'video'): string | null {
-  const files = FILE_COLUMNS.filter((name) => typeof record[name] === 'string' && fileKind(record[name]) === kind);
+  const files = FILE_COLUMNS.filter((name) => namesFile(record[name], kind));
   const given = names.filter((name) => Object.hasOwn(record, name) && !isEmpty(record[name]));
   if (given.length > 1) throw fault(`The sample has both "${given[0]}" and "${given[1]}".`, 'Keep one of them.', given[1]);
   return given[0] ?? files[0] ?? null;
@@ -66,6 +68,10 @@ function videosOf(record: Readonly<Record<string, unknown>>, name: string): Medi
 function listOf(value: unknown): [unknown, string][] {
   const entries: [unknown, string][] = Array.isArray(value) ? value.map((entry, i) => [entry, `.${i}`]) : [[value, '']];
   return entries.filter(([entry]) => !isEmpty(entry));
+}
+
+function namesFile(value: unknown, kind: 'image' | 'video'): boolean {
+  return typeof value === 'string' && fileKind(value) === kind;
 }
 
 function isEmpty(value: unknown): boolean {

@@ -27,6 +27,11 @@ describe('clips', () => {
     expect(await media({ video: 'videos/clip1.mp4', messages: turns('<video>q') }, ...frames)).toEqual([['frames', ...frames, null]]);
   });
 
+  it('of pictures that came as bytes go by the name that their reader gave them', async () => {
+    expect(await media({ image_bytes: 'a.parquet/row-1.png', messages: turns('q') }, 'a.parquet/row-1.png')).toEqual([['image', 'a.parquet/row-1.png']]);
+    for (const other of [{ image_bytes: 'iVBORw0KGgo=' }, { image_url: 'a.png' }]) expect((await read({ ...other, messages: turns('q') }, 'a.png')).problems[0]).toMatchObject({ level: 'error', field: Object.keys(other)[0] });
+  });
+
   it('stand in order with pictures, in any turn, and twice', async () => {
     const record = { images: ['a.png'], videos: ['v.mp4', 'v.mp4'], messages: [...turns('<video>q'), ...turns('<image>and <video>?')] };
     expect(await media(record, 'a.png', 'v.mp4')).toEqual([['video', 'v.mp4'], ['image', 'a.png'], ['video', 'v.mp4']]);
