@@ -95,14 +95,17 @@ def main():
         train.main()
     except Unrepeatable as end:
         print(f"ends early: {end}")
+    log = options.output / "training_log.json"
+    if not log.exists():
+        return 1
     own = {row["step"]: row for row in json.loads((options.page / "training_log.json").read_text(encoding="utf-8"))["train_history"]}
-    theirs = {row["step"]: row for row in json.loads((options.output / "training_log.json").read_text(encoding="utf-8"))["train_history"]}
+    theirs = {row["step"]: row for row in json.loads(log.read_text(encoding="utf-8"))["train_history"]}
     for step, advantage, reward in page.differences:
         print(f"step {step}: rewards apart {reward:.1e}, advantages {advantage:.1e}")
         for key in COMPARED if step in theirs else ():
             if key in own[step]:
                 print(f"  {key}: page {own[step][key]:.8g}, here {theirs[step][key]:.8g}, apart {abs(own[step][key] - theirs[step][key]):.1e}")
-    return 0 if page.differences else 1
+    return 0
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-/** A log that came back from PyTorch (two processes, five steps after the page's five) against the page's own, which went on itself. */
+/** Logs that came back from PyTorch (two processes, five steps after the page's) against the page's own, which went on itself. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -8,7 +8,6 @@ import { parseExportedLog } from '../../../src/storage/exported-log.ts';
 
 const text = (name: string) => readFileSync(join(import.meta.dirname, '../../fixtures/handoff', name), 'utf8');
 const returned = text('returned.json');
-const own = JSON.parse(text('page.json')) as TrainingLog;
 
 describe('a log that came back', () => {
   it('opens as one run with one curve', () => {
@@ -21,12 +20,18 @@ describe('a log that came back', () => {
     expect(run.notes.filter(({ level }) => level === 'warning')).toEqual([]);
   });
 
-  it('has the page’s rows up to where it stopped, and its losses after it', () => {
-    const log = parseExportedLog(returned, 'training_log.json');
+  it.each([
+    ['SFT', '', 5],
+    ['SFT on NF4', '-nf4', 1],
+    ['DPO', '-dpo', 1],
+  ])('%s: has the page’s rows up to where it stopped, and its losses in the five steps after it', (_, which, stop) => {
+    const own = JSON.parse(text(`page${which}.json`)) as TrainingLog;
+    const log = parseExportedLog(text(`returned${which}.json`), 'training_log.json');
+    expect(log.train_history).toHaveLength(stop + 5);
     for (const [i, row] of log.train_history.entries()) {
       const mine = own.train_history[i];
-      if (row.step <= 5) expect(row.loss).toBe(mine.loss);
-      else expect(Math.abs(row.loss - mine.loss), `step ${row.step}`).toBeLessThan(1e-4);
+      if (row.step <= stop) expect(row.loss).toBe(mine.loss);
+      else expect(Math.abs(row.loss - mine.loss), `step ${row.step}`).toBeLessThan(1e-5);
       for (const key of ['step', 'epoch', 'learning_rate', 'num_tokens', 'samples'] as const) expect(row[key], `${key} of step ${row.step}`).toBe(mine[key]);
     }
   });
