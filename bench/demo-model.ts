@@ -8,7 +8,7 @@ import type { VisionLanguageModel } from '../src/model/vision-language-model.ts'
 import { Processor } from '../src/processing/processor.ts';
 import type { EncodedSample } from '../src/processing/types.ts';
 import type { WeightKind } from '../src/quantization/packed-weight.ts';
-import type { SampleSize } from '../src/training/planner.ts';
+import type { SampleSize } from '../src/training/sample-size.ts';
 import { AdaptedModel } from '../src/training/adapted-model.ts';
 
 const FILES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.json', 'preprocessor_config.json', 'generation_config.json'];

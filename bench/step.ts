@@ -29,10 +29,7 @@ async function scramble(trainable: AdaptedModel): Promise<void> {
 
 /** Times our step and reports what it takes. */
 async function measureOurs({ gpu, report }: BenchContext, { files, model, samples }: BenchModel, batch: PackedBatch, checkpointing: boolean): Promise<number> {
-  await gpu.finish();
-  const { pool } = gpu.backend;
-  pool.trim();
-  pool.peakBytes = pool.numBytesAllocated;
+  await gpu.trim();
   const trainable = demoAdapter(model, checkpointing);
   const weights = new Float32Array(batch.targetRows.length).fill(1 / batch.targetRows.length);
   const step = async () => {
@@ -78,10 +75,7 @@ async function measureStock({ gpu }: BenchContext, { files, model, processor, sa
   tf.dispose([loss, ...gradients]);
   trainable.dispose();
 
-  await gpu.finish();
-  const { pool } = gpu.backend;
-  pool.trim();
-  pool.peakBytes = pool.numBytesAllocated;
+  await gpu.trim();
   const step = async () => {
     const again = peer.lossAndGradients();
     peer.update(optimizer, again.gradients, ADAMW);
@@ -91,7 +85,7 @@ async function measureStock({ gpu }: BenchContext, { files, model, processor, sa
   };
   // A CPU that plays the GPU takes most of a minute for each: one has to do.
   const ms = await timeMedian(step, { minMs: 3000, minRuns: 1, warmUp: false });
-  const peakBytes = pool.peakBytes;
+  const { peakBytes } = gpu.backend.pool;
   optimizer.dispose();
   peer.dispose();
   return { ms, peakBytes };

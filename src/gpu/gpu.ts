@@ -112,8 +112,15 @@ export class Gpu {
     return tensor;
   }
 
+  /** Sets a buffer to zero in program order. */
+  clear(buffer: GPUBuffer): void {
+    this.backend.encoder().clearBuffer(buffer);
+  }
+
   /** Copies values to a new tensor. */
   upload(values: Float32Array | Int32Array, shape: number[]): tf.Tensor {
+    // Nothing will read it, and copies on their way would count as memory that the work itself does not take.
+    if (this.compiling) return this.empty(shape, values instanceof Int32Array ? 'int32' : 'float32');
     const tensor = tf.tensor(values, shape, values instanceof Int32Array ? 'int32' : 'float32');
     this.bufferOf(tensor);
     return tensor;
@@ -185,9 +192,17 @@ export class Gpu {
     return this.ownedBytes + this.backend.pool.numBytesAllocated;
   }
 
-  /** Highest pool size so far plus long-lived buffers. */
+  /** Highest pool size since the last `trim` plus long-lived buffers. */
   peakBytes(): number {
     return this.ownedBytes + this.backend.pool.peakBytes;
+  }
+
+  /** Gives free buffers back once nothing uses them, and counts the peak from what is left. */
+  async trim(): Promise<void> {
+    await this.finish();
+    const { pool } = this.backend;
+    pool.trim();
+    pool.peakBytes = pool.numBytesAllocated;
   }
 
   private throwFault(): void {

@@ -202,6 +202,18 @@ export interface RunPlan {
   warnings: Saying[];
 }
 
+/** Settings that would need less memory, with what they would need. */
+export interface PlanAlternative {
+  settings: Partial<TrainingConfig>;
+  bytes: number;
+  stepSeconds: number | null;
+  /** Training samples that they leave out. */
+  samplesLeftOut: number;
+}
+
+/** What came of the trial of a run's largest samples: what was measured, or what would need less. */
+export type TrialOutcome = { fits: true; plan: RunPlan } | { fits: false; neededBytes: number; alternatives: PlanAlternative[] };
+
 /** One validation sample with the model's answer. */
 export interface AnswerPreview {
   index: number;
@@ -407,6 +419,8 @@ export interface Replies {
 /** News from the worker, in order. */
 export type TrainerEvent =
   | { type: 'progress'; task: 'model' | 'dataset' | 'prepare' | 'step' | 'validation' | 'rollout'; stage: Stage; done: number; total: number }
+  /** The largest samples were tried before a run. */
+  | { type: 'tried'; outcome: TrialOutcome }
   | { type: 'status'; runId: string; status: RunStatus; step: number; totalSteps: number; secondsLeft: number | null }
   | { type: 'train'; runId: string; row: TrainRow }
   | { type: 'validation'; runId: string; row: ValRow; answers: AnswerPreview[]; best: BestCheckpoint | null }

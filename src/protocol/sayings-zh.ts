@@ -23,6 +23,7 @@ export const chineseSayings: Sayings = {
   rewardFaults: ({ name, count, reason }) => `奖励 ${name} 对 ${count} 个回答没有给出可用的值：${reason}`,
   pairsIdentical: ({ count }) => `${count} 个样本对被略去：两个回答的词元相同。`,
   startedFrom: ({ name }) => `从适配器 ${name} 开始训练。`,
+  largestFit: ({ gigabytes, stepSeconds, minutes }) => `已试运行最大的样本：占用 ${gigabytes} GB，可以容纳；每步约 ${stepSeconds} 秒，整个训练约 ${minutes} 分钟。`,
   emptyThoughts: () => '答案不含思考内容，而此模型的聊天模板会写出思考：每个答案前都放入一段空的思考。',
   notQuantised: () => '权重未量化；以 4 位载入约只需四分之一的显存。',
   patternsAndVllm: () => '各模块的秩或缩放不同，vLLM 无法读取：请在训练结果的下载中选择“供 vLLM 使用的适配器”。',

@@ -30,6 +30,8 @@ export const englishSayings = {
   rewardFaults: ({ name, count, reason }: { name: string; count: number; reason: string }) => `Reward ${name} gave nothing usable for ${count} answers: ${reason}`,
   pairsIdentical: ({ count }: { count: number }) => `${count} pairs were left out because both answers are the same tokens.`,
   startedFrom: ({ name }: { name: string }) => `Started from the adapter ${name}.`,
+  largestFit: ({ gigabytes, stepSeconds, minutes }: { gigabytes: number; stepSeconds: number; minutes: number }) =>
+    `The largest samples were tried: they fit in ${gigabytes} GB; about ${stepSeconds} s a step, ${minutes} min for the run.`,
   emptyThoughts: () => 'The answers hold no thoughts, and this model’s chat template writes some: an empty thought is put before every answer.',
   notQuantised: () => 'The weights are not quantised; 4-bit loading would need about a quarter of their memory.',
   patternsAndVllm: () => 'Ranks or scales differ between modules, which vLLM cannot read: for it, take "Adapter for vLLM" from the run\'s downloads.',
@@ -57,6 +59,7 @@ export const englishStages = {
   images: 'fetching images',
   samples: 'checking and tokenising samples',
   adapter: 'attaching the adapter',
+  trial: 'trying the largest samples',
   layers: 'layers of this step',
   loss: 'validation loss',
   answers: 'validation answers',

@@ -10,11 +10,12 @@ import type { TunedClass } from '../protocol/tuning.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
 import type { Candidates } from '../training/side-by-side.ts';
 import type { TrainableModel } from '../training/trainable-model.ts';
+import type { WorkSpeed } from '../training/work.ts';
 
 export interface Engine {
   readonly device: DeviceSummary;
-  /** Measured on this device in training-like work; null when unknown. */
-  readonly flopsPerSecond: number | null;
+  /** As measured on this device at its opening; null when unknown. */
+  readonly speed: WorkSpeed | null;
   readonly kernels: KernelChoices;
   /** Resolves with the reason when the GPU goes away. */
   readonly lost: Promise<LorikeetError>;

@@ -1,14 +1,16 @@
 /** The session's engine on WebGPU. */
 import { adaptedModules } from '../checkpoint/adapted-modules.ts';
-import { guardMemory, openGpu } from '../gpu/device.ts';
+import { guardMemory, openGpu, type OpenedGpu } from '../gpu/device.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import { matmulForward, uploadWeight, viewOf } from '../kernels/matmul.ts';
 import { loadModel } from '../model/load.ts';
 import { selfTest } from '../model/self-test.ts';
 import { LorikeetError } from '../protocol/errors.ts';
+import type { DeviceSummary } from '../protocol/messages.ts';
 import { packNf4 } from '../quantization/packed-weight.ts';
 import { AdaptedModel } from '../training/adapted-model.ts';
 import { SideBySide } from '../training/side-by-side.ts';
+import type { WorkSpeed } from '../training/work.ts';
 import type { Engine, LoadedModel, OpenEngine } from './engine.ts';
 import { GpuChoices } from './gpu-choices.ts';
 
@@ -16,29 +18,33 @@ import { GpuChoices } from './gpu-choices.ts';
  * Opens the GPU, proves it on a small computation and measures its speed.
  * @throws LorikeetError "webgpu-missing", "self-test-failed"
  */
-export const openGpuEngine: OpenEngine = async (power): Promise<Engine> => {
-  const { gpu, description, other, isFallback, lost } = await openGpu({ power });
-  const test = await selfTest(gpu);
+export const openGpuEngine: OpenEngine = async (power) => {
+  const opened = await openGpu({ power });
+  const test = await selfTest(opened.gpu);
   if (!test.passed) {
     throw new LorikeetError(
       'self-test-failed',
-      `${description} computes wrong results (relative error ${test.maxError.toExponential(1)}).`,
+      `${opened.description} computes wrong results (relative error ${test.maxError.toExponential(1)}).`,
       'Update the graphics driver or the browser, or use another GPU; training on this one would spoil the adapter.',
     );
   }
+  return engineOn(opened, { power, selfTest: test }, { passes: await measureSpeed(opened.gpu), decoding: null });
+};
+
+/** The engine on a GPU that is open already. @param known what was asked for, and found */
+export function engineOn({ gpu, description, other, isFallback, lost }: OpenedGpu, known: Pick<DeviceSummary, 'power' | 'selfTest'>, speed: WorkSpeed | null): Engine {
   const { limits, features } = gpu.device;
   return {
     device: {
+      ...known,
       adapter: description,
-      power,
       other,
       isFallback,
       features: [...features].sort(),
       maxBufferBytes: limits.maxBufferSize,
       maxBindingBytes: limits.maxStorageBufferBindingSize,
-      selfTest: test,
     },
-    flopsPerSecond: await measureSpeed(gpu),
+    speed,
     kernels: new GpuChoices(gpu, isFallback),
     lost,
     async load(files, kindOf, onProgress, cache): Promise<LoadedModel> {
@@ -49,6 +55,8 @@ export const openGpuEngine: OpenEngine = async (power): Promise<Engine> => {
         async attachAdapter(config) {
           trainable?.dispose();
           trainable = null;
+          // What a run says of its memory is its own.
+          await gpu.trim();
           gpu.halfTiles = config.mixed_precision === 'f16' && gpu.hasF16;
           const adapted = adaptedModules(modules, config);
           trainable = await guardMemory(
@@ -74,7 +82,7 @@ export const openGpuEngine: OpenEngine = async (power): Promise<Engine> => {
       };
     },
   };
-};
+}
 
 /** Floating-point operations per second of an NF4 product in the shape of a small training step. */
 async function measureSpeed(gpu: Gpu): Promise<number> {

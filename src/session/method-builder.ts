@@ -13,6 +13,7 @@ import { GrpoMethod } from '../training/methods/grpo.ts';
 import type { TrainingMethod } from '../training/methods/method.ts';
 import type { EncodedPair } from '../training/methods/pairs.ts';
 import { PairReference } from '../training/methods/reference.ts';
+import { samplesAnswers } from '../training/methods/rollout-plan.ts';
 import type { RewardFault, RolloutPrompt, Scorer } from '../training/methods/scorer.ts';
 import { SftMethod } from '../training/methods/sft.ts';
 import type { Supply } from '../training/supply.ts';
@@ -64,7 +65,7 @@ async function chosenFor(config: TrainingConfig, { validation }: RunData): Promi
 
 /** The rewards of a run; null for methods without any. Ends with `close`. */
 export function buildRewards({ config, dataset }: Pick<MethodParts, 'config' | 'dataset'>): Scorer | null {
-  if (config.method !== 'grpo' && config.method !== 'grpo-trl') return null;
+  if (!samplesAnswers(config)) return null;
   return buildScorer(config, categoriesIn(dataset));
 }
 

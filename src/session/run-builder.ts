@@ -1,30 +1,24 @@
 /** Puts a training run together from a model, a dataset and settings. */
 import type { ModelFiles } from '../checkpoint/model-files.ts';
-import { patchesOfAll } from '../families/media.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import type { RunEnvironment, RunNotice } from '../protocol/log.ts';
 import type { TrainerEvent } from '../protocol/messages.ts';
 import { say, type Saying } from '../protocol/sayings.ts';
 import { LORIKEET_VERSION } from '../protocol/version.ts';
-import { withCompletion } from '../processing/completion.ts';
 import type { Processor } from '../processing/processor.ts';
-import type { PackedBatch } from '../processing/types.ts';
 import type { RunWriter } from '../storage/run-writer.ts';
 import { Checkpoints, type AdapterFormat } from '../training/checkpoints.ts';
 import type { Evaluation } from '../training/evaluation.ts';
 import { TrainingRun } from '../training/loop.ts';
 import type { AdapterTensor } from '../checkpoint/adapter-tensor.ts';
-import { take } from '../training/supply.ts';
 import type { TrainableModel } from '../training/trainable-model.ts';
 import { peftFormat } from '../training/peft-format.ts';
-import type { SampleSize } from '../training/planner.ts';
-import { rolloutShape } from '../training/methods/rollout-plan.ts';
 import type { RewardFault, Scorer } from '../training/methods/scorer.ts';
-import type { SampleEncoder, SessionSample } from './encoded-dataset.ts';
+import type { SampleEncoder } from './encoded-dataset.ts';
 import type { Engine } from './engine.ts';
 import { buildMethod } from './method-builder.ts';
 import type { ReportProgress } from './progress.ts';
-import type { PlannedSample, RunData } from './run-data.ts';
+import type { RunData } from './run-data.ts';
 
 export interface RunIngredients {
   config: TrainingConfig;
@@ -108,62 +102,6 @@ export async function buildRun(parts: RunIngredients, work: RunWork): Promise<Tr
     clock: () => performance.now(),
   });
   return run;
-}
-
-/**
- * Sizes of all samples, for the planner.
- * @param shares whether the answers to a prompt share one copy of it
- */
-export function sampleSizes(samples: readonly PlannedSample[], config: TrainingConfig, shares: boolean): SampleSize[] {
-  return samples.map(({ sample: { encoded, rejected, shared: copied = 0 } }) => {
-    const patches = patchesOfAll(encoded.media);
-    const prompt = encoded.inputIds.length;
-    if (sampling(config)) {
-      const { num_generations: group, max_completion_length: answer } = config;
-      const copies = shares ? 1 : group;
-      return { tokens: copies * prompt + group * answer, patches: copies * patches, labelTokens: group * answer, ...(shares && { shared: { tokens: prompt, patches } }) };
-    }
-    if (!rejected) return { tokens: prompt, patches, labelTokens: encoded.labelTokens };
-    const shared = shares ? copied : 0;
-    return { tokens: prompt + rejected.inputIds.length - shared, patches: shared > 0 ? patches : 2 * patches, labelTokens: encoded.labelTokens + rejected.labelTokens };
-  });
-}
-
-/** Below this estimate no device runs out of memory. */
-const TRIAL_BYTES = 2 ** 30;
-
-/**
- * Runs the largest possible micro-batch forward and backward before a run starts, so that memory runs out now and not
- * hours later. All weights or slopes of the loss are zero, so gradients stay zero and nothing else is touched.
- * @throws LorikeetError "out-of-memory"
- */
-export async function tryLargestBatch({ config, dataset, processor, model }: RunIngredients, estimatedBytes: number): Promise<void> {
-  if (estimatedBytes < TRIAL_BYTES) return;
-  const batch = await (sampling(config) ? worstAnswers(dataset, config, processor) : worstSamples(dataset, config, processor));
-  if (config.method === 'sft') await (await model.forwardBackward(batch, new Float32Array(batch.targetIds.length), 0)).read();
-  else await model.forwardBackwardOf(batch, ({ logProbs }) => new Float32Array(logProbs.length), { temperature: 1, dropoutStep: null });
-}
-
-const sampling = ({ method }: TrainingConfig) => method === 'grpo' || method === 'grpo-trl';
-
-const longestFirst = <T>(samples: readonly T[], length: (sample: T) => number) => [...samples].sort((a, b) => length(b) - length(a));
-
-/** The longest samples, or pairs, together. */
-async function worstSamples(data: RunData, config: TrainingConfig, processor: Processor): Promise<PackedBatch> {
-  const tokens = ({ sample: { encoded, rejected } }: PlannedSample) => encoded.inputIds.length + (rejected?.inputIds.length ?? 0);
-  const sides = ({ encoded, rejected }: SessionSample) => (rejected ? [encoded, rejected] : [encoded]);
-  const longest = await take(data.train, longestFirst(await data.planned(), tokens).slice(0, config.per_device_train_batch_size).map(({ index }) => index));
-  return processor.pack(longest.flatMap(sides), longest.flatMap((sample, i) => sides(sample).map(() => i)));
-}
-
-/** The longest prompt over and over, with answers that all reach the limit. */
-async function worstAnswers(data: RunData, config: TrainingConfig, processor: Processor): Promise<PackedBatch> {
-  const ids = new Array<number>(config.max_completion_length).fill(processor.padId);
-  const [{ index }] = longestFirst(await data.planned(), ({ sample }) => sample.encoded.inputIds.length);
-  const { encoded } = await data.train.at(index);
-  const answer = withCompletion(encoded, ids, { imageTokenId: processor.imageTokenId });
-  const rows = Array.from({ length: rolloutShape(config).rows }, (_, row) => row);
-  return processor.pack(rows.map(() => answer), rows.map((row) => Math.floor(row / config.num_generations)));
 }
 
 /** Device, software and precision that a run is made with. */

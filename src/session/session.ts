@@ -14,22 +14,25 @@ import type { DatasetReference } from '../storage/sources.ts';
 import { logConfig } from '../training/log.ts';
 import type { TrainingRun } from '../training/loop.ts';
 import { followLength } from '../training/pace.ts';
-import { planRun, totalSteps } from '../training/planner.ts';
+import { planRun, totalSteps, workOf } from '../training/planner.ts';
 import { demoFolder, demoRecords } from './demo.ts';
 import { viewClip } from './clip-view.ts';
 import type { Engine, OpenEngine } from './engine.ts';
 import { pairsFrom } from './made-pairs.ts';
+import { MeasuredSpeed } from './measured-speed.ts';
 import { Playground } from './playground.ts';
 import { progressReporter, type ReportProgress } from './progress.ts';
 import { buildRewards, buildValidator } from './method-builder.ts';
-import { buildRun, environmentOf, keepStart, readStart, sampleSizes, startFrom, tryLargestBatch } from './run-builder.ts';
+import { buildRun, environmentOf, keepStart, readStart, startFrom } from './run-builder.ts';
 import type { RunIngredients } from './run-builder.ts';
+import { sampleSizes } from './sample-sizes.ts';
 import { checkFits, openAdapter, summarizeAdapter } from './starting-adapter.ts';
 import type { RunData } from './run-data.ts';
 import type { StartingAdapter } from './starting-adapter.ts';
 import { kindOf, SessionDataset } from './session-dataset.ts';
 import { SessionModel } from './session-model.ts';
 import { SetAnswering } from './set-answering.ts';
+import { DoesNotFit, tryLargest } from './trial.ts';
 import { Tuning } from './tuning.ts';
 
 /** Requests that end answers that are still being written. */
@@ -49,6 +52,7 @@ export class TrainerSession {
   private readonly playground: Playground;
   private readonly setAnswering: SetAnswering;
   private readonly tuning: Tuning;
+  private readonly speed = new MeasuredSpeed();
   private active: { id: string; run: TrainingRun } | null = null;
   private queue: Promise<unknown> = Promise.resolve();
   private lost: LorikeetError | null = null;
@@ -214,6 +218,7 @@ export class TrainerSession {
   private async device(): Promise<Engine> {
     this.engine ??= this.openEngine(this.power).then(async (engine) => {
       void engine.lost.then((error) => this.deviceLost(error));
+      this.speed.opened(engine.speed);
       await this.tuning.attach(engine);
       return engine;
     });
@@ -233,6 +238,7 @@ export class TrainerSession {
 
   /** News of a run. Its last word waits until the session is free for the next request. */
   private readonly emit = (event: TrainerEvent): void => {
+    if (event.type === 'train') this.speed.heard(event.row);
     if (event.type === 'finished' || event.type === 'failed') this.lastWord = event;
     else this.publish(event);
   };
@@ -242,8 +248,8 @@ export class TrainerSession {
     const data = await this.dataset.encode(model, asked);
     requireSamples(data);
     const config = followLength(asked, auto, totalSteps(asked, data.train.length));
-    const engine = await this.device();
-    const plan = planRun(model.files.architecture, config, sampleSizes(await data.planned(), config, model.processor.sharesPrompts), engine.flopsPerSecond, data.validation.length);
+    await this.device();
+    const plan = planRun(model.files.architecture, config, sampleSizes(await data.planned(), config, model.processor.sharesPrompts), this.speed.now, data.validation.length);
     return { ...plan, warnings: [...plan.warnings, ...thoughtNotices(model.processor, data, config)] };
   }
 
@@ -259,7 +265,7 @@ export class TrainerSession {
       if (starting) await startFrom(parts.model, starting.adapter.tensors, config);
       const plan = await this.plan(config);
       const validator = await buildValidator(parts, []);
-      await tryLargestBatch(parts, plan.memory.total);
+      const tried = await this.trial(parts, plan);
       const { source } = this.dataset;
       const { reference, name: modelName } = this.model.require();
       const dataset = await keepDataset(source);
@@ -280,12 +286,31 @@ export class TrainerSession {
       if (starting) await keepStart(parts, writer, starting.adapter.tensors);
       const run = await buildRun(parts, { writer, validator, emit: this.emit, progress: this.progress });
       if (starting) this.notice(writer, 0, 'info', say('startedFrom', { name: starting.name }));
+      if (tried) this.notice(writer, 0, 'info', fits(tried));
       for (const saying of thoughtNotices(parts.processor, parts.dataset, config)) this.notice(writer, 0, 'info', saying);
       for (const warning of startWarnings(config, environment.mixed_precision, parts.dataset, dataset)) this.notice(writer, 0, 'warning', warning);
-      this.launch(runId, run, parts, release);
+      await this.launch(runId, run, parts, release);
       return { runId };
     } catch (error) {
       await release();
+      throw error;
+    }
+  }
+
+  /**
+   * Tells the page what came of the trial of the largest samples.
+   * @returns the plan as measured; null where nothing was tried
+   * @throws LorikeetError "out-of-memory"
+   */
+  private async trial(parts: RunIngredients, plan: RunPlan): Promise<RunPlan | null> {
+    try {
+      const found = await tryLargest(parts, plan, this.speed.now, this.progress('prepare', 'trial'));
+      if (!found) return null;
+      this.speed.tried(found.speed);
+      this.publish({ type: 'tried', outcome: { fits: true, plan: found.plan } });
+      return found.plan;
+    } catch (error) {
+      if (error instanceof DoesNotFit) this.publish({ type: 'tried', outcome: { fits: false, neededBytes: error.neededBytes, alternatives: error.alternatives } });
       throw error;
     }
   }
@@ -303,6 +328,8 @@ export class TrainerSession {
       const parts = await this.ingredients(config);
       const start = await readStart(parts, writer);
       if (start) await startFrom(parts.model, start, config);
+      // What fitted there may not fit here; what is restored next takes the place of all that this leaves.
+      if (device.adapter !== environment.adapter) await this.trial(parts, await this.plan(config));
       const validator = await buildValidator(parts, await writer.readAnswers());
       const run = await buildRun(parts, { writer, validator, emit: this.emit, progress: this.progress });
       const step = await run.restore();
@@ -311,7 +338,7 @@ export class TrainerSession {
         this.notice(writer, step, 'warning', say('otherGpu', { from: environment.adapter, to: device.adapter }));
       }
       if (lacking.length > 0) this.notice(writer, step, 'warning', say('otherKernels', { count: lacking.length }));
-      this.launch(runId, run, parts, release);
+      await this.launch(runId, run, parts, release);
       return { runId, step };
     } catch (error) {
       await release();
@@ -334,7 +361,8 @@ export class TrainerSession {
     return { config, modelName, files, processor, encoder, dataset: data, model, scorer };
   }
 
-  private launch(id: string, run: TrainingRun, { scorer }: RunIngredients, release: () => Promise<void>): void {
+  private async launch(id: string, run: TrainingRun, { scorer, config, dataset, files, processor }: RunIngredients, release: () => Promise<void>): Promise<void> {
+    this.speed.runs(workOf(files.architecture, config, sampleSizes(await dataset.planned(), config, processor.sharesPrompts)));
     this.active = { id, run };
     this.lastWord = null;
     void run.run().then(async () => {
@@ -368,6 +396,11 @@ function dataPaths(source: DatasetSource, config: TrainingConfig): { trainData: 
   }
   const records = (files: readonly PathFile[]) => files.map(({ path }) => path).filter((path) => /\.(jsonl?|csv|parquet|zip)$/i.test(path));
   return { trainData: records(source.train).join(', '), validationData: records(source.validation).join(', ') };
+}
+
+function fits({ memory, stepSeconds, totalSeconds }: RunPlan): Saying {
+  const round = (value: number | null, unit: number) => Number(((value ?? 0) / unit).toPrecision(2));
+  return say('largestFit', { gigabytes: round(memory.total, 1e9), stepSeconds: round(stepSeconds, 1), minutes: round(totalSeconds, 60) });
 }
 
 /** What becomes of answers without thoughts where the model's template writes some. */

@@ -19,6 +19,10 @@ import type { OptimizerState, PendingScalar, TrainableModel } from './trainable-
 
 /** Passes at least this long tell of their layers. */
 const SLOW_PASS_MS = 2000;
+/** A rehearsal that took longer is not repeated: compiling is nothing beside it. */
+const LONG_REHEARSAL_SECONDS = 20;
+/** Leaves weights and moments as they are where moments and gradient are zero. */
+const STILL: AdamWSettings = { learningRate: 0, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 0 };
 
 export class AdaptedModel implements TrainableModel {
   readonly adapter: AdapterArena;
@@ -101,9 +105,36 @@ export class AdaptedModel implements TrainableModel {
       pass.backward(weights);
       weights.dispose();
     });
-    gpu.submit();
     await backward.checked;
     this.passTime = performance.now() - start;
+  }
+
+  async rehearse(batch: PackedBatch, scored: boolean): Promise<number> {
+    const { gpu } = this;
+    const { buffers } = this.adapter;
+    const step = async () => {
+      const start = performance.now();
+      if (scored) await this.forwardBackwardOf(batch, ({ logProbs }) => new Float32Array(logProbs.length), { temperature: 1, dropoutStep: null });
+      else await (await this.forwardBackward(batch, new Float32Array(batch.targetIds.length), 0)).read();
+      // Zero times an overflow is not zero.
+      gpu.clear(buffers.gradients);
+      adamWStep(gpu, buffers, { ...STILL, step: 1 }).dispose();
+      await gpu.finish();
+      return (performance.now() - start) / 1000;
+    };
+    const first = await step();
+    return first > LONG_REHEARSAL_SECONDS ? first : step();
+  }
+
+  async contained<T>(batch: PackedBatch, work: () => Promise<T>): Promise<T> {
+    const { device } = this.gpu;
+    device.pushErrorScope('out-of-memory');
+    device.pushErrorScope('validation');
+    const [outcome] = await Promise.allSettled([work()]);
+    this.gpu.submit();
+    await throwFaults(batch, device.popErrorScope(), device.popErrorScope());
+    if (outcome.status === 'rejected') throw outcome.reason;
+    return outcome.value;
   }
 
   async optimizerStep(settings: AdamWSettings): Promise<PendingScalar> {
@@ -193,6 +224,14 @@ export class AdaptedModel implements TrainableModel {
     return this.gpu.bytes();
   }
 
+  trim(): Promise<void> {
+    return this.gpu.trim();
+  }
+
+  peakBytes(): number {
+    return this.gpu.peakBytes();
+  }
+
   dispose(): void {
     this.adapter.dispose();
     this.reference?.dispose();
@@ -239,6 +278,8 @@ export class AdaptedModel implements TrainableModel {
     let checked: Promise<void>;
     try {
       result = record();
+      // What was recorded with buffers that there is no room for is refused here, and not when somebody else submits it.
+      this.gpu.submit();
     } finally {
       const [invalid, exhausted] = [device.popErrorScope(), device.popErrorScope()];
       checked = throwFaults(batch, invalid, exhausted);
@@ -259,6 +300,7 @@ export class AdaptedModel implements TrainableModel {
   }
 }
 
+/** @throws LorikeetError "out-of-memory", Error "Invariant violation" when the GPU refused a command */
 async function throwFaults(batch: PackedBatch, invalid: Promise<GPUError | null>, exhausted: Promise<GPUError | null>): Promise<void> {
   // Both are waited for: where the device is lost, both are rejected.
   const [memory, fault] = await Promise.all([exhausted, invalid]);

@@ -25,6 +25,20 @@ export interface TrainableModel {
    * @returns handle to read Σ weight·nll later, so that the GPU never waits
    */
   forwardBackward(batch: PackedBatch, weights: Float32Array, dropoutStep: number): Promise<PendingScalar>;
+  /**
+   * A whole step on this batch that changes nothing: all weights of the loss are zero, the gradient is wiped before AdamW, and the
+   * learning rate is zero. Only while AdamW's moments are zero, which they are before the first step.
+   * @param scored the loss needs the log-probabilities first, as those of DPO and GRPO do
+   * @returns seconds that forward, backward and optimizer take once their kernels are compiled
+   * @throws LorikeetError "out-of-memory"
+   */
+  rehearse(batch: PackedBatch, scored: boolean): Promise<number>;
+  /**
+   * Work of which no fault is left behind: those of the GPU are thrown at its end.
+   * @param batch that errors speak of
+   * @throws LorikeetError "out-of-memory", and whatever `work` throws
+   */
+  contained<T>(batch: PackedBatch, work: () => Promise<T>): Promise<T>;
   /** AdamW on the accumulated gradient, then clears it. Returns the gradient norm before clipping, to be read later. */
   optimizerStep(settings: AdamWSettings): Promise<PendingScalar>;
   /**
@@ -54,6 +68,10 @@ export interface TrainableModel {
   writeOptimizer(state: OptimizerState): Promise<void>;
   /** Bytes of GPU buffers now in use or pooled. */
   gpuBytes(): number;
+  /** Gives free buffers back, and counts `peakBytes` from what is left. */
+  trim(): Promise<void>;
+  /** The most GPU bytes held since the last `trim`. */
+  peakBytes(): number;
 }
 
 /** A number still on its way from the GPU. */

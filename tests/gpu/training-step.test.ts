@@ -118,6 +118,25 @@ describe('runs on one device', () => {
     model.dispose();
   });
 
+  it.each([[false], [true]])('give the same bits after a rehearsal, with scores between forward and backward: %s', async (scored) => {
+    const model = await loadTiny(gpuOf());
+    const plain = attach(model, TEXT, { dropout: 0.1 });
+    await scramble(plain);
+    const expected = await train(plain, 0, 3);
+    const moments = await plain.readOptimizer();
+    plain.dispose();
+    const rehearsed = attach(model, TEXT, { dropout: 0.1 });
+    await scramble(rehearsed);
+    await rehearsed.trim();
+    const held = rehearsed.peakBytes();
+    expect(await rehearsed.rehearse(syntheticBatch(model, 77, [62, 30], [[1, 4, 6]]), scored)).toBeGreaterThan(0);
+    expect(rehearsed.peakBytes()).toBeGreaterThan(held);
+    expect(await train(rehearsed, 0, 3)).toEqual(expected);
+    expect(await rehearsed.readOptimizer()).toEqual(moments);
+    rehearsed.dispose();
+    model.dispose();
+  });
+
   it('hold the same memory and tensors at step 300 as at step 20', { timeout: 400_000 }, async () => {
     const gpu = gpuOf();
     const model = await loadTiny(gpu);

@@ -38,7 +38,7 @@ export const zhRun: typeof enRun = {
     problem: '问题',
     moreNotes: (n) => `更早的 ${n} 条`,
     tasks: { model: '正在载入模型', dataset: '正在读取数据', prepare: '正在准备第一步', validation: '正在验证', rollout: '正在采样回答' },
-    stages: { weights: '读取并量化权重', images: '获取图像', samples: '检查样本并分词', adapter: '安装适配器', layers: '本步骤的层', loss: '验证损失', answers: '生成验证答案', reference: '参考模型的对数概率', sampling: '采样回答', scoring: '给回答打分' },
+    stages: { weights: '读取并量化权重', images: '获取图像', samples: '检查样本并分词', adapter: '安装适配器', trial: '试运行最大的样本', layers: '本步骤的层', loss: '验证损失', answers: '生成验证答案', reference: '参考模型的对数概率', sampling: '采样回答', scoring: '给回答打分' },
     keptUpTo: (step) => `到第 ${step} 步为止的一切都已保留。`,
     nothingKept: '尚未训练任何内容，没有损失。',
     title: (step, total) => `${step}/${total} · Lorikeet`,

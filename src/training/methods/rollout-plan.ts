@@ -7,6 +7,9 @@ type PlanConfig = Pick<
   'method' | 'per_device_train_batch_size' | 'gradient_accumulation_steps' | 'num_generations' | 'num_iterations' | 'num_train_epochs' | 'max_steps' | 'seed'
 >;
 
+/** Whether a method learns from answers that it samples itself. */
+export const samplesAnswers = ({ method }: Pick<TrainingConfig, 'method'>): boolean => method === 'grpo' || method === 'grpo-trl';
+
 /**
  * Prompts of one rollout, and completions of one micro-batch. "grpo" counts prompts in its batch size, as the original
  * does; "grpo-trl" counts completions, as TRL does.

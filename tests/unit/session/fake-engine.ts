@@ -70,7 +70,7 @@ export function fakeSession(prepare: (model: ToyModel) => void = () => undefined
   const kernels = new FakeChoices();
   const engine: Engine = {
     device: { adapter: 'toy', power: 'high-performance', other: null, isFallback: true, features: [], maxBufferBytes: 1, maxBindingBytes: 1, selfTest: { passed: true, maxError: 0, milliseconds: 0 } },
-    flopsPerSecond: 1e9,
+    speed: { passes: 1e9, decoding: 1e8 },
     kernels,
     lost: new Promise((resolve) => (loseDevice = resolve)),
     async load(files, kindOf, onProgress) {

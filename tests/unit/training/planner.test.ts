@@ -4,7 +4,8 @@ import { readArchitecture } from '../../../src/checkpoint/model-config.ts';
 import { expectedTensors, parameterCount } from '../../../src/families/architecture.ts';
 import { parseTrainingConfig } from '../../../src/protocol/config.ts';
 import type { TrainingConfigInput } from '../../../src/protocol/config.ts';
-import { largestBatch, planRun } from '../../../src/training/planner.ts';
+import { planRun } from '../../../src/training/planner.ts';
+import { largestBatch } from '../../../src/training/sample-size.ts';
 
 const model = readArchitecture(readFileSync(new URL('../../../public/demo/model/config.json', import.meta.url), 'utf8'));
 const sizes = [
@@ -13,7 +14,7 @@ const sizes = [
   { tokens: 130, patches: 160, labelTokens: 40 },
 ];
 const plan = (input: TrainingConfigInput = {}, speed: number | null = 1e9, validation = 5) =>
-  planRun(model, parseTrainingConfig({ per_device_train_batch_size: 1, gradient_accumulation_steps: 2, num_train_epochs: 2, eval_steps: 2, save_steps: 2, ...input }), sizes, speed, validation);
+  planRun(model, parseTrainingConfig({ per_device_train_batch_size: 1, gradient_accumulation_steps: 2, num_train_epochs: 2, eval_steps: 2, save_steps: 2, ...input }), sizes, speed === null ? null : { passes: speed, decoding: speed }, validation);
 
 describe('planRun', () => {
   it('counts steps as the loop does', () => {
@@ -38,39 +39,38 @@ describe('planRun', () => {
     expect(plan({ quantize_vision: false }).memory.weights).toBeGreaterThan(nf4);
   });
 
-  it('gives four float32 numbers to every trainable parameter', () => {
+  it('gives five float32 numbers to every trainable parameter', () => {
     const small = plan({ r: 4 });
     const large = plan({ r: 16 });
     expect(large.trainableParameters).toBe(4 * small.trainableParameters);
-    expect(large.memory.adapterAndOptimizer).toBe(16 * large.trainableParameters);
+    expect(large.memory.adapterAndOptimizer).toBe(20 * large.trainableParameters);
     expect(plan({ r: 4, target_modules: ['q_proj'] })).toMatchObject({ adaptedModules: 5, trainableParameters: 5 * 4 * (128 + 128) });
     expect(() => plan({ target_modules: ['nothing'] })).toThrow();
   });
 
   it('takes the longest samples for memory, and all for time', () => {
-    const base = plan();
-    expect(plan({ per_device_train_batch_size: 2 }).memory.activations).toBeGreaterThan(1.4 * base.memory.activations);
-    expect(plan({ per_device_train_batch_size: 3 }).memory.activations).toBe(plan({ per_device_train_batch_size: 9 }).memory.activations);
+    const training = (input: TrainingConfigInput = {}) => plan({ eval_steps: 0, ...input });
+    const base = training();
+    expect(training({ per_device_train_batch_size: 2 }).memory.activations).toBeGreaterThan(1.4 * base.memory.activations);
+    expect(training({ per_device_train_batch_size: 3 }).memory.activations).toBe(training({ per_device_train_batch_size: 9 }).memory.activations);
     // Inputs of 5 layers and the last output, 256 rows of 128 numbers, are kept whatever else.
     expect(base.memory.activations).toBeGreaterThan(4 * 256 * 128 * 6);
-    expect(plan({ gradient_checkpointing: false }).memory.activations).toBeGreaterThan(base.memory.activations);
+    expect(training({ gradient_checkpointing: false }).memory.activations).toBeGreaterThan(base.memory.activations);
     expect(plan({}, 2e9).stepSeconds).toBeCloseTo(base.stepSeconds! / 2, 12);
     expect(base.totalSeconds).toBeCloseTo(4 * base.stepSeconds!, 12);
     expect(plan({}, null)).toMatchObject({ stepSeconds: null, totalSeconds: null });
   });
 
-  it('foretells the memory of a demo step as it was measured in Chromium', () => {
-    const tokens = [77, 102, 128, 102, 71, 100, 79, 134];
-    const patches = [80, 64, 48, 48, 64, 48, 80, 64];
-    const labelTokens = [35, 66, 95, 68, 35, 67, 37, 97];
-    const batch = tokens.map((count, i) => ({ tokens: count, patches: patches[i], labelTokens: labelTokens[i] }));
-    const megabytes = (gradient_checkpointing: boolean) =>
-      planRun(model, parseTrainingConfig({ per_device_train_batch_size: 8, gradient_checkpointing }), batch, null).memory.total / 2 ** 20;
-    // bench/RESULTS.md, group "step".
-    for (const [checkpointing, measured] of [[true, 22.8], [false, 53.7]] as const) {
-      expect(megabytes(checkpointing) / measured).toBeGreaterThan(0.85);
-      expect(megabytes(checkpointing) / measured).toBeLessThan(1.15);
-    }
+  it('counts what answers hold where that is more than training takes', () => {
+    const sampled = (max_completion_length: number) => plan({ method: 'grpo', loss_type: 'grpo', num_generations: 4, max_completion_length, per_device_train_batch_size: 1, gradient_accumulation_steps: 8 }).memory.activations;
+    expect(sampled(64)).toBeGreaterThan(0);
+    const validated = (input: TrainingConfigInput) => plan({ eval_batch_size: 3, ...input }, 1e9, 5).memory.activations;
+    const none = plan({ eval_steps: 0 }).memory.activations;
+    expect(validated({ eval_generate: true, max_new_tokens: 16 })).toBeGreaterThanOrEqual(none);
+    // Three answers of 1,024 tokens: keys and values of five layers, 64 numbers each.
+    expect(validated({ eval_generate: true, max_new_tokens: 1024 })).toBeGreaterThan(3 * 1024 * 5 * 2 * 64 * 4);
+    expect(validated({ eval_generate: false, max_new_tokens: 1024 })).toBe(validated({ eval_generate: false, max_new_tokens: 16 }));
+    expect(plan({ eval_batch_size: 3, max_new_tokens: 1024 }, 1e9, 0).memory.activations).toBe(none);
   });
 
   it('counts a shared prompt once, whatever part of its answers a micro-batch holds', () => {

@@ -97,6 +97,31 @@ export class ToyModel implements TrainableModel {
     return loss;
   }
 
+  /** Set to make the rehearsal of the largest samples fail. */
+  rehearsalFault: Error | null = null;
+
+  contained<T>(_: PackedBatch, work: () => Promise<T>): Promise<T> {
+    return work();
+  }
+
+  /** Batches that were rehearsed. */
+  readonly rehearsed: PackedBatch[] = [];
+
+  async rehearse(batch: PackedBatch): Promise<number> {
+    this.calls.push('rehearse');
+    this.rehearsed.push(batch);
+    if (this.rehearsalFault) throw this.rehearsalFault;
+    return 2;
+  }
+
+  async trim(): Promise<void> {
+    this.calls.push('trim');
+  }
+
+  peakBytes(): number {
+    return 3_100_000_000;
+  }
+
   async optimizerStep(settings: AdamWSettings): Promise<PendingScalar> {
     this.calls.push('optimizerStep');
     const norm = Math.fround(Math.sqrt(this.gradient.reduce((sum, g) => g.reduce((s, x) => s + x * x, sum), 0)));
