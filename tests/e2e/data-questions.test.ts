@@ -47,6 +47,29 @@ describe('a table with columns of its own', () => {
   });
 });
 
+describe('parquet', () => {
+  const parquet = (name: string) => upload(name.slice(name.lastIndexOf('/') + 1), readFileSync(join(ROOT, 'tests/fixtures/parquet', name)));
+
+  it('shows the pictures that lie in its shards', async () => {
+    await site.visit(async (page) => {
+      await start(page, ['train-00000-of-00002', 'train-00001-of-00002', 'validation-00000-of-00001'].map((name) => parquet(`data/${name}.parquet`)));
+      await page.getByTestId('samples').getByText('What is in picture 0?').waitFor();
+      const picture = page.getByTestId('samples').locator('img').first();
+      await expect.poll(() => picture.evaluate((img) => (img as HTMLImageElement).naturalWidth)).toBe(32);
+      expect(await page.getByTestId('data-facts').first().innerText()).toMatch(/6 samples[^]*2 samples/);
+    });
+  });
+
+  it('is asked about where nobody knows its columns', async () => {
+    await site.visit(async (page) => {
+      await start(page, [parquet('unknown-columns.parquet')]);
+      await page.getByTestId('column-mapper').waitFor();
+      expect(await page.getByTestId('column-image').inputValue()).toBe('photo');
+      expect(await page.getByTestId('column-preview').locator('li').first().innerText()).toMatch(/Was ist auf Bild 0\?\s+Gerät 0/);
+    });
+  });
+});
+
 describe('boxes that seem to count pixels', () => {
   it('are drawn both ways, and read as the user says', async () => {
     await site.visit(async (page) => {
