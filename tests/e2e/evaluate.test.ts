@@ -113,6 +113,24 @@ describe('the view that evaluates', () => {
     });
   });
 
+  it('shows the last set again after a reload, until it is forgotten', async () => {
+    await visit(async (page) => {
+      await evaluate(page, 12);
+      expect(await page.getByTestId('evaluate-kept').count()).toBe(0);
+      const figures = await page.getByTestId('figure-recall').innerText();
+      await page.reload();
+      await page.getByTestId('evaluate-kept').waitFor({ timeout: 30_000 });
+      expect(await page.getByTestId('figure-recall').innerText()).toBe(figures);
+      expect(await page.getByTestId('worst-sample').first().locator('.box.truth').count()).toBeGreaterThan(0);
+      expect(await axeFaults(page)).toEqual([]);
+      await page.getByTestId('evaluate-forget').click();
+      await page.getByTestId('evaluate-empty').waitFor();
+      await page.reload();
+      await page.getByTestId('evaluate-empty').waitFor();
+      expect(await page.getByTestId('evaluate-kept').count()).toBe(0);
+    });
+  });
+
   it('fits a phone, in Chinese too, and is walked by keyboard', async () => {
     await visit(
       async (page) => {

@@ -3,6 +3,7 @@ import { measureSet, type MeasuredSet } from '../../evaluation/measure-set.ts';
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
 import type { AnsweredSample, EvaluatedSet } from '../../protocol/evaluation-messages.ts';
 import type { AdapterSource, SplitName } from '../../protocol/messages.ts';
+import { forgetEvaluation, keepEvaluation, readEvaluation } from '../../storage/kept-evaluation.ts';
 import { dataset } from './dataset.svelte.ts';
 import { settings } from './settings.svelte.ts';
 import { trainer } from './trainer.svelte.ts';
@@ -15,6 +16,9 @@ export interface EvaluationProgress {
 }
 
 export const MAX_CANDIDATES = 4;
+
+/** Lets the page draw between two measurements. */
+const breathe = () => new Promise<void>((resume) => setTimeout(resume));
 
 class Evaluation {
   /** Null = the base model. The others are compared with the first. */
@@ -30,6 +34,9 @@ class Evaluation {
   /** How the set that is shown was answered. */
   outcome = $state.raw<EvaluatedSet | null>(null);
   set = $state.raw<MeasuredSet | null>(null);
+  /** When the set that is shown was answered, where it comes from an earlier visit. */
+  keptSince = $state<string | null>(null);
+  #restored = false;
   #turn = 0;
   #samples: AnsweredSample[] = [];
   #chosenByHand = false;
@@ -89,6 +96,8 @@ class Evaluation {
     this.set = null;
     this.outcome = null;
     this.progress = null;
+    this.keptSince = null;
+    this.#restored = true;
     this.#samples = [];
     try {
       const turn = ++this.#turn;
@@ -96,12 +105,39 @@ class Evaluation {
       const outcome = await trainer.request({ type: 'evaluate', turn, split, limit, candidates, maxNewTokens, config });
       this.outcome = outcome;
       this.measuring = true;
-      if (this.#samples.length > 0) this.set = await measureSet(this.#samples, names, () => new Promise((resume) => setTimeout(resume)));
+      if (this.#samples.length === 0) return;
+      this.set = await measureSet(this.#samples, names, breathe);
+      await keepEvaluation({ at: new Date().toISOString(), names, outcome, samples: this.#samples });
     } catch (error) {
       this.error = LorikeetError.from(error).toRecord();
     } finally {
       this.running = false;
       this.measuring = false;
+    }
+  }
+
+  /** Shows what an earlier visit measured, unless there is something newer. Once a visit. */
+  async restore(): Promise<void> {
+    if (this.#restored) return;
+    this.#restored = true;
+    try {
+      const kept = await readEvaluation();
+      if (!kept || this.running) return;
+      const set = await measureSet(kept.samples, kept.names, breathe);
+      if (this.running || this.set) return;
+      Object.assign(this, { set, outcome: kept.outcome, keptSince: kept.at });
+    } catch (error) {
+      this.error = LorikeetError.from(error).toRecord();
+    }
+  }
+
+  /** Forgets the set that is shown, here and in storage. */
+  async forget(): Promise<void> {
+    Object.assign(this, { set: null, outcome: null, keptSince: null });
+    try {
+      await forgetEvaluation();
+    } catch (error) {
+      this.error = LorikeetError.from(error).toRecord();
     }
   }
 

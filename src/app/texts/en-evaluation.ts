@@ -32,6 +32,8 @@ export const enEvaluation = {
     stoppedEarly: (done: string, total: string) => `Stopped after ${done} of ${total} samples: the figures are of those.`,
     refused: (count: string) => `${count} samples could not be asked and are left out.`,
     nothingAnswered: 'No sample was answered: there is nothing to measure.',
+    kept: (date: string) => `From an earlier visit, ${date}; it is kept in this browser.`,
+    forget: 'Forget it',
     took: (time: string) => `took ${time}`,
     shared: 'The pictures were looked at once for all; each reads the prompt for itself.',
     sharedPartly: 'Pictures were looked at once for those whose adapter leaves the vision tower alone.',

@@ -34,6 +34,8 @@ export const zhEvaluation: typeof enEvaluation = {
     stoppedEarly: (done, total) => `在 ${done} / ${total} 个样本后停止：指标只针对这些样本。`,
     refused: (count) => `${count} 个样本无法提问，未计入。`,
     nothingAnswered: '没有样本被回答：无可测量。',
+    kept: (date) => `来自之前的访问（${date}），保存在此浏览器中。`,
+    forget: '删除',
     took: (time) => `用时 ${time}`,
     shared: '图像只看一次，供所有回答者共用；提示词由各自读取。',
     sharedPartly: '适配器不涉及视觉塔的回答者共用同一次看图。',
