@@ -89,10 +89,10 @@ async function readAnswers(parts: readonly Part[], files: RunArchive): Promise<A
 
 async function storeDirectories(id: string, manifest: RunManifest, files: RunArchive): Promise<Record<string, DirectoryRecord>> {
   const directories: Record<string, DirectoryRecord> = {};
-  for (const [i, [name, { step, saved_at, rolling, files: listed }]] of Object.entries(manifest.directories).entries()) {
+  for (const [i, [name, { step, saved_at, rolling, passed_over: passedOver, files: listed }]] of Object.entries(manifest.directories).entries()) {
     const token = `import-${i}-${step}`;
     for (const { path } of listed) await commit({ put: [[keyOf.file(id, token, path), new Blob([await files.bytes(`${name}/${path}`)])]] });
-    directories[rolling ? RESUME_DIRECTORY : name] = { token, step, savedAt: saved_at, files: listed };
+    directories[rolling ? RESUME_DIRECTORY : name] = { token, step, savedAt: saved_at, files: listed, ...(passedOver && { passedOver }) };
   }
   return directories;
 }

@@ -45,6 +45,8 @@ export interface DirectoryRecord {
   step: number;
   savedAt: string;
   files: StoredFile[];
+  /** Set once the run went on from an earlier state: the log's rows up to this one are gone, so that nothing can go on from here. */
+  passedOver?: true;
 }
 
 /** The moving part of a run; written by the run's own worker only. */
@@ -102,10 +104,10 @@ export function isCheckpoint(directory: string): boolean {
   return directory === RESUME_DIRECTORY || /^checkpoint-(samples-)?\d+$/.test(directory);
 }
 
-/** True for a directory from which training can go on exactly: adapter, optimizer and the trainer's state. */
+/** True for a directory from which training can go on exactly: adapter, optimizer and the trainer's state, and a log that reaches to it. */
 export function isResumable(name: string, directory: DirectoryRecord): boolean {
   const held = new Set(directory.files.map(({ path }) => path));
-  return isCheckpoint(name) && [...ADAPTER_FILES, ...STATE_FILES].every((file) => held.has(file));
+  return isCheckpoint(name) && !directory.passedOver && [...ADAPTER_FILES, ...STATE_FILES].every((file) => held.has(file));
 }
 
 /** Puts the log together from the run's records. */

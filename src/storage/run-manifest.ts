@@ -46,6 +46,8 @@ const fields = {
       saved_at: time,
       /** The state that every save replaces, not a checkpoint of its own. */
       rolling: v.optional(v.boolean()),
+      /** The log's rows up to it are gone: nothing can go on from it. */
+      passed_over: v.optional(v.literal(true)),
       files: v.pipe(v.array(directoryFile), v.maxLength(100)),
     }),
   ),
@@ -75,12 +77,15 @@ export interface ShownDirectory extends DirectoryRecord {
   rolling: boolean;
 }
 
-/** The directories that files show: the rolling resume state appears as the checkpoint of its step. */
-export function shownDirectories(head: RunHead): ShownDirectory[] {
-  return Object.entries(head.directories).flatMap(([name, directory]): ShownDirectory[] => {
-    if (name !== RESUME_DIRECTORY) return [{ ...directory, name, rolling: false }];
-    const shown = `checkpoint-${directory.step}`;
-    return Object.hasOwn(head.directories, shown) ? [] : [{ ...directory, name: shown, rolling: true }];
+/** The directories that files show: the rolling resume state appears as the checkpoint of its step, of two such states the one to go on from. */
+export function shownDirectories({ directories }: RunHead): ShownDirectory[] {
+  const rolling = Object.hasOwn(directories, RESUME_DIRECTORY) ? directories[RESUME_DIRECTORY] : null;
+  const asCheckpoint = rolling && `checkpoint-${rolling.step}`;
+  const numbered = asCheckpoint !== null && Object.hasOwn(directories, asCheckpoint) ? directories[asCheckpoint] : null;
+  const rollingShows = rolling !== null && (numbered === null || (numbered.passedOver === true && !rolling.passedOver));
+  return Object.entries(directories).flatMap(([name, directory]): ShownDirectory[] => {
+    if (name === RESUME_DIRECTORY) return rollingShows ? [{ ...directory, name: asCheckpoint!, rolling: true }] : [];
+    return rollingShows && name === asCheckpoint ? [] : [{ ...directory, name, rolling: false }];
   });
 }
 
@@ -106,7 +111,7 @@ export function manifestOf(run: RunRecord, head: RunHead, files: StoredFile[]): 
     tags: run.labels?.tags ?? [],
     notes: run.labels?.notes ?? '',
     config: run.config,
-    directories: Object.fromEntries(shownDirectories(head).map(({ name, step, savedAt, rolling, files }) => [name, { step, saved_at: savedAt, ...(rolling && { rolling }), files }])),
+    directories: Object.fromEntries(shownDirectories(head).map(({ name, step, savedAt, rolling, passedOver, files }) => [name, { step, saved_at: savedAt, ...(rolling && { rolling }), ...(passedOver && { passed_over: passedOver }), files }])),
     files,
   };
 }

@@ -6,7 +6,7 @@ import type { RecordKey } from './database.ts';
 import { commit, read, readEntries, readKeys, storageError } from './database.ts';
 import { sha256 } from './fingerprint.ts';
 import type { DirectoryRecord, LogEntry, RunHead, RunRecord, StoredFile } from './records.ts';
-import { buildLog, keyOf, rangeOf } from './records.ts';
+import { buildLog, isCheckpoint, keyOf, rangeOf } from './records.ts';
 import { gapNotice, readLogRecords, readRunHead, readRunRecord } from './stored-records.ts';
 
 /** What changes while a run goes on. */
@@ -128,16 +128,15 @@ export class RunWriter {
 
   /**
    * Forgets train and validation rows after a step, because they will be computed again, and packs the rest into few records.
+   * Either all of it happens or nothing; states that lie behind the step lead nowhere any more, and are marked.
    * @throws LorikeetError "storage-full", "storage-failed"
    */
   async truncateLog(step: number): Promise<void> {
     await this.flush();
     const kept = this.entries.filter((entry) => entry.kind === 'notice' || entry.row.step <= step);
-    await this.repack(kept);
     const { id } = this.run;
     const numbered = await Promise.all([readKeys(rangeOf.predictions(id)), readKeys(rangeOf.completions(id))]);
-    const stale = numbered.flat().filter((key) => Number(key[2]) > step);
-    if (stale.length > 0) await commit({ remove: stale });
+    await this.repack(kept, { remove: numbered.flat().filter((key) => Number(key[2]) > step), passOverAfter: step });
   }
 
   /** Packs the log's many small records into few large ones, for quick reading. */
@@ -234,13 +233,15 @@ export class RunWriter {
     return (await read<AnswerPreview[]>(keyOf.answers(this.run.id))) ?? [];
   }
 
-  private async repack(entries: LogEntry[]): Promise<void> {
+  private async repack(entries: LogEntry[], { remove = [], passOverAfter = Infinity }: { remove?: readonly RecordKey[]; passOverAfter?: number } = {}): Promise<void> {
     await this.serially(async () => {
       const { id } = this.run;
       const log = { first: this.sequence, next: this.sequence + (entries.length > 0 ? 1 : 0) };
-      const put: [RecordKey, unknown][] = [[keyOf.head(id), { ...this.head, log }]];
+      const directories = Object.fromEntries(Object.entries(this.head.directories).map(([name, directory]) => [name, isCheckpoint(name) && directory.step > passOverAfter ? { ...directory, passedOver: true as const } : directory]));
+      const put: [RecordKey, unknown][] = [[keyOf.head(id), { ...this.head, directories, log }]];
       if (entries.length > 0) put.push([keyOf.rows(id, this.sequence), entries]);
-      await commit({ put, remove: this.sequence > 0 ? [IDBKeyRange.bound(keyOf.rows(id, 0), keyOf.rows(id, this.sequence - 1))] : [] });
+      await commit({ put, remove: [...remove, ...(this.sequence > 0 ? [IDBKeyRange.bound(keyOf.rows(id, 0), keyOf.rows(id, this.sequence - 1))] : [])] });
+      this.head.directories = directories;
       this.first = log.first;
       this.sequence = log.next;
       // Assigned one by one: a call takes no hundred thousand arguments.

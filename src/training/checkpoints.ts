@@ -79,7 +79,10 @@ export class Checkpoints {
     const lost: LostCheckpoint[] = [];
     const newestFirst = this.candidates().sort(([, a], [, b]) => b.step - a.step || b.savedAt.localeCompare(a.savedAt));
     for (const [directory] of newestFirst) {
-      const stored = await this.load(directory).catch((error: unknown) => LorikeetError.from(error));
+      // What cannot be read at one moment often can at the next, and hours of training may lie between two states.
+      const stored = await this.load(directory)
+        .catch(() => this.load(directory))
+        .catch((error: unknown) => LorikeetError.from(error));
       if (stored instanceof LorikeetError) {
         lost.push({ directory, error: stored });
         continue;
@@ -94,13 +97,13 @@ export class Checkpoints {
 
   private async removeOldest(): Promise<void> {
     if (this.saveTotalLimit === 0) return;
-    const numbered = this.candidates().filter(([name]) => name !== RESUME_DIRECTORY);
+    const numbered = Object.entries(this.writer.directories).filter(([name]) => isCheckpoint(name) && name !== RESUME_DIRECTORY);
     numbered.sort(([, a], [, b]) => b.step - a.step);
     for (const [name] of numbered.slice(this.saveTotalLimit)) await this.writer.removeDirectory(name);
   }
 
   private candidates() {
-    return Object.entries(this.writer.directories).filter(([name]) => isCheckpoint(name));
+    return Object.entries(this.writer.directories).filter(([name, { passedOver }]) => isCheckpoint(name) && !passedOver);
   }
 
   private async saveState(directory: string, state: TrainerState, context: TrainerStateContext, more: ReadonlyMap<string, Uint8Array> = new Map()): Promise<void> {

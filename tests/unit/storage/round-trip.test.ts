@@ -3,7 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { commit, readKeys } from '../../../src/storage/database.ts';
 import { readRunFiles } from '../../../src/storage/export-run.ts';
 import { importRun } from '../../../src/storage/import-run.ts';
-import { everythingOf, keyOf, rangeOf } from '../../../src/storage/records.ts';
+import { everythingOf, keyOf, rangeOf, type RunHead } from '../../../src/storage/records.ts';
 import { deleteRun, emptyBin, labelRun, listRuns } from '../../../src/storage/runs.ts';
 import { methodConfig, methodRun, toyPrompts } from '../training/toy-methods.ts';
 import { archive, decode, pack, picture, recordsOf, storeGrpo, storeSft, unpack } from './exported-runs.ts';
@@ -66,6 +66,17 @@ describe('export, delete, import', () => {
     const { id } = await importRun(archive(await unpack('rolling')));
     const { head } = (await recordsOf(id)) as { head: { directories: object } };
     expect(Object.keys(head.directories).sort()).toEqual(['best', 'checkpoint-1', 'reference', 'resume', 'start']);
+  });
+
+  it('remembers states that were passed over, and shows one to go on from in place of such a one', async () => {
+    const writer = await storeSft('passed');
+    await writer.writeDirectory('checkpoint-2', 2, new Map([['a.bin', new Uint8Array(1)]]));
+    await writer.truncateLog(1);
+    const taken = await importRun(archive(await unpack('passed')));
+    const { head } = (await recordsOf(taken.id)) as { head: RunHead };
+    expect(Object.entries(head.directories).filter(([, { passedOver }]) => passedOver).map(([name]) => name)).toEqual(['checkpoint-2']);
+    await writer.writeDirectory('resume', 2, new Map([['b.bin', new Uint8Array(1)]]));
+    expect(Object.keys(await unpack('passed')).filter((path) => path.startsWith('checkpoint-2/'))).toEqual(['checkpoint-2/b.bin']);
   });
 
   it('leaves pictures out that are not PNG, JPEG or WebP, whatever they call themselves', async () => {

@@ -74,6 +74,22 @@ describe('log rows', () => {
     expect((await readLog('full')).train_history.map(({ step }) => step)).toEqual([1, 2]);
   });
 
+  it('are all kept where those after a step cannot be dropped', async () => {
+    const writer = await create('untruncated');
+    for (let step = 1; step <= 3; step++) writer.append([entry(step)]);
+    await writer.writeAnswers(3, [], '{}');
+    await writer.writeDirectory('checkpoint-3', 3, file('x'));
+    const makeRoom = fillDisk((key) => Array.isArray(key) && key[0] === 'head' && key[1] === 'untruncated');
+    await expect(writer.truncateLog(1)).rejects.toMatchObject({ code: 'storage-full' });
+    makeRoom();
+    expect((await readLog('untruncated')).train_history.map(({ step }) => step)).toEqual([1, 2, 3]);
+    expect((await readKeys(rangeOf.predictions('untruncated'))).length).toBe(1);
+    expect((await RunWriter.open('untruncated')).directories['checkpoint-3'].passedOver).toBeUndefined();
+    await writer.truncateLog(1);
+    expect((await readKeys(rangeOf.predictions('untruncated'))).length).toBe(0);
+    expect((await RunWriter.open('untruncated')).directories['checkpoint-3'].passedOver).toBe(true);
+  });
+
   it('after the resumed step are dropped, notices stay', async () => {
     const writer = await create('truncated');
     for (let step = 1; step <= 6; step++) writer.append([entry(step)]);

@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { SafetensorsFile } from '../../../src/checkpoint/safetensors.ts';
-import { commit } from '../../../src/storage/database.ts';
-import { keyOf } from '../../../src/storage/records.ts';
+import { commit, read } from '../../../src/storage/database.ts';
+import { isResumable, keyOf } from '../../../src/storage/records.ts';
 import { readLog } from '../../../src/storage/runs.ts';
 import type { TrainerEvent } from '../../../src/protocol/messages.ts';
 import { fillDisk } from '../storage/pretend-browser.ts';
@@ -77,6 +77,37 @@ describe('checkpoints of a run', () => {
     expect(resumed.log.notices[0].message).toMatch(/^resume could not be read and was passed over: .*checksum differs/);
     expect(timeless(resumed.log.train_history)).toEqual(timeless(whole.log.train_history));
     expect((await resumed.writer.readDirectory('final')).get('adapter_model.safetensors')).toEqual((await whole.writer.readDirectory('final')).get('adapter_model.safetensors'));
+  });
+
+  it('once passed over are not gone on from, though they can be read again: the rows before them are gone', async () => {
+    const config = toyConfig({ save_steps: 3, logging_steps: 1 });
+    const whole = await toyRun({ id: 'never-unreadable', config });
+    const stopped = await toyRun({ id: 'unreadable', config, prepare: stopAt(9) });
+    const { resume } = stopped.writer.directories;
+    const key = keyOf.file('unreadable', resume.token, 'optimizer.safetensors');
+    const good = await read<Blob>(key);
+    await commit({ put: [[key, new Blob([new Uint8Array(1000)])]] });
+    const interrupted = await buildToyRun({ id: 'unreadable', config, resume: true });
+    expect(await interrupted.run.restore()).toBe(3);
+    // The tab is closed before a step is done.
+    await commit({ put: [[key, good]] });
+    const again = await buildToyRun({ id: 'unreadable', config, resume: true });
+    expect(isResumable('resume', again.writer.directories.resume)).toBe(false);
+    expect(await again.run.restore()).toBe(3);
+    const resumed = await toyRun({ id: 'unreadable', config, resume: true });
+    expect(resumed.status).toBe('finished');
+    expect(timeless(resumed.log.train_history)).toEqual(timeless(whole.log.train_history));
+    expect(resumed.writer.directories['checkpoint-6'].passedOver).toBeUndefined();
+  });
+
+  it('are read once more before they are passed over', async () => {
+    await toyRun({ id: 'moment', config: toyConfig({ save_steps: 3 }), prepare: stopAt(9) });
+    const { run, writer } = await buildToyRun({ id: 'moment', config: toyConfig({ save_steps: 3 }), resume: true });
+    const readWell = writer.readDirectory.bind(writer);
+    let reads = 0;
+    writer.readDirectory = (name) => (++reads === 1 ? Promise.reject(new DOMException('Internal error', 'UnknownError')) : readWell(name));
+    expect(await run.restore()).toBe(5);
+    expect(reads).toBe(2);
   });
 
   it('refuse to resume when none can be read', async () => {
