@@ -72,6 +72,12 @@ export class TrainPage {
     await this.#awaitRequest('loadModel', () => (folder === undefined ? this.#click('model-demo') : this.#pick('model-folder', folder)));
   }
 
+  /** Opens the only model whose quantised weights this browser keeps. */
+  async chooseKeptModel(): Promise<void> {
+    await this.#click('nav-models');
+    await this.#awaitRequest('loadModel', () => this.#click('packed-use'));
+  }
+
   /**
    * @param train undefined chooses the built-in set `builtIn`
    * @throws PageError when no sample can be used

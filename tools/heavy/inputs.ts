@@ -76,17 +76,17 @@ export function trainingLog(folder: string, rows: number): Promise<string> {
   return writeText(join(folder, 'training_log.json'), logParts(rows));
 }
 
-/** An archive of so many of the demo's pictures, stored, with a table of questions about them. */
-export function pictureZip(images: number): Uint8Array<ArrayBuffer> {
+/** An archive of so many of the demo's pictures with a table of questions about them. @param level 0 stores the pictures, above they are packed */
+export function pictureZip(images: number, level: 0 | 1 = 0): Uint8Array<ArrayBuffer> {
   const folder = join(ROOT, 'public/demo/data/images');
   const pictures = readdirSync(folder).filter((name) => name.endsWith('.png')).map((name) => new Uint8Array(readFileSync(join(folder, name))));
   const rows = Array.from({ length: images }, (_, i) => ({ id: `s${i}`, image: `images/${i}.png`, ...turns('<image>\nWhich devices are there?', `${i % 7} lamps.`) }));
   const entries = Object.fromEntries(rows.map(({ image }, i) => [image, pictures[i % pictures.length]]));
-  return zipSync({ 'train.json': new TextEncoder().encode(JSON.stringify(rows)), ...entries }, { level: 0 }) as Uint8Array<ArrayBuffer>;
+  return zipSync({ 'train.json': new TextEncoder().encode(JSON.stringify(rows)), ...entries }, { level }) as Uint8Array<ArrayBuffer>;
 }
 
-export async function pictureArchive(folder: string, images: number): Promise<string> {
+export async function pictureArchive(folder: string, images: number, level: 0 | 1): Promise<string> {
   const path = join(folder, 'pictures.zip');
-  await writeFile(path, pictureZip(images));
+  await writeFile(path, pictureZip(images, level));
   return path;
 }

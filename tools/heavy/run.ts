@@ -6,28 +6,18 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { Page } from 'playwright';
 import { formatTable, runCommand, UsageError } from '../browser/command-line.ts';
 import { processMemory } from '../browser/process-memory.ts';
 import { openReal } from '../demo/real-page.ts';
 import { SCENES, type Scene } from './scenes.ts';
+import { playStarts } from './starts.ts';
+import { watchStillness } from './stillness.ts';
 
-const USAGE = `npm run heavy -- [--only TEXT]   times the page with very large inputs; --only runs the scenes whose name has TEXT`;
+const USAGE = `npm run heavy -- [--only TEXT] [--model DIR]   times the page with very large inputs
+  --only    runs the scenes whose name has TEXT
+  --model   times the first and the second start of a model folder instead`;
 
-/** Starts counting how long the page's own thread stands still. */
-async function watchStillness(page: Page): Promise<() => Promise<number>> {
-  await page.evaluate(() => {
-    const still = globalThis as unknown as { stillest: number };
-    still.stillest = 0;
-    let last = performance.now();
-    setInterval(() => {
-      const now = performance.now();
-      still.stillest = Math.max(still.stillest, now - last);
-      last = now;
-    }, 5);
-  });
-  return () => page.evaluate(() => (globalThis as unknown as { stillest: number }).stillest);
-}
+const HEAD = ['input', 'what is waited for', 'after', 'longest stillness', 'most memory'];
 
 async function play(scene: Scene): Promise<string[][]> {
   const folder = mkdtempSync(join(tmpdir(), 'lorikeet-heavy-'));
@@ -48,9 +38,13 @@ async function play(scene: Scene): Promise<string[][]> {
 }
 
 await runCommand(async (argv) => {
-  const { values } = parseArgs({ args: argv, options: { only: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } } });
+  const { values } = parseArgs({ args: argv, options: { only: { type: 'string' }, model: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } } });
   if (values.help) {
     console.log(USAGE);
+    return 0;
+  }
+  if (values.model !== undefined) {
+    console.log(formatTable([HEAD, ...(await playStarts(values.model))], 'llrrr'));
     return 0;
   }
   const chosen = SCENES.filter(({ name }) => name.includes(values.only ?? ''));
@@ -61,6 +55,6 @@ await runCommand(async (argv) => {
     rows.push(...told);
     console.log(formatTable(told, 'llrrr'));
   }
-  console.log(`\n${formatTable([['input', 'what is waited for', 'after', 'longest stillness', 'most memory'], ...rows], 'llrrr')}`);
+  console.log(`\n${formatTable([HEAD, ...rows], 'llrrr')}`);
   return 0;
 });

@@ -50,8 +50,13 @@ export const SCENES: readonly Scene[] = [
     act: openData,
   },
   {
-    name: 'ZIP of 5,000 images',
-    prepare: async (real, folder) => (await toData(real), pictureArchive(folder, 5_000)),
+    name: 'ZIP of 5,000 images, stored',
+    prepare: async (real, folder) => (await toData(real), pictureArchive(folder, 5_000, 0)),
+    act: openData,
+  },
+  {
+    name: 'ZIP of 5,000 images, packed',
+    prepare: async (real, folder) => (await toData(real), pictureArchive(folder, 5_000, 1)),
     act: openData,
   },
   {
