@@ -68,7 +68,7 @@ export class AdaptedModel implements TrainableModel {
     const context = { ...passContext(gpu, this.adapter, dropoutStep), milestone: this.milestones(batch) };
     const { result: value, checked } = this.guarded(batch, () => {
       const loss = this.model.forwardBackward(context, batch, weights, this.plan);
-      const read = gpu.readFloats(loss);
+      const read = awaitedLater(gpu.readFloats(loss));
       loss.dispose();
       return read;
     });
@@ -87,7 +87,7 @@ export class AdaptedModel implements TrainableModel {
     const context = { ...passContext(gpu, this.adapter, options.dropoutStep), milestone: this.milestones(batch) };
     const forward = this.guarded(batch, () => {
       const pass = this.model.differentiable(context, batch, this.plan, { temperature: options.temperature, statistics: true });
-      return { pass, values: gpu.readFloats(pass.scores!) };
+      return { pass, values: awaitedLater(gpu.readFloats(pass.scores!)) };
     });
     const { pass, values } = forward.result;
     let slopes: Float32Array;
@@ -156,7 +156,7 @@ export class AdaptedModel implements TrainableModel {
     const context = passContext(this.gpu, options.model === 'policy' ? this.adapter : this.reference, null);
     const { result, checked } = this.guarded(batch, () => {
       const scores = this.model.tokenScores(context, batch, options.temperature);
-      const values = this.gpu.readFloats(scores);
+      const values = awaitedLater(this.gpu.readFloats(scores));
       scores.dispose();
       return values;
     });
@@ -312,7 +312,12 @@ async function throwFaults(batch: PackedBatch, invalid: Promise<GPUError | null>
 
 /** Wraps a read that is under way; a failure is kept for whoever reads. */
 function pending(read: () => Promise<number>): PendingScalar {
-  const value = read();
-  value.catch(() => undefined);
+  const value = awaitedLater(read());
   return { read: () => value };
+}
+
+/** A promise that nobody may come to await, where something else fails before: its own failure is then no news. */
+function awaitedLater<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
