@@ -2,6 +2,7 @@
 import type { DescriptionRequest } from '../src/imports/messages.ts';
 import { describeRun } from '../src/reports/description.ts';
 import { unpackRun } from '../src/reports/packed-run.ts';
+import { readImported } from '../src/storage/imported-logs.ts';
 import { serveOneJob } from './one-job.ts';
 
-serveOneJob(({ run }: DescriptionRequest) => Promise.resolve(describeRun(unpackRun(run))));
+serveOneJob(async ({ id, run }: DescriptionRequest) => describeRun(unpackRun(run ?? (await readImported(id)))));

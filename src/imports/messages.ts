@@ -2,6 +2,7 @@
 import type { ErrorRecord } from '../protocol/errors.ts';
 import type { PathFile } from '../protocol/messages.ts';
 import type { PackedRun } from '../reports/packed-run.ts';
+import type { ImportedHead } from './imported-head.ts';
 
 /** One batch of dropped or picked files. */
 export interface ReadLogs {
@@ -25,7 +26,7 @@ export interface OpenedRun {
 }
 
 export type LogNews =
-  | { kind: 'run'; id: number; opened: OpenedRun }
+  | { kind: 'run'; id: number; head: ImportedHead; opened: OpenedRun }
   /** One file could not be read; others may follow. */
   | { kind: 'fault'; id: number; error: ErrorRecord }
   | { kind: 'done'; id: number };
@@ -33,5 +34,8 @@ export type LogNews =
 /** One run whose figures are wanted. */
 export interface DescriptionRequest {
   kind: 'describe';
-  run: PackedRun;
+  /** Of a kept log. */
+  id: string;
+  /** The log itself, where it could not be kept. */
+  run: PackedRun | null;
 }

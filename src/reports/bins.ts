@@ -5,19 +5,21 @@ import type { MetricSeries } from './metrics.ts';
  * Min-max binning: the x range is cut into equal bins, and of each the first, lowest, highest and last point stay, and one gap
  * where there is any. Bins depend on the range alone, so a line does not flicker while a run grows within it.
  * @param series ascending steps
- * @returns the series itself when it is short enough
+ * @param start position of the first point that counts
+ * @param end position after the last one
+ * @returns all of these points when they are few enough
  */
-export function minMaxBins(series: MetricSeries, bins: number): MetricSeries {
+export function minMaxBins(series: MetricSeries, bins: number, start = 0, end = series.steps.length): MetricSeries {
   const { steps, values } = series;
-  if (steps.length <= 4 * bins) return series;
-  const start = steps[0];
-  const width = (steps[steps.length - 1] - start) / bins || 1;
+  if (end - start <= 4 * bins) return start === 0 && end === steps.length ? series : { steps: steps.slice(start, end), values: values.slice(start, end) };
+  const first = steps[start];
+  const width = (steps[end - 1] - first) / bins || 1;
   const kept: MetricSeries = { steps: [], values: [] };
-  for (let from = 0; from < steps.length; ) {
-    const bin = binOf(steps[from], start, width, bins);
+  for (let from = start; from < end; ) {
+    const bin = binOf(steps[from], first, width, bins);
     let to = from;
     const chosen = { first: -1, low: -1, high: -1, last: -1, gap: -1 };
-    for (; to < steps.length && binOf(steps[to], start, width, bins) === bin; to += 1) {
+    for (; to < end && binOf(steps[to], first, width, bins) === bin; to += 1) {
       const value = values[to];
       if (value === null) {
         chosen.gap = to;

@@ -1,31 +1,9 @@
 /** Logs that were opened on the page, kept until they are deleted. Each lies in storage as a short head and the run's columns. */
+import type { ImportedHead } from '../imports/imported-head.ts';
 import { LorikeetError } from '../protocol/errors.ts';
 import type { PackedRun } from '../reports/packed-run.ts';
-import type { LogDialect } from '../reports/run-log.ts';
 import type { RecordKey } from './database.ts';
 import { commit, keysUnder, read, readAll, readEntries, readKeys } from './database.ts';
-
-/** What a list shows without reading the log. */
-export interface ImportedHead {
-  /** Begins with "log-". */
-  id: string;
-  name: string;
-  source: string;
-  dialect: LogDialect;
-  /** ISO 8601. */
-  importedAt: string;
-  /** Bytes of the file. */
-  bytes: number;
-  trainRows: number;
-  validationRows: number;
-  lastStep: number | null;
-  lastLoss: number | null;
-  best: { metric: string; value: number; step: number } | null;
-  warnings: number;
-  hasAnswers: boolean;
-  /** Set while the log lies in the bin. */
-  deletedAt: string | null;
-}
 
 const keyOf = {
   head: (id: string): RecordKey => ['imported', id],

@@ -17,11 +17,13 @@ const VIEWPORT_SCALE = 1000;
 
 /** One metric over an axis, sorted by place; rows whose place is unknown are left out. */
 export function seriesOver(history: History, metric: string, places: Places): Series {
-  const series: Series = { at: [], values: [] };
   const column = history.column(metric);
-  if (!column) return series;
+  if (!column) return { at: [], values: [] };
+  // Lists of their full length at once: a log may have a million rows.
+  const series: Series = { at: new Array<number>(column.values.length), values: new Array<number | null>(column.values.length) };
   let ascending = true;
   let before = -Infinity;
+  let length = 0;
   for (let i = 0; i < column.values.length; i += 1) {
     if (column.texts && column.texts[i] !== null) continue;
     const place = places[column.at ? column.at[i] : i];
@@ -29,9 +31,10 @@ export function seriesOver(history: History, metric: string, places: Places): Se
     if (place < before) ascending = false;
     before = place;
     const value = column.values[i];
-    series.at.push(place);
-    series.values.push(Number.isNaN(value) ? null : value);
+    series.at[length] = place;
+    series.values[length++] = Number.isNaN(value) ? null : value;
   }
+  series.at.length = series.values.length = length;
   if (ascending) return series;
   const order = series.at.map((_, i) => i).sort((a, b) => series.at[a] - series.at[b] || a - b);
   return { at: order.map((i) => series.at[i]), values: order.map((i) => series.values[i]) };
@@ -82,7 +85,7 @@ export function inWindow(series: Series, from: number, to: number, bins: number)
   const after = lowerBound(series.at, to);
   const end = Math.min(series.at.length, series.at[after] === to ? after + 2 : after + 1);
   if (start === 0 && end === series.at.length && end <= 4 * bins) return series;
-  const { steps, values } = minMaxBins({ steps: series.at.slice(start, end), values: series.values.slice(start, end) }, bins);
+  const { steps, values } = minMaxBins({ steps: series.at, values: series.values }, bins, start, end);
   return { at: steps, values };
 }
 

@@ -1,10 +1,12 @@
 /** The page's end of the log reader: a worker that lives only while it reads. */
+import type { ImportedHead } from '../../imports/imported-head.ts';
 import type { LogNews, OpenedRun, ReadLogs } from '../../imports/messages.ts';
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
 import type { PathFile } from '../../protocol/messages.ts';
 
 export interface ReaderNews {
-  run(opened: OpenedRun): void;
+  /** One log, kept already; where it could not be, a fault came before. */
+  run(head: ImportedHead, opened: OpenedRun): void;
   fault(error: ErrorRecord): void;
 }
 
@@ -17,7 +19,7 @@ export function readInWorker(files: readonly PathFile[], name: string, to: Reade
       resolve();
     };
     worker.addEventListener('message', ({ data }: MessageEvent<LogNews>) => {
-      if (data.kind === 'run') to.run(data.opened);
+      if (data.kind === 'run') to.run(data.head, data.opened);
       else if (data.kind === 'fault') to.fault(data.error);
       else end();
     });

@@ -1,11 +1,10 @@
 /** Logs opened on the page: reading, the list, and what is kept of them. */
-import type { OpenedRun } from '../../imports/messages.ts';
+import type { ImportedHead } from '../../imports/imported-head.ts';
 import { LorikeetError, type ErrorRecord } from '../../protocol/errors.ts';
 import type { PathFile } from '../../protocol/messages.ts';
 import { distinctNames } from '../../reports/compare.ts';
 import type { PackedRun } from '../../reports/packed-run.ts';
-import { binImported, emptyImportedBin, listImported, readImported, readImportedPredictions, renameImported, saveImported } from '../../storage/imported-logs.ts';
-import type { ImportedHead } from '../../storage/imported-logs.ts';
+import { binImported, emptyImportedBin, listImported, readImported, readImportedPredictions, renameImported } from '../../storage/imported-logs.ts';
 import { readInWorker } from '../imports/log-reader.ts';
 import { language } from '../texts/language.svelte.ts';
 import { toasts } from './toasts.svelte.ts';
@@ -51,15 +50,12 @@ class ImportedState {
     this.reading = chosen.name;
     this.faults = [];
     const ids: string[] = [];
-    const saving: Promise<void>[] = [];
     try {
       await readInWorker(chosen.files, chosen.name, {
-        run: (opened) => {
-          const head = headOf(opened);
+        run: (head, opened) => {
           ids.push(head.id);
           this.#remember(head.id, opened.run, opened.predictions);
           this.list = [head, ...this.list];
-          saving.push(this.#save(head, opened));
         },
         fault: (error) => (this.faults = [...this.faults, error]),
       });
@@ -68,7 +64,6 @@ class ImportedState {
       this.latest = ids;
     }
     if (ids.length > 0) toasts.show(language.t.imports.opened(ids.length));
-    await Promise.all(saving);
     return ids;
   }
 
@@ -110,15 +105,6 @@ class ImportedState {
     await this.#guard(() => emptyImportedBin(DAY_MS));
   }
 
-  async #save(head: ImportedHead, { run, predictions }: OpenedRun): Promise<void> {
-    try {
-      await saveImported(head, run, predictions);
-    } catch (error) {
-      // The log stays open until the page is closed.
-      this.faults = [...this.faults, LorikeetError.from(error).toRecord()];
-    }
-  }
-
   #remember(id: string, run: PackedRun, predictions: string | null): void {
     this.#runs.set(id, run);
     this.#predictions.set(id, predictions);
@@ -137,25 +123,6 @@ class ImportedState {
     }
     await this.refresh();
   }
-}
-
-function headOf({ run, bytes, predictions, lastStep, lastLoss, best }: OpenedRun): ImportedHead {
-  return {
-    id: `log-${crypto.randomUUID()}`,
-    name: run.name,
-    source: run.source,
-    dialect: run.dialect,
-    importedAt: new Date().toISOString(),
-    bytes,
-    trainRows: run.train.length,
-    validationRows: run.validation.length,
-    lastStep,
-    lastLoss,
-    best,
-    warnings: run.notes.filter(({ level }) => level === 'warning').length,
-    hasAnswers: predictions !== null,
-    deletedAt: null,
-  };
 }
 
 export const imported = new ImportedState();

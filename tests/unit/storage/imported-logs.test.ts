@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { packRun } from '../../../src/reports/packed-run.ts';
 import { binImported, emptyImportedBin, isImportedId, listImported, readImported, readImportedPredictions, renameImported, saveImported } from '../../../src/storage/imported-logs.ts';
-import type { ImportedHead } from '../../../src/storage/imported-logs.ts';
+import type { ImportedHead } from '../../../src/imports/imported-head.ts';
 import { listRuns } from '../../../src/storage/runs.ts';
 import { readRun } from '../reports/logs.ts';
 import { pretendBrowser } from './pretend-browser.ts';
