@@ -7,6 +7,7 @@ import { benchDispatch } from './dispatch-cost.ts';
 import { benchLayer } from './layer.ts';
 import { benchLinear } from './linear.ts';
 import { benchLogging } from './logging.ts';
+import { benchLongRun } from './long-run.ts';
 import { benchLoraBlock } from './lora-block.ts';
 import { benchMethods } from './methods.ts';
 import { benchPeak } from './peak.ts';
@@ -44,7 +45,7 @@ export interface BenchGroup {
   run: (context: BenchContext) => Promise<void>;
 }
 
-const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchQuantising, benchLogging, benchStep, benchDecoding, benchMethods, benchSharedPrompts, benchLayer, benchValidation, benchProfile, benchProducts, benchTiles, benchAttention, benchDispatch, benchLoraBlock, benchRealStep];
+const GROUPS: readonly BenchGroup[] = [benchPeak, benchLinear, benchQuantising, benchLogging, benchStep, benchDecoding, benchMethods, benchSharedPrompts, benchLayer, benchValidation, benchProfile, benchProducts, benchTiles, benchAttention, benchDispatch, benchLoraBlock, benchRealStep, benchLongRun];
 
 /** Runs the groups; rows are reported as they come. */
 export async function runBench(options: BenchOptions, report: (row: BenchRow) => void): Promise<BenchDevice> {

@@ -24,14 +24,18 @@ async function measure(context: BenchContext, m: number, n: number, k: number): 
   const [x, y] = [gpu.zeros([m, k]), gpu.zeros([m, n])];
   // Several in one submit, so that its cost does not count.
   const times = gpu.profile === 'gpu' ? 20 : Math.max(1, Math.min(20, Math.round(2e10 / (m * n * k))));
-  for (const [direction, launch] of [
-    ['forward', () => matmulForward(gpu, viewOf(x), m, weight, viewOf(y))],
-    ['transposed', () => matmulTransposed(gpu, viewOf(y), m, weight, viewOf(x))],
+  const forward = () => matmulForward(gpu, viewOf(x), m, weight, viewOf(y));
+  for (const [direction, half, launch] of [
+    ['forward', false, forward],
+    ...(gpu.device.features.has('shader-f16') && m > FEW_ROWS ? [['forward, tiles in f16', true, forward] as const] : []),
+    ['transposed', false, () => matmulTransposed(gpu, viewOf(y), m, weight, viewOf(x))],
   ] as const) {
+    gpu.halfTiles = half;
     launch();
     await gpu.finish();
     const ms = await gpuMs(gpu, launch, times);
     const figure = m <= FEW_ROWS ? { value: memoryBytes('nf4', n, k) / ms / 1e6, unit: 'GB/s' } : { value: (2 * m * n * k) / ms / 1e6, unit: 'GFLOP/s' };
+    gpu.halfTiles = false;
     report({ group: benchProducts.name, name: direction, shape: `${m} × ${n} × ${k}`, ms, ...figure, ratio: null });
   }
   for (const tensor of [x, y]) tensor.dispose();

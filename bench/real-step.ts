@@ -1,5 +1,4 @@
 /** Steps of a Qwen3-VL-2B of random packed weights: SFT, DPO and GRPO, decoding, and where the time of a step goes. */
-import type { AdamWSettings } from '../src/kernels/adamw.ts';
 import type { Objective } from '../src/objectives/token-scores.ts';
 import type { AdaptedModel } from '../src/training/adapted-model.ts';
 import { demoAdapter } from './demo-model.ts';
@@ -8,45 +7,33 @@ import type { BenchContext, BenchGroup } from './page.ts';
 import { randomBatch, type SampleShape } from './random-batch.ts';
 import { randomModel } from './random-model.ts';
 import { timeMedian } from './result.ts';
+import { ADAMW, fitToCpu, MODEL, RASTERIZER, SFT, sftStep } from './sft-step.ts';
 
-const MODEL = 'qwen3-vl-2b';
-/** One image of 512 pixels in 1,024 tokens, of which the last quarter carries loss. */
-const SFT: readonly SampleShape[] = [{ tokens: 1024, side: 32, labels: 256 }];
 /** A pair of answers to one prompt. */
 const PAIR: readonly SampleShape[] = [{ tokens: 512, side: 32, labels: 128 }, { tokens: 512, side: 32, labels: 128 }];
 /** Prompts, and completions of each. */
 const [PROMPTS, COMPLETIONS, NEW_TOKENS] = [4, 8, 64];
 const PROMPT: SampleShape = { tokens: 320, side: 32, labels: 0 };
-const ADAMW: AdamWSettings = { learningRate: 1e-4, beta1: 0.9, beta2: 0.999, epsilon: 1e-8, weightDecay: 0, maxGradNorm: 1 };
 const TIMING = { minMs: 1000, minRuns: 3, maxRuns: 10 };
-/** On a CPU: a cut model, and the share of an image's edge and of the tokens. */
-const RASTERIZER = { cut: { layers: 2, vocabulary: 4096 }, share: 8 };
 
 interface Scene extends BenchContext {
   model: AdaptedModel['model'];
   sized: (shapes: readonly SampleShape[]) => ReturnType<typeof randomBatch>;
 }
 
-async function stepsOf({ gpu, report, model, sized }: Scene, checkpointing: boolean): Promise<void> {
+async function stepsOf({ gpu, report, model, sized }: Scene, checkpointing: boolean, half = false): Promise<void> {
   const trainable = demoAdapter(model, checkpointing);
   const { batch } = await sized(SFT);
-  const weights = new Float32Array(batch.targetRows.length).fill(1 / batch.targetRows.length);
+  const oneStep = sftStep(gpu, trainable, batch);
   let recording = 0;
-  const step = async () => {
-    const start = performance.now();
-    const loss = await trainable.forwardBackward(batch, weights, 0);
-    await trainable.optimizerStep(ADAMW);
-    gpu.submit();
-    recording = performance.now() - start;
-    if (!Number.isFinite(await loss.read())) throw new Error('the loss is no number');
-    await gpu.finish();
-  };
+  const step = async () => void (recording = await oneStep());
   await gpu.finish();
   const { pool } = gpu.backend;
   pool.trim();
   pool.peakBytes = pool.numBytesAllocated;
   const group = benchRealStep.name;
-  const title = `SFT, r 16, NF4, ${checkpointing ? 'recomputing' : 'keeping activations'}`;
+  const title = `SFT, r 16, NF4, ${checkpointing ? 'recomputing' : 'keeping activations'}${half ? ', tiles in f16' : ''}`;
+  gpu.halfTiles = half;
   const first = await timeMedian(step, { minRuns: 1, maxRuns: 1, warmUp: false });
   report({ group, name: `${title}: first step`, shape: '', ms: first, value: first / 1e3, unit: 's', ratio: null });
   const [dispatches, submits] = [gpu.dispatches, gpu.backend.submits];
@@ -57,6 +44,7 @@ async function stepsOf({ gpu, report, model, sized }: Scene, checkpointing: bool
   report({ group, name: `${title}: recording in JavaScript`, shape: `${counts[0]} dispatches, ${counts[1]} submits`, ms: recording, value: (1e3 * recording) / counts[0], unit: 'µs a dispatch', ratio: null });
   report({ group, name: `${title}: GPU memory at its peak`, shape: '', ms: null, value: gpu.peakBytes() / 2 ** 30, unit: 'GiB', ratio: null });
   if (gpu.device.features.has('timestamp-query') && gpu.profile === 'gpu') await profile(group, title, { gpu, report }, step);
+  gpu.halfTiles = false;
   trainable.dispose();
 }
 
@@ -145,12 +133,9 @@ export const benchRealStep: BenchGroup = {
     const { gpu } = context;
     const small = gpu.profile === 'rasterizer';
     const model = await randomModel(gpu, MODEL, small ? RASTERIZER.cut : null);
-    const fit = (shape: SampleShape) => {
-      const { share } = RASTERIZER;
-      return { tokens: shape.tokens / share, side: 4 * Math.ceil(shape.side / share / 4), labels: shape.labels / share };
-    };
-    const scene: Scene = { ...context, model, sized: (shapes) => randomBatch(model.architecture, small ? shapes.map(fit) : shapes) };
+    const scene: Scene = { ...context, model, sized: (shapes) => randomBatch(model.architecture, small ? shapes.map(fitToCpu) : shapes) };
     for (const checkpointing of [true, false]) await stepsOf(scene, checkpointing);
+    if (gpu.device.features.has('shader-f16')) await stepsOf(scene, true, true);
     await preference(scene);
     await rewards(scene);
     await decoding(scene);
