@@ -11,6 +11,7 @@ import { crc32OfBlob } from '../processing/crc32.ts';
 import { inflateEntry } from '../processing/inflate-entry.ts';
 import { fileKind, normalizePath } from './paths.ts';
 import type { PathFile } from '../protocol/messages.ts';
+import { EntryStarts, readHeader, type ZipEntry } from './zip-entry.ts';
 
 export interface ZipLimits {
   /** Entries in the table of contents. */
@@ -32,27 +33,10 @@ export interface ZipContents {
   ignored: string[];
 }
 
-interface Entry {
-  name: string;
-  packed: number;
-  unpacked: number;
-  crc: number;
-  method: number;
-  encrypted: boolean;
-  headerOffset: number;
-  /** Length of its name in the archive. */
-  nameBytes: number;
-}
-
 const END_SIGNATURE = 0x06054b50;
 const ENTRY_SIGNATURE = 0x02014b50;
-const LOCAL_SIGNATURE = 0x04034b50;
-/** Bytes of an entry's own header before its name. */
-const HEADER_BYTES = 30;
 /** Entries that are read at the same time. */
 const AT_ONCE = 16;
-/** Headers that are read before others are taken to be like them. */
-const LOOKS = 32;
 const STORED = 0;
 const DEFLATED = 8;
 
@@ -71,7 +55,7 @@ export function readZip(archive: PathFile, limits: ZipLimits = ZIP_LIMITS, wante
 
 async function unpack(archive: PathFile, limits: ZipLimits, wanted: (path: string) => boolean, later: (path: string) => boolean): Promise<ZipContents> {
   const { entries, offset } = await readEntries(archive, limits);
-  const starts = new EntryStarts(archive, entries, offset);
+  const starts = new EntryStarts(archive.file, entries, offset);
   const reading: Promise<PathFile>[] = [];
   const ignored: string[] = [];
   let total = 0;
@@ -120,7 +104,7 @@ export async function tableOfContents(archive: PathFile): Promise<Blob> {
   return archive.file.slice(offset);
 }
 
-async function readEntries(archive: PathFile, limits: ZipLimits): Promise<{ entries: Entry[]; offset: number }> {
+async function readEntries(archive: PathFile, limits: ZipLimits): Promise<{ entries: ZipEntry[]; offset: number }> {
   const { offset, size, count } = await findTable(archive, limits);
   return { entries: parseEntries(archive, await view(archive.file, offset, offset + size), count), offset };
 }
@@ -145,8 +129,8 @@ async function findTable(archive: PathFile, limits: ZipLimits): Promise<{ offset
   return { offset, size, count };
 }
 
-function parseEntries(archive: PathFile, table: DataView, count: number): Entry[] {
-  const entries: Entry[] = [];
+function parseEntries(archive: PathFile, table: DataView, count: number): ZipEntry[] {
+  const entries: ZipEntry[] = [];
   let at = 0;
   for (let i = 0; i < count; i++) {
     if (at + 46 > table.byteLength || table.getUint32(at, true) !== ENTRY_SIGNATURE) throw fault(archive, 'its table of contents is damaged');
@@ -187,16 +171,15 @@ function safePath(name: string, archive: PathFile): string {
 }
 
 /** A name that makes its entry be passed over must be its own: no checksum covers names, but they stand in the archive twice. */
-async function checkName({ path, file }: PathFile, { name, headerOffset }: Entry): Promise<void> {
-  const header = await view(file, headerOffset, headerOffset + HEADER_BYTES);
-  if (header.byteLength < HEADER_BYTES || header.getUint32(0, true) !== LOCAL_SIGNATURE) throw fault({ path, file }, 'its table of contents is damaged');
-  const length = header.getUint16(26, true);
-  const own = entryName(new Uint8Array(await file.slice(headerOffset + HEADER_BYTES, headerOffset + HEADER_BYTES + length).arrayBuffer()));
-  if (own !== name) throw fault({ path, file }, `the name ${JSON.stringify(name.slice(0, 200))} in its table of contents is not that of the entry itself`);
+async function checkName(archive: PathFile, entry: ZipEntry): Promise<void> {
+  const header = await readHeader(archive.file, entry);
+  if (!header) throw fault(archive, 'its table of contents is damaged');
+  const own = entryName(new Uint8Array(await archive.file.slice(...header.name).arrayBuffer()));
+  if (own !== entry.name) throw fault(archive, `the name ${JSON.stringify(entry.name.slice(0, 200))} in its table of contents is not that of the entry itself`);
 }
 
-async function readEntry(archive: PathFile, entry: Entry, path: string, limits: ZipLimits): Promise<Blob> {
-  const packed = sliceOf(archive, entry, path, limits, await readStart(archive, entry));
+async function readEntry(archive: PathFile, entry: ZipEntry, path: string, limits: ZipLimits): Promise<Blob> {
+  const packed = sliceOf(archive, entry, path, limits, (await readHeader(archive.file, entry))?.start ?? null);
   if (entry.method === STORED) {
     if ((await crc32OfBlob(packed)) !== entry.crc) throw fault(archive, `${path} is damaged`);
     return packed;
@@ -207,13 +190,13 @@ async function readEntry(archive: PathFile, entry: Entry, path: string, limits: 
 }
 
 /** The entry where it lies, for whoever reads it. */
-async function laterEntry(archive: PathFile, entry: Entry, path: string, limits: ZipLimits, starts: EntryStarts): Promise<Blob> {
+async function laterEntry(archive: PathFile, entry: ZipEntry, path: string, limits: ZipLimits, starts: EntryStarts): Promise<Blob> {
   const packed = sliceOf(archive, entry, path, limits, await starts.of(entry));
   noteEntry(packed, { crc: entry.crc, size: entry.unpacked, packed: entry.method === DEFLATED });
   return packed;
 }
 
-function sliceOf(archive: PathFile, entry: Entry, path: string, limits: ZipLimits, start: number | null): Blob {
+function sliceOf(archive: PathFile, entry: ZipEntry, path: string, limits: ZipLimits, start: number | null): Blob {
   if (start === null) throw fault(archive, `${path} is damaged`);
   if (start + entry.packed > archive.file.size) throw fault(archive, `${path} is cut off`);
   if (entry.method === STORED && entry.packed !== entry.unpacked) throw fault(archive, `${path} is damaged`);
@@ -222,49 +205,4 @@ function sliceOf(archive: PathFile, entry: Entry, path: string, limits: ZipLimit
     throw fault(archive, `${path} claims to unpack to ${limits.ratio} times its size or more`, 'Check where this archive comes from.');
   }
   return archive.file.slice(start, start + entry.packed);
-}
-
-/** Where an entry's bytes begin, as its own header says; null where there is no such header. */
-async function readStart({ file }: PathFile, { headerOffset }: Entry): Promise<number | null> {
-  const header = await view(file, headerOffset, headerOffset + HEADER_BYTES);
-  if (header.byteLength < HEADER_BYTES || header.getUint32(0, true) !== LOCAL_SIGNATURE) return null;
-  return headerOffset + HEADER_BYTES + header.getUint16(26, true) + header.getUint16(28, true);
-}
-
-/**
- * Where entries begin, without reading the header of each: thousands of small reads are what opening an archive takes.
- * What an entry takes beside its bytes and its name is alike in all that one program wrote, and so is how much of it stands
- * before the bytes: entries are taken to be like those that were looked at. Whoever reads one compares its checksum, so
- * that a wrong guess cannot pass.
- */
-class EntryStarts {
-  readonly #ends = new Map<Entry, number>();
-  /** By what an entry takes beside bytes, name and fixed header: how much of it stands before the bytes. */
-  readonly #before = new Map<number, number>();
-  #alike = true;
-  #looked = 0;
-
-  constructor(
-    private readonly archive: PathFile,
-    entries: readonly Entry[],
-    /** Where the table of contents begins. */
-    table: number,
-  ) {
-    const inOrder = [...entries].sort((a, b) => a.headerOffset - b.headerOffset);
-    inOrder.forEach((entry, i) => this.#ends.set(entry, i + 1 < inOrder.length ? inOrder[i + 1].headerOffset : table));
-  }
-
-  /** Null where the entry's header is looked at and is none. */
-  async of(entry: Entry): Promise<number | null> {
-    const least = entry.headerOffset + HEADER_BYTES + entry.nameBytes;
-    const beside = this.#ends.get(entry)! - least - entry.packed;
-    const known = this.#before.get(beside);
-    if (this.#alike && this.#looked >= LOOKS && known !== undefined) return least + known;
-    const start = await readStart(this.archive, entry);
-    if (start === null) return null;
-    this.#looked++;
-    if (known !== undefined && known !== start - least) this.#alike = false;
-    this.#before.set(beside, start - least);
-    return start;
-  }
 }
