@@ -197,6 +197,12 @@ export class Gpu {
     return this.ownedBytes + this.backend.pool.peakBytes;
   }
 
+  /** Gives free buffers back to the GPU; work that was recorded with them is sent first. */
+  releaseFree(): void {
+    this.backend.submit();
+    this.backend.pool.trim();
+  }
+
   /** Gives free buffers back once nothing uses them, and counts the peak from what is left. */
   async trim(): Promise<void> {
     await this.finish();

@@ -18,7 +18,7 @@ import type { MeasuredSample, PlannedSample, RunData, SampleMeasures, SampleSet 
 
 /** Samples whose tokens are kept for the next steps. */
 const KEPT = 64;
-/** Samples of the middle and of the longest that are measured before a run is planned. */
+/** Samples from all over a set, and of its largest, that are measured before a run is planned. */
 const SURVEYED = 128;
 const LONGEST = 32;
 const PER_HASH = 1000;
@@ -94,6 +94,17 @@ export class GradualDataset implements RunData {
     return this.train.sources.map((_, index) => at.get(index) ?? known[index % known.length]);
   }
 
+  async plannedValidation(indices: readonly number[]): Promise<PlannedSample[]> {
+    const largest = largestOf(this.validation.sources, indices);
+    return this.first(async () => {
+      for (const index of largest) await this.validation.look(index);
+      return [...largest].flatMap((index) => {
+        const sample = this.validation.measuredAt(index);
+        return sample ? [{ index, sample }] : [];
+      });
+    });
+  }
+
   fingerprint(): Promise<string> {
     return this.first(() => this.hash());
   }
@@ -118,15 +129,23 @@ export class GradualDataset implements RunData {
     return fingerprintLines(hashes);
   }
 
-  /** Some from all over the set, and those whose text is longest or whose pictures and clips are most. */
+  /** Some from all over the set, and the largest. */
   private async survey(): Promise<void> {
     const { sources } = this.train;
     const step = Math.max(1, Math.floor(sources.length / SURVEYED));
-    const sizes = sources.map(({ conversation, rejected }) => [...conversation, ...(rejected ? [rejected] : [])].reduce((sum, message) => sum + messageText(message).length, 0));
-    const most = (size: (index: number) => number) => [...sources.keys()].sort((a, b) => size(b) - size(a)).slice(0, LONGEST);
-    const spread = [...sources.keys()].filter((index) => index % step === 0);
-    for (const index of new Set([...most((i) => sources[i].media.length * 1e6 + sizes[i]), ...most((i) => sizes[i]), ...spread])) await this.train.look(index);
+    const all = [...sources.keys()];
+    for (const index of new Set([...largestOf(sources, all), ...all.filter((index) => index % step === 0)])) await this.train.look(index);
   }
+}
+
+/** Those of the samples at `indices` whose text is longest, or whose pictures and clips are most. */
+function largestOf(sources: readonly DatasetSample[], indices: readonly number[]): Set<number> {
+  const sizes = new Map(indices.map((index) => {
+    const { conversation, rejected } = sources[index];
+    return [index, [...conversation, ...(rejected ? [rejected] : [])].reduce((sum, message) => sum + messageText(message).length, 0)];
+  }));
+  const most = (size: (index: number) => number) => [...indices].sort((a, b) => size(b) - size(a)).slice(0, LONGEST);
+  return new Set([...most((i) => sources[i].media.length * 1e6 + sizes.get(i)!), ...most((i) => sizes.get(i)!)]);
 }
 
 class GradualSet implements SampleSet {

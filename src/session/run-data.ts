@@ -32,7 +32,7 @@ export interface SampleSet {
   own(index: number): SessionSample | null | Promise<SessionSample | null>;
 }
 
-/** Sizes of one training sample, and where it stands. */
+/** Sizes of one sample, and where it stands. */
 export interface PlannedSample {
   index: number;
   sample: MeasuredSample;
@@ -46,6 +46,8 @@ export interface RunData extends Readonly<Record<SplitName, SampleSet>> {
   onReplaced: ((fault: LorikeetError) => void) | null;
   /** One entry for each training sample. While not all are measured, measured ones stand for the others. */
   planned(): Promise<PlannedSample[]>;
+  /** Those of the validation samples at `indices` that can be used; of very many the largest. */
+  plannedValidation(indices: readonly number[]): Promise<PlannedSample[]>;
   /** Tells one set of training samples, in its order, from any other. */
   fingerprint(): Promise<string>;
 }
@@ -59,6 +61,7 @@ export function wholeData({ train, validation, rejected, problems }: EncodedData
     problems,
     onReplaced: null,
     planned: () => Promise.resolve(train.map((sample, index) => ({ index, sample }))),
+    plannedValidation: (indices) => Promise.resolve(indices.map((index) => ({ index, sample: validation[index] }))),
     fingerprint: () => fingerprintSamples(train),
   };
 }

@@ -1,11 +1,12 @@
 /** Sizes of a run's samples, as they are and as other settings would make them. */
+import { selectIndices } from '../data/sampler.ts';
 import { patchesOfAll } from '../families/media.ts';
 import type { TrainingConfig } from '../protocol/config.ts';
 import { seenSize } from '../processing/prepare-image.ts';
 import type { Processor } from '../processing/processor.ts';
 import { samplesAnswers } from '../training/methods/rollout-plan.ts';
 import type { SampleSize } from '../training/sample-size.ts';
-import type { PlannedSample, SampleMeasures } from './run-data.ts';
+import type { PlannedSample, RunData, SampleMeasures } from './run-data.ts';
 
 /**
  * Sizes of all samples, for the planner.
@@ -24,6 +25,13 @@ export function sampleSizes(samples: readonly PlannedSample[], config: TrainingC
     const shared = shares ? copied : 0;
     return { tokens: prompt + rejected.inputIds.length - shared, patches: shared > 0 ? patches : 2 * patches, labelTokens: encoded.labelTokens + rejected.labelTokens };
   });
+}
+
+/** Sizes of the samples that a run validates on; none where it does not. */
+export async function validationSizes(data: Pick<RunData, 'validation' | 'plannedValidation'>, config: TrainingConfig, shares: boolean): Promise<SampleSize[]> {
+  if (config.eval_steps === 0) return [];
+  const chosen = selectIndices(data.validation.length, config.eval_num_samples, config.eval_sample_selection, config.seed);
+  return sampleSizes(await data.plannedValidation(chosen), config, shares);
 }
 
 type Sight = Pick<Processor, 'preprocessor' | 'sharesPrompts'>;

@@ -25,7 +25,7 @@ import { progressReporter, type ReportProgress } from './progress.ts';
 import { buildRewards, buildValidator } from './method-builder.ts';
 import { buildRun, environmentOf, keepStart, readStart, startFrom } from './run-builder.ts';
 import type { RunIngredients } from './run-builder.ts';
-import { sampleSizes } from './sample-sizes.ts';
+import { sampleSizes, validationSizes } from './sample-sizes.ts';
 import { checkFits, openAdapter, summarizeAdapter } from './starting-adapter.ts';
 import type { RunData } from './run-data.ts';
 import type { StartingAdapter } from './starting-adapter.ts';
@@ -249,7 +249,7 @@ export class TrainerSession {
     requireSamples(data);
     const config = followLength(asked, auto, totalSteps(asked, data.train.length));
     await this.device();
-    const plan = planRun(model.files.architecture, config, sampleSizes(await data.planned(), config, model.processor.sharesPrompts), this.speed.now, data.validation.length);
+    const plan = planRun(model.files.architecture, config, sampleSizes(await data.planned(), config, model.processor.sharesPrompts), this.speed.now, await validationSizes(data, config, model.processor.sharesPrompts));
     return { ...plan, warnings: [...plan.warnings, ...thoughtNotices(model.processor, data, config)] };
   }
 

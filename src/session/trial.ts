@@ -18,7 +18,7 @@ import { samplingWork, type WorkSpeed } from '../training/work.ts';
 import type { SessionSample } from './encoded-dataset.ts';
 import type { Progress } from './progress.ts';
 import type { RunIngredients } from './run-builder.ts';
-import { longestEdge, sampleSizes, sizesUnder } from './sample-sizes.ts';
+import { longestEdge, sampleSizes, sizesUnder, validationSizes } from './sample-sizes.ts';
 
 /** Below this estimate no device runs out of memory, and the first step tells the time soon enough. */
 export const TRIAL_BYTES = 2 ** 28;
@@ -77,7 +77,7 @@ export async function tryLargest(parts: RunIngredients, plan: RunPlan, speed: Wo
     // The copy that is read when the run is stored comes on top.
     const peak = model.peakBytes() + BYTES_PER_NUMBER * plan.trainableParameters;
     onProgress(1, 1);
-    const { memory, ...rest } = planRun(architecture, config, sizes, measured, dataset.validation.length);
+    const { memory, ...rest } = planRun(architecture, config, sizes, measured, await validationSizes(dataset, config, processor.sharesPrompts));
     const { weights, adapterAndOptimizer } = memory;
     // A validation is not tried: where it takes more than training, its estimate stands.
     const total = memory.total > tried ? Math.max(peak, memory.total) : peak;

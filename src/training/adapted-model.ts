@@ -224,6 +224,10 @@ export class AdaptedModel implements TrainableModel {
     return this.gpu.bytes();
   }
 
+  releaseFree(): void {
+    this.gpu.releaseFree();
+  }
+
   trim(): Promise<void> {
     return this.gpu.trim();
   }

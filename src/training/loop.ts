@@ -270,6 +270,7 @@ export class TrainingRun {
       },
       clock,
     );
+    model.releaseFree();
     this.validatedStep = this.step;
     if (result) {
       const best = validator.judge(result.row, writer.best);

@@ -38,10 +38,11 @@ export function weightKind(module: LinearModule, config: Pick<TrainingConfig, 'l
 
 /**
  * @param sizes training samples, at least one
+ * @param validation sizes of the samples that are validated on
  * @param speed what the device has been measured to do, or null
  * @throws LorikeetError "config" when target_modules match nothing
  */
-export function planRun(model: Architecture, config: TrainingConfig, sizes: readonly SampleSize[], speed: WorkSpeed | null, validationSamples = 0): RunPlan {
+export function planRun(model: Architecture, config: TrainingConfig, sizes: readonly SampleSize[], speed: WorkSpeed | null, validation: readonly SampleSize[] = []): RunPlan {
   const steps = stepShape(config, sizes.length);
   const adapted = adaptedModules(model.linearModules, config);
   const trainableParameters = adapted.reduce((sum, { r, inFeatures, outFeatures }) => sum + r * (inFeatures + outFeatures), 0);
@@ -49,7 +50,7 @@ export function planRun(model: Architecture, config: TrainingConfig, sizes: read
   const adapterAndOptimizer = ADAPTER_COPIES * FLOAT * trainableParameters;
   const rankIn = (vision: boolean) => Math.max(0, ...adapted.filter(({ part }) => (part === 'visual') === vision).map(({ r }) => r));
   const pass: PassShape = { gradient_checkpointing: config.gradient_checkpointing, rank: rankIn(false), visionRank: rankIn(true) };
-  const activations = activationBytes(model, config, pass, sizes, validationSamples);
+  const activations = activationBytes(model, config, pass, sizes, validation);
   const stepSeconds = secondsFor(workOf(model, config, sizes), speed);
   return {
     totalSteps: steps.totalSteps,
@@ -61,7 +62,7 @@ export function planRun(model: Architecture, config: TrainingConfig, sizes: read
     totalSeconds: stepSeconds === null ? null : stepSeconds * steps.totalSteps,
     measured: false,
     pace: { logging_steps: config.logging_steps, eval_steps: config.eval_steps, save_steps: config.save_steps },
-    warnings: warningsOf(config, adapted, steps.totalSteps, validationSamples, weights + adapterAndOptimizer + activations),
+    warnings: warningsOf(config, adapted, steps.totalSteps, validation.length, weights + adapterAndOptimizer + activations),
   };
 }
 
@@ -87,22 +88,25 @@ export function heldBy({ shapes }: Architecture): (size: SampleSize) => number {
 }
 
 /** Bytes of all passes of a run, one after the other from the same pool, which keeps what each has taken. */
-function activationBytes(model: Architecture, config: TrainingConfig, pass: PassShape, sizes: readonly SampleSize[], validationSamples: number): number {
+function activationBytes(model: Architecture, config: TrainingConfig, pass: PassShape, sizes: readonly SampleSize[], validation: readonly SampleSize[]): number {
   const pool = new PoolForecast();
   const batch = largestBatch(sizes, stepShape(config, sizes.length).perMicroBatch);
-  if (config.eval_steps > 0 && validationSamples > 0) validate(pool, model, config, pass, sizes, validationSamples);
+  if (config.eval_steps > 0 && validation.length > 0) validate(pool, model, config, pass, validation);
   if (config.method === 'dpo') scoringPass(pool, model, pass, batch);
   if (samplesAnswers(config)) answeringPass(pool, model, pass, longest(promptsOf(config, sizes), rolloutShape(config).prompts), config.num_generations, config.max_completion_length);
   for (let step = 0; step < STEPS; step++) trainingPass(pool, model, pass, batch);
   return pool.peakBytes;
 }
 
-/** A validation, whose samples are taken to be as long as those of the training. */
-function validate(pool: PoolForecast, model: Architecture, config: TrainingConfig, pass: PassShape, sizes: readonly SampleSize[], samples: number): void {
-  const together = Math.min(config.eval_batch_size, samples, config.eval_num_samples || Infinity);
+function validate(pool: PoolForecast, model: Architecture, config: TrainingConfig, pass: PassShape, sizes: readonly SampleSize[]): void {
+  // A pair is two samples.
+  const atOnce = config.method === 'dpo' ? Math.max(1, Math.floor(config.eval_batch_size / 2)) : config.eval_batch_size;
+  const together = Math.min(atOnce, sizes.length);
   if (!samplesAnswers(config)) scoringPass(pool, model, pass, largestBatch(sizes, together));
+  pool.release();
   const answers = samplesAnswers(config) ? config.max_completion_length : config.method === 'sft' && config.eval_generate ? config.max_new_tokens : 0;
   if (answers > 0) answeringPass(pool, model, pass, longest(promptsOf(config, sizes), together), 1, answers);
+  pool.release();
 }
 
 function promptsOf(config: TrainingConfig, sizes: readonly SampleSize[]): { tokens: number; patches: number }[] {

@@ -33,6 +33,11 @@ export class PoolForecast {
     for (const tensor of tensors) if (tensor) this.pool.releaseBuffer(tensor);
   }
 
+  /** Free buffers are given back. */
+  release(): void {
+    this.pool.trim();
+  }
+
   /** An upload has arrived. */
   arrived(copy: Counted): void {
     this.pool.releaseBuffer(copy, false);

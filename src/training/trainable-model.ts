@@ -68,6 +68,8 @@ export interface TrainableModel {
   writeOptimizer(state: OptimizerState): Promise<void>;
   /** Bytes of GPU buffers now in use or pooled. */
   gpuBytes(): number;
+  /** Gives free buffers back. */
+  releaseFree(): void;
   /** Gives free buffers back, and counts `peakBytes` from what is left. */
   trim(): Promise<void>;
   /** The most GPU bytes held since the last `trim`. */

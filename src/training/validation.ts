@@ -77,6 +77,7 @@ export class Validator implements Evaluation {
     if (!nll) return null;
     const loss = nll.reduce((sum, part) => sum + part.nll, 0) / nll.reduce((sum, part) => sum + part.tokens, 0);
     requireFinite('validation loss', loss, at.step);
+    model.releaseFree();
     const answers = this.answers ? await this.generate(model, this.answers, at.step, goOn) : [];
     if (!answers) return null;
     const row: ValRow = {
@@ -123,6 +124,8 @@ export class Validator implements Evaluation {
       const encoded = batch.map((i) => prompts[i].encoded);
       const ropeDeltas = encoded.map((prompt) => prompt.ropeDelta);
       const generated = await model.generateGreedy(await this.pack(encoded), ropeDeltas, this.config.max_new_tokens, task.stopIds);
+      // Free buffers of prompts of one length do not fit those of another, and would add up from batch to batch.
+      model.releaseFree();
       generated.forEach(({ ids }, i) => (texts[batch[i]] = task.decode(ids)));
       done += batch.length;
       if (!(await goOn(done, this.chosen.length, 'answers'))) return null;

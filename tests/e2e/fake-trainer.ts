@@ -17,6 +17,8 @@ export interface FakeScenario {
   /** No gradient reaches the adapter from this step on. */
   deadFrom?: number;
   otherGpu?: string;
+  /** More samples at once do not fit. */
+  fitsAtOnce?: number;
 }
 
 let bundled: Promise<string> | null = null;

@@ -11,6 +11,7 @@ import { RunWriter } from '../../src/storage/run-writer.ts';
 import { dpoMetrics, fakeCompletions, grpoMetrics, methodColumns, validationMetrics } from './fake-methods.ts';
 import { fakeClipView } from './fake-clips.ts';
 import { profileOf } from '../../src/session/data-profile.ts';
+import { fakeTrial } from './fake-trial.ts';
 import { FAKE_CLASSES, fakeTuning } from './fake-tuning.ts';
 import { fakePairs, previewOf, readFiles } from './fake-data.ts';
 import { FakeEvaluation } from './fake-evaluation.ts';
@@ -40,6 +41,8 @@ interface Scenario {
   otherGpu?: string;
   /** Share of sampled answers that the log calls cut. */
   cutShare?: number;
+  /** More samples at once do not fit: their trial says so. */
+  fitsAtOnce?: number;
 }
 
 const scenario: Scenario = { stepMs: 60, ...(globalThis as unknown as { SCENARIO?: Partial<Scenario> }).SCENARIO };
@@ -218,6 +221,11 @@ const handlers: { [T in Request['type']]: (request: Extract<Request, { type: T }
   },
   async start({ runId, name, config, adapter }) {
     if (scenario.stuckAtStart) for (;;);
+    if (scenario.fitsAtOnce !== undefined) {
+      const outcome = fakeTrial(config, scenario.fitsAtOnce, await handlers.plan({ type: 'plan', config }));
+      tell({ type: 'tried', outcome });
+      if (!outcome.fits) throw new LorikeetError('out-of-memory', 'The GPU ran out of memory in a step of 4096 tokens.');
+    }
     if (adapter) tell({ type: 'notice', runId, notice: { step: 0, level: 'info', message: `Started from the adapter ${adapter.kind}.`, time: new Date().toISOString() } });
     writer = await RunWriter.create({
       id: runId,

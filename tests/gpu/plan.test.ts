@@ -19,8 +19,12 @@ const events: TrainerEvent[] = [];
 let session: TrainerSession;
 let runs = 0;
 let busyAgain: () => void;
+/** Bytes that others hold on the same device. */
+let foreign: number;
 
 beforeAll(async () => {
+  await gpuOf().trim();
+  foreign = gpuOf().bytes();
   busyAgain = idleKernels(gpuOf());
   const opened = { gpu: gpuOf(), description: 'the tests’ own', other: null, isFallback: true, lost: new Promise<never>(() => undefined) };
   const selfTest = { passed: true, maxError: 0, milliseconds: 0 };
@@ -45,6 +49,13 @@ async function demoPart(name: string, count: number): Promise<DatasetSource> {
   const records = ((await (await fetch(`${folder}${name}.json`)).json()) as { image: string }[]).slice(0, count);
   const images = await Promise.all(records.map(async ({ image }) => ({ path: image, file: await (await fetch(folder + image)).blob() })));
   return files(records, images);
+}
+
+/** One sample to train on, and texts of many lengths to validate on. */
+function manyLengths(count: number): DatasetSource {
+  const record = (i: number) => ({ id: `text ${i}`, conversations: [{ from: 'human', value: 'Tell me. '.repeat(2 + ((i * 37) % 61)) }, { from: 'gpt', value: 'a pole, a box. '.repeat(1 + (i % 7)) }] });
+  const records = (from: number, to: number) => new Blob([JSON.stringify(Array.from({ length: to - from }, (_, i) => record(from + i)))]);
+  return { kind: 'files', train: [{ path: 'train.json', file: records(0, 1) }], validation: [{ path: 'validation.json', file: records(1, 1 + count) }] };
 }
 
 const files = (records: object[], images: { path: string; file: Blob }[]): DatasetSource => ({
@@ -93,6 +104,7 @@ const SETTINGS: Setting[] = [
   { name: 'short texts', config: { per_device_train_batch_size: 2 }, source: textOf(8) },
   { name: 'pairs of preferences', config: { method: 'dpo', per_device_train_batch_size: 2 } },
   { name: 'sampled answers', config: { method: 'grpo', loss_type: 'grpo', per_device_train_batch_size: 1, max_completion_length: 48 } },
+  { name: 'answers to prompts of many lengths', config: { per_device_train_batch_size: 1, eval_steps: 2, eval_num_samples: 64, max_new_tokens: 48 }, source: manyLengths(64) },
 ];
 
 describe('the memory of a run', () => {
@@ -100,7 +112,7 @@ describe('the memory of a run', () => {
     const records = input.method === 'dpo' ? 'dpo_train' : 'sft_train';
     const { config, plan } = await prepare(input, source ?? (await demoPart(records, input.per_device_train_batch_size!)));
     await train(config);
-    const peak = gpuOf().peakBytes();
+    const peak = gpuOf().peakBytes() - foreign;
     const MIB = 2 ** 20;
     const { memory } = plan;
     console.info(`${(memory.total / MIB).toFixed(2)} MiB planned (${(memory.weights / MIB).toFixed(2)} + ${(memory.adapterAndOptimizer / MIB).toFixed(2)} + ${(memory.activations / MIB).toFixed(2)}), ${(peak / MIB).toFixed(2)} measured, ${(memory.total / peak).toFixed(3)}`);

@@ -65,6 +65,18 @@ describe('samples of a large dataset', () => {
     expect((await data.planned()).filter(({ index }, i) => index === i)).toHaveLength(3500);
   });
 
+  it('to validate on are planned by the longest of those chosen, without the faulty', async () => {
+    const data = new GradualDataset(dataset(samples(2), samples(5000)), encode, 'k');
+    const chosen = Array.from({ length: 1000 }, (_, i) => 5 * i);
+    const planned = await data.plannedValidation(chosen);
+    expect(planned.length).toBeGreaterThan(16);
+    expect(planned.length).toBeLessThan(65);
+    expect(planned.every(({ index }) => index % 5 === 0)).toBe(true);
+    const usable = await Promise.all(chosen.map((index) => data.validation.own(index)));
+    const longest = Math.max(...usable.map((sample) => sample?.encoded.inputIds.length ?? 0));
+    expect(Math.max(...planned.map(({ sample }) => sample.encoded.inputIds.length))).toBe(longest);
+  });
+
   it('are told from others by text and by settings', async () => {
     const print = (train: DatasetSample[], settings: string) => new GradualDataset(dataset(train), encode, settings).fingerprint();
     const own = await print(samples(5), 'k');

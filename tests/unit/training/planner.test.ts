@@ -14,7 +14,7 @@ const sizes = [
   { tokens: 130, patches: 160, labelTokens: 40 },
 ];
 const plan = (input: TrainingConfigInput = {}, speed: number | null = 1e9, validation = 5) =>
-  planRun(model, parseTrainingConfig({ per_device_train_batch_size: 1, gradient_accumulation_steps: 2, num_train_epochs: 2, eval_steps: 2, save_steps: 2, ...input }), sizes, speed === null ? null : { passes: speed, decoding: speed }, validation);
+  planRun(model, parseTrainingConfig({ per_device_train_batch_size: 1, gradient_accumulation_steps: 2, num_train_epochs: 2, eval_steps: 2, save_steps: 2, ...input }), sizes, speed === null ? null : { passes: speed, decoding: speed }, Array.from({ length: validation }, (_, i) => sizes[i % sizes.length]));
 
 describe('planRun', () => {
   it('counts steps as the loop does', () => {

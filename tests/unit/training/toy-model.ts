@@ -114,6 +114,10 @@ export class ToyModel implements TrainableModel {
     return 2;
   }
 
+  releaseFree(): void {
+    this.calls.push('releaseFree');
+  }
+
   async trim(): Promise<void> {
     this.calls.push('trim');
   }
