@@ -4,6 +4,7 @@ import type { PathFile } from '../protocol/messages.ts';
 import type { AnnotationFormat, AnnotationSet } from './annotations/annotated-image.ts';
 import { annotationRecords, labelsOf } from './annotations/annotation-records.ts';
 import { isCoco, readCoco } from './annotations/coco.ts';
+import { areDetectionRows, readDetectionRows } from './annotations/hugging-face.ts';
 import { isLabelStudioTask, readLabelStudio } from './annotations/label-studio.ts';
 import { isDatasetInfo, type Rename, renamesOf } from './dataset-info.ts';
 import { captionMapping, mappedRecords } from './mapped-records.ts';
@@ -62,6 +63,10 @@ export class RecordSource {
     }
     const values = records.map(({ value }) => value);
     if (values.length > 0 && values.every(isLabelStudioTask)) return this.annotated(readLabelStudio(path, values, this.problems));
+    if (!this.choices.mappings?.[path] && !this.holdsKnown(records) && areDetectionRows(records)) {
+      const annotated = this.annotated(readDetectionRows(path, records, this.problems));
+      return { ...annotated, rejected: annotated.rejected + brokenLines, ...(media && { media }) };
+    }
     return { records: this.mapped(path, this.renamed(path, records)), rejected: brokenLines, silent: false, ...(media && { media }) };
   }
 
@@ -76,11 +81,15 @@ export class RecordSource {
     return rename ? records.map((record) => ({ ...record, value: rename(record.value) })) : records;
   }
 
+  private holdsKnown(records: readonly RawRecord[]): boolean {
+    return records.some(({ value }) => isPlainObject(value) && this.isKnown(value));
+  }
+
   private mapped(path: string, records: RawRecord[]): RawRecord[] {
     const annotations = this.choices.annotations ?? DEFAULT_ANNOTATION_CHOICES;
     const chosen = this.choices.mappings?.[path];
     if (chosen) return mappedRecords(records, chosen, annotations);
-    if (records.some(({ value }) => isPlainObject(value) && this.isKnown(value))) return records;
+    if (this.holdsKnown(records)) return records;
     const captions = captionMapping(records);
     return captions ? mappedRecords(records, captions, annotations) : records;
   }

@@ -5,12 +5,12 @@ import type { ErrorPlace } from '../../protocol/errors.ts';
 import type { ProblemList } from '../problems.ts';
 import type { Split } from '../split-names.ts';
 
-export const ANNOTATION_FORMATS = ['COCO', 'Pascal VOC', 'YOLO', 'Label Studio', 'class folders'] as const;
+export const ANNOTATION_FORMATS = ['COCO', 'Pascal VOC', 'YOLO', 'Label Studio', 'Hugging Face', 'class folders'] as const;
 export type AnnotationFormat = (typeof ANNOTATION_FORMATS)[number];
 
 export interface AnnotatedObject {
   label: string;
-  /** Corners as shares of the image's width and height. */
+  /** Corners as shares of the image's width and height, unless the image says otherwise. */
   box: Box;
 }
 
@@ -20,6 +20,8 @@ export interface AnnotatedImage {
   /** Size of the image that was annotated; null where the format does not tell. */
   size: ImageSize | null;
   objects: AnnotatedObject[];
+  /** Boxes are pixels of the stored image, not shares of its width and height. */
+  inPixels?: true;
   /** Words that were chosen or written for the image as a whole. */
   text?: string;
   place: ErrorPlace;

@@ -1,6 +1,6 @@
 /**
- * Annotated images -> records in ms-swift's grounding layout, as if somebody had written them: boxes stay shares of the
- * image until the reader of samples writes them in the model's unit.
+ * Annotated images -> records in ms-swift's grounding layout, as if somebody had written them: boxes keep their unit
+ * until the reader of samples writes them in the model's unit.
  */
 import type { AnnotationChoices, AnswerForm } from '../../protocol/reading-choices.ts';
 import type { RawRecord } from '../records.ts';
@@ -55,6 +55,7 @@ export function annotationRecords(set: AnnotationSet, labels: ReadonlySet<string
       value: { images: [image.name], messages: [{ role: 'user', content: `<image>\n${question}` }, { role: 'assistant', content: answerTo(image, choices) }], ...objectsOf(image) },
       sample: typeof place.sample === 'number' ? place.sample : i + 1,
       file: place.file,
+      ...(typeof place.line === 'number' && { line: place.line }),
       ...(size && { annotatedSize: size }),
     };
   });
@@ -66,7 +67,7 @@ function answerTo({ objects, text }: AnnotatedImage, { form, language }: Annotat
   return form === 'json' ? `[${items.join(', ')}]` : items.join('\n');
 }
 
-function objectsOf({ objects }: AnnotatedImage): object {
+function objectsOf({ objects, inPixels }: AnnotatedImage): object {
   if (objects.length === 0) return {};
-  return { objects: { ref: objects.map(({ label }) => label), bbox: objects.map(({ box }) => box), bbox_type: 'norm1' } };
+  return { objects: { ref: objects.map(({ label }) => label), bbox: objects.map(({ box }) => box), bbox_type: inPixels ? 'real' : 'norm1' } };
 }

@@ -35,7 +35,7 @@ export interface Footer {
   columns: readonly SchemaTree[];
   groups: readonly { rows: number; chunks: readonly Chunk[] }[];
   rows: number;
-  /** Names of classes by column, where Hugging Face's own note in the file gives them. */
+  /** Names of classes by column ("label", "objects.category"), where Hugging Face's own note in the file gives them. */
   classes: ReadonlyMap<string, readonly string[]>;
 }
 
@@ -137,8 +137,18 @@ function classesOf({ key_value_metadata: notes }: FileMetaData): Map<string, rea
   } catch {
     return classes;
   }
-  for (const [name, feature] of Object.entries(isPlainObject(features) ? features : {})) {
-    if (isPlainObject(feature) && feature._type === 'ClassLabel' && Array.isArray(feature.names)) classes.set(name, feature.names.map(String));
-  }
+  for (const [name, feature] of Object.entries(isPlainObject(features) ? features : {})) noteClasses(feature, name, 0, classes);
   return classes;
+}
+
+const MAX_DEPTH = 8;
+
+/** Class names of a feature and of all that lies within it. */
+function noteClasses(feature: unknown, name: string, depth: number, classes: Map<string, readonly string[]>): void {
+  if (depth > MAX_DEPTH) return;
+  if (Array.isArray(feature)) return noteClasses(feature[0], name, depth + 1, classes);
+  if (!isPlainObject(feature)) return;
+  if (feature._type === 'ClassLabel' && Array.isArray(feature.names)) classes.set(name, feature.names.map(String));
+  else if (typeof feature._type !== 'string') for (const [key, inner] of Object.entries(feature)) noteClasses(inner, `${name}.${key}`, depth + 1, classes);
+  else if (feature.feature !== undefined) noteClasses(feature.feature, name, depth + 1, classes);
 }

@@ -27,13 +27,20 @@ export function rowOf(columns: Readonly<Record<string, unknown>>, name: string, 
   };
   const value = Object.fromEntries(
     Object.entries(columns).map(([column, own]) => {
-      const plain = plainValue(own, take);
-      const names = classes.get(column);
-      if (names && typeof plain === 'number') return [column, names[plain] ?? plain];
+      const plain = named(plainValue(own, take), column, classes);
       return [column, TURN_COLUMNS.includes(column) ? turnsOf(plain) : plain];
     }),
   );
   return { value, media };
+}
+
+/** Numbers of classes as their names, also within lists and tables. */
+function named(value: unknown, column: string, classes: ReadonlyMap<string, readonly string[]>): unknown {
+  if (classes.size === 0) return value;
+  if (typeof value === 'number') return classes.get(column)?.[value] ?? value;
+  if (Array.isArray(value)) return value.map((entry) => named(entry, column, classes));
+  if (!isPlainObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, entry]) => [key, named(entry, `${column}.${key}`, classes)]));
 }
 
 function plainValue(value: unknown, take: (cell: Cell, given?: string) => string): unknown {

@@ -23,6 +23,7 @@ const TASKS = [{ id: 1, data: { image: '/data/upload/a.png' }, annotations: [{ r
 const VOC = '<annotation><filename>a.png</filename><size><width>20</width><height>10</height></size><object><name>lid</name><bndbox><xmin>1</xmin><ymin>1</ymin><xmax>9</xmax><ymax>9</ymax></bndbox></object></annotation>';
 const YOLO = '0 0.5 0.5 0.2 0.4\n1 0.1 0.1 0.2 0.1 0.2 0.2\n';
 const NAMES = 'names:\n  0: lid\n  1: "pipe"\n';
+const DETECTION = ['{"file_name":"a.png","width":20,"height":10,"objects":{"bbox":[[1,1,5,5],[3,2,17,3]],"categories":["lid","pipe"]}}', '{"file_name":"b.png","objects":[{"bbox":[0,0,20,10],"category":"lid"}]}'].join('\n');
 const TABLE = 'question;answer;image\n"What; is it?";"A ""lid""";a.png\nAnd?;No;b.png\n';
 
 interface Example {
@@ -49,6 +50,7 @@ const EXAMPLES: Readonly<Record<string, Example>> = {
   voc: { file: 'a.xml', valid: VOC, others: [], count: () => null, mutate: (random) => bytesOrText(random, VOC) },
   yolo: { file: 'a.txt', valid: YOLO, others: [{ path: 'data.yaml', file: blobOf(NAMES) }], count: () => null, mutate: (random) => bytesOrText(random, YOLO) },
   'yolo-names': { file: 'data.yaml', valid: NAMES, others: [{ path: 'a.txt', file: blobOf(YOLO) }], count: () => null, mutate: (random) => bytesOrText(random, NAMES) },
+  'hugging-face': { file: 'metadata.jsonl', valid: DETECTION, others: [], count: (text) => text.split('\n').filter((line) => line.trim() !== '').length, mutate: (random) => bytesOrText(random, DETECTION) },
   table: { file: 'rows.csv', valid: TABLE, others: [], count: () => null, mutate: (random) => bytesOrText(random, TABLE) },
 };
 

@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import type { SafetensorsFile } from '../../../src/checkpoint/safetensors.ts';
 import { toFloat32, toWeightSource } from '../../../src/checkpoint/tensor-values.ts';
+import { bf16ToFloat32 } from '../../../src/quantization/bf16.ts';
 import { countBelow, dynamicMap, midpoints } from '../../../src/quantization/dynamic-map.ts';
 import { dequantizeNf4, dequantizeScales, NF4_CODE, quantizeNf4, quantizeScales } from '../../../src/quantization/nf4.ts';
 import { openTensors } from '../checkpoint/fixture-files.ts';
@@ -78,9 +79,33 @@ describe('codes', () => {
     }
   });
 
+  test('of bf16 are those of the same values in float32, whatever scale and weight', () => {
+    let state = 777;
+    const random = (below: number) => Math.floor(((state = (Math.imul(state, 1664525) + 1013904223) >>> 0) / 2 ** 32) * below);
+    const blocks: number[] = [];
+    for (let exponent = 0; exponent < 255; exponent++) {
+      for (let fraction = 0; fraction < 128; fraction += exponent % 16 === 0 ? 1 : 17) {
+        const scale = (exponent << 7) | fraction;
+        const block = Array.from({ length: 64 }, () => (random(2) << 15) | Math.max(0, scale - random(8 << 7)));
+        block[random(64)] = (random(2) << 15) | scale;
+        blocks.push(...block);
+      }
+    }
+    // All that lies within reach of one scale, on both sides of zero; and a part of a block at the end.
+    for (let distance = 0; distance < 8 << 7; distance++) blocks.push(...(distance % 63 === 0 ? [16000] : []), ((distance & 1) << 15) | (16000 - distance));
+    const bits = Uint16Array.from([...blocks, 5, 6, 7]);
+    expect(quantizeNf4(bits)).toEqual(quantizeNf4(bf16ToFloat32(bits)));
+  });
+
   test('scales too small for a float32 reciprocal do not overflow', () => {
     const tiny = new Float32Array(64).fill(1e-45);
     expect(dequantizeNf4(quantizeNf4(tiny)).every(Number.isFinite)).toBe(true);
+  });
+
+  test.each([0x7fc0, 0x7f80, 0xff80])('a bf16 weight of bits %i is refused by position', (bad) => {
+    const bits = new Uint16Array(200).fill(0x3f00);
+    bits[100] = bad;
+    expect(() => quantizeNf4(bits)).toThrow(/Weight 100 is/);
   });
 
   test.each([NaN, Infinity, -Infinity])('a weight of %s is refused by position', (bad) => {

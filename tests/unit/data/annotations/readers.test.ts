@@ -52,6 +52,61 @@ describe('COCO', () => {
   });
 });
 
+describe('Hugging Face', () => {
+  const rows = (...values: object[]) => text('metadata.jsonl', values.map((value) => JSON.stringify(value)).join('\n'));
+  const row = (file_name: string, bbox: unknown, categories: unknown, more: object = {}) => ({ file_name, objects: { bbox, categories }, ...more });
+  const SIZE = { width: 100, height: 50 };
+
+  it('answers with what "objects" say: tables of lists, lists of tables, and rows without any', async () => {
+    const dataset = await read([
+      rows(row('a.png', [[10, 10, 20, 5]], ['cover']), { file_name: 'b.png', objects: [{ id: 4, bbox: [50, 10, 50, 40], category: 'pipe' }] }, { file_name: 'c.png', objects: null }),
+      picture('a.png'),
+      picture('b.png'),
+      picture('c.png'),
+    ]);
+    expect(dataset.annotations).toEqual(['Hugging Face']);
+    expect(answers(dataset)).toEqual(['[{"bbox_2d": [100, 200, 300, 300], "label": "cover"}]', '[{"bbox_2d": [500, 200, 1000, 1000], "label": "pipe"}]', '[]']);
+    expect(messageText(dataset.train[0].conversation[0])).toContain('cover, pipe');
+    expect(said(dataset)).toEqual([]);
+  });
+
+  it('takes sizes unless they reach out of their pictures, and says so where both could be meant', async () => {
+    const asSizes = await read([rows(row('a.png', [[10, 10, 20, 5]], ['x'], SIZE)), picture('a.png')]);
+    const asCorners = await read([rows(row('a.png', [[10, 10, 20, 15], [60, 20, 99, 49]], ['x', 'y'], SIZE)), picture('a.png')]);
+    const either = await read([rows(row('a.png', [[10, 10, 20, 15]], ['x'], SIZE)), picture('a.png')]);
+    expect(answers(asSizes)).toEqual(['[{"bbox_2d": [100, 200, 300, 300], "label": "x"}]']);
+    expect(said(asSizes)).toEqual([]);
+    expect(answers(asCorners)).toEqual(['[{"bbox_2d": [100, 200, 200, 300], "label": "x"}, {"bbox_2d": [600, 400, 990, 980], "label": "y"}]']);
+    expect(said(asCorners)).toEqual([['warning', 'metadata.jsonl', undefined, 'objects.bbox', expect.stringContaining('two corners: as x, y, width, height, which is usual')]]);
+    expect(answers(either)).toEqual(['[{"bbox_2d": [100, 200, 300, 500], "label": "x"}]']);
+    expect(said(either)).toEqual([['warning', 'metadata.jsonl', undefined, 'objects.bbox', expect.stringContaining('read as x, y, width, height')]]);
+  });
+
+  it('names every row that it cannot use, and uses the others', async () => {
+    const dataset = await read([
+      rows(
+        row('a.png', [[10, 10, 20, 5]], ['x'], SIZE),
+        row('a.png', [[10, 10, 20, 5]], [3], SIZE),
+        row('a.png', [[10, 10, 20, 5]], ['x', 'y'], SIZE),
+        row('a.png', [[10, 10, 20]], ['x'], SIZE),
+        row('a.png', [[10, 10, 20, 5]], [' '], SIZE),
+        row('a.png', [[200, 10, 20, 5]], ['x'], SIZE),
+        row('a.png', [[10, 10, 20, 5]], ['x'], { width: 640, height: 480 }),
+      ),
+      picture('a.png'),
+    ]);
+    expect([dataset.train.length, dataset.rejected]).toEqual([1, 6]);
+    expect(said(dataset)).toEqual([
+      ['error', 'metadata.jsonl', 2, 'objects.category', 'The category of box 1 is the number 3, and its name is nowhere in the file.'],
+      ['error', 'metadata.jsonl', 3, 'objects', 'The row has 1 boxes and 2 categories.'],
+      ['error', 'metadata.jsonl', 4, 'objects.bbox', 'Box 1 is not made of four numbers.'],
+      ['error', 'metadata.jsonl', 5, 'objects.category', 'Box 1 has no category.'],
+      ['error', 'metadata.jsonl', 6, 'objects.bbox', 'Box 1, 200, 10, 20, 5, has no area inside its image.'],
+      ['error', 'metadata.jsonl', 7, 'size', 'The annotations are for a picture of 640 × 480, a.png has 100 × 50.'],
+    ]);
+  });
+});
+
 describe('YOLO', () => {
   const yaml = (names: string) => text('data.yaml', `train: ../train/images\nnc: 2\n${names}\n`);
   const label = (content: string, name = 'a') => text(`labels/train/${name}.txt`, content);

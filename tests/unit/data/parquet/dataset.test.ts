@@ -48,6 +48,18 @@ describe('datasets in parquet', () => {
     expect(messageText(promptOf(set.train[0].conversation)[0])).toContain('lamp, sign, camera');
   });
 
+  it('hold pictures with boxes, whose categories have the names of the note', async () => {
+    const set = await load(['detection.parquet']);
+    expect(set.problems).toEqual([]);
+    expect(set.annotations).toEqual(['Hugging Face']);
+    expect(set.train.map(({ conversation }) => answerOf(conversation))).toEqual([
+      '[{"bbox_2d": [62, 125, 375, 333], "label": "lamp"}, {"bbox_2d": [625, 167, 719, 333], "label": "sign"}]',
+      '[]',
+      '[{"bbox_2d": [500, 500, 1000, 1000], "label": "sign"}]',
+    ]);
+    expect(mediaOf(set)).toEqual([1, 2, 3].map((row) => [`detection.parquet/row-${row}.png`]));
+  });
+
   it('have columns that nobody knows guessed, like tables', async () => {
     const { unknown, errorCount } = await load(['unknown-columns.parquet']);
     expect(errorCount).toBe(1);
