@@ -61,6 +61,20 @@ describe('a dataset', () => {
     expect(report?.kind === 'dataset' && report.problems.length).toBe(200);
   });
 
+  it('with ids that repeat and pictures that are gone has its errors first, all of them counted', async () => {
+    const [{ report }] = await look(join(CASES, '06-llava-repeated-ids'));
+    expect(report).toMatchObject({ train: 600, leftOut: 50, errors: 50, warnings: 1 });
+    if (report?.kind !== 'dataset') throw new Error('it is a dataset');
+    expect(report.problems.map(({ level }) => level)).toEqual([...Array<string>(50).fill('error'), 'warning']);
+    expect(report.problems.at(-1)).toMatchObject({ field: 'id', message: expect.stringMatching(/\bid\b/) as string });
+  });
+
+  it('finds the boxes of an answer whatever stands around them, and refuses those outside', async () => {
+    const [{ report }] = await look(join(CASES, '08b-single-object-json'));
+    expect(report).toMatchObject({ train: 7, leftOut: 1, boxes: { count: 7, answers: 7, smallest: 100, largest: 400, unit: 'thousandths' } });
+    expect(report?.kind === 'dataset' && report.problems).toEqual([expect.objectContaining({ level: 'error', sample: 8, message: expect.stringContaining('lies outside 0…1000') as string })]);
+  });
+
   it('without a usable sample cannot be used', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'lorikeet-inspect-'));
     writeFileSync(join(folder, 'rows.json'), JSON.stringify([{ colour: 'red' }]));
