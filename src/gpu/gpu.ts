@@ -197,7 +197,10 @@ export class Gpu {
     return this.ownedBytes + this.backend.pool.peakBytes;
   }
 
-  /** Gives free buffers back to the GPU; work that was recorded with them is sent first. */
+  /**
+   * Gives free buffers back to the GPU; work that was recorded with them is sent first. Called where batches of other lengths
+   * follow: what is free of one does not fit the next, and would add up.
+   */
   releaseFree(): void {
     this.backend.submit();
     this.backend.pool.trim();

@@ -50,7 +50,6 @@ export class GrpoValidator implements Evaluation {
       const encoded = prompts.slice(first, first + size).map((prompt) => prompt.encoded);
       const ropeDeltas = encoded.map(({ ropeDelta }) => ropeDelta);
       const answers = await model.generate(await this.pack(encoded), ropeDeltas, this.options(first));
-      // Free buffers of prompts of one length do not fit those of another, and would add up from batch to batch.
       model.releaseFree();
       answers.forEach(({ ids }, i) => (texts[first + i] = reader.decode(ids)));
       if (!(await goOn(first + encoded.length, prompts.length, 'answers'))) return null;

@@ -57,8 +57,8 @@ export class SideBySide implements Candidates {
     return promptsThatFit(roomFor(architecture, maxNewTokens, gpu.device.limits.maxStorageBufferBindingSize), promptTokens, maxNewTokens);
   }
 
-  answer(prompts: PackedBatch, ropeDeltas: readonly number[], { maxNewTokens, stopIds, onTokens, onLook }: GreedyOptions): Promise<GeneratedAnswer[][]> {
-    return generateSideBySide(this.model, this.answerers, prompts, ropeDeltas, {
+  async answer(prompts: PackedBatch, ropeDeltas: readonly number[], { maxNewTokens, stopIds, onTokens, onLook }: GreedyOptions): Promise<GeneratedAnswer[][]> {
+    const answers = await generateSideBySide(this.model, this.answerers, prompts, ropeDeltas, {
       maxNewTokens,
       stopIds,
       numGenerations: 1,
@@ -67,6 +67,8 @@ export class SideBySide implements Candidates {
       onLook,
       onTokens: (fresh, _done, _total, candidate) => onTokens(fresh, candidate),
     });
+    this.model.gpu.releaseFree();
+    return answers;
   }
 
   dispose(): void {

@@ -68,7 +68,7 @@ export interface TrainableModel {
   writeOptimizer(state: OptimizerState): Promise<void>;
   /** Bytes of GPU buffers now in use or pooled. */
   gpuBytes(): number;
-  /** Gives free buffers back. */
+  /** Gives free buffers back, before batches of other lengths. */
   releaseFree(): void;
   /** Gives free buffers back, and counts `peakBytes` from what is left. */
   trim(): Promise<void>;

@@ -124,7 +124,6 @@ export class Validator implements Evaluation {
       const encoded = batch.map((i) => prompts[i].encoded);
       const ropeDeltas = encoded.map((prompt) => prompt.ropeDelta);
       const generated = await model.generateGreedy(await this.pack(encoded), ropeDeltas, this.config.max_new_tokens, task.stopIds);
-      // Free buffers of prompts of one length do not fit those of another, and would add up from batch to batch.
       model.releaseFree();
       generated.forEach(({ ids }, i) => (texts[batch[i]] = task.decode(ids)));
       done += batch.length;
