@@ -1,14 +1,14 @@
 /** Records in a layout of their own -> conversations, by what somebody has said of their columns. */
 import type { AnnotationChoices, ColumnMapping } from '../protocol/reading-choices.ts';
 import { usualQuestion } from './annotations/annotation-records.ts';
+import { PICTURE_COLUMNS } from './media-columns.ts';
 import { isBlank, isPlainObject } from './media-reference.ts';
 import { fileKind } from './paths.ts';
 import type { RawRecord } from './records.ts';
 
 type Columns = Readonly<Record<string, unknown>>;
 
-/** Columns of Hugging Face's imagefolder, and of captions: what they mean is known without asking. */
-const IMAGE_COLUMNS = ['file_name', 'image', 'image_path', 'filename', 'path'];
+/** Columns of captions and classes: what they mean is known without asking. */
 const WORDS_COLUMNS = ['text', 'caption', 'captions', 'description', 'label', 'class'];
 /** More different words than this are descriptions, not names of classes. */
 const MAX_CLASSES = 60;
@@ -17,7 +17,7 @@ const MAX_CLASSES = 60;
 export function captionMapping(records: readonly RawRecord[]): ColumnMapping | null {
   const rows = records.map(({ value }) => value);
   const all = (name: string, fits: (value: unknown) => boolean) => rows.every((row) => isPlainObject(row) && fits(row[name]));
-  const image = IMAGE_COLUMNS.find((name) => all(name, (value) => typeof value === 'string' && fileKind(value) === 'image'));
+  const image = PICTURE_COLUMNS.find((name) => all(name, (value) => typeof value === 'string' && fileKind(value) === 'image'));
   const answer = WORDS_COLUMNS.find((name) => all(name, (value) => typeof value === 'string' && value.trim() !== ''));
   return rows.length > 0 && image !== undefined && answer !== undefined ? { prompt: null, answer, image, boxes: null } : null;
 }

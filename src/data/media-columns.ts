@@ -18,6 +18,9 @@ const FOREIGN_COLUMNS = ['audio', 'audios', 'audio_path', 'audio_paths', 'speech
 /** Names under which datasets give media that lie elsewhere. */
 const ADDRESS_COLUMNS = ['image_url', 'image_urls', 'video_url', 'video_urls', 'pixel_values', 'image_bytes', 'image_base64'] as const;
 
+/** Columns that may name the one picture of a row, as in Hugging Face's imagefolder. Beside a picture in parquet its file's name may stand, of a file that is not there. */
+export const PICTURE_COLUMNS: readonly string[] = ['image', 'file_name', 'image_path', 'filename', 'path'];
+
 /** Columns that `listedMedia` uses. */
 export const MEDIA_COLUMNS: readonly string[] = [...IMAGE_COLUMNS, ...VIDEO_COLUMNS, ...SPEED_COLUMNS, ...FOREIGN_COLUMNS];
 

@@ -4,7 +4,7 @@ import type { PathFile } from '../protocol/messages.ts';
 import type { AnnotationFormat, AnnotationSet } from './annotations/annotated-image.ts';
 import { annotationRecords, labelsOf } from './annotations/annotation-records.ts';
 import { isCoco, readCoco } from './annotations/coco.ts';
-import { areDetectionRows, readDetectionRows } from './annotations/hugging-face.ts';
+import { readDetectionRows } from './annotations/hugging-face.ts';
 import { isLabelStudioTask, readLabelStudio } from './annotations/label-studio.ts';
 import { isDatasetInfo, type Rename, renamesOf } from './dataset-info.ts';
 import { captionMapping, mappedRecords } from './mapped-records.ts';
@@ -63,8 +63,10 @@ export class RecordSource {
     }
     const values = records.map(({ value }) => value);
     if (values.length > 0 && values.every(isLabelStudioTask)) return this.annotated(readLabelStudio(path, values, this.problems));
-    if (!this.choices.mappings?.[path] && !this.holdsKnown(records) && areDetectionRows(records)) {
-      const annotated = this.annotated(readDetectionRows(path, records, this.problems));
+    const explained = this.choices.mappings?.[path] !== undefined || this.renames.has(baseName(path)) || this.holdsKnown(records);
+    const detections = explained ? null : readDetectionRows(path, records, this.problems);
+    if (detections) {
+      const annotated = this.annotated(detections);
       return { ...annotated, rejected: annotated.rejected + brokenLines, ...(media && { media }) };
     }
     return { records: this.mapped(path, this.renamed(path, records)), rejected: brokenLines, silent: false, ...(media && { media }) };

@@ -4,7 +4,7 @@
  * index counts elements of the flattened row-major matrix.
  * Layouts: quantization/packed-weight.ts.
  */
-import { NF4_CODE } from '../quantization/nf4.ts';
+import { NF4_CODE } from '../quantization/nf4-code.ts';
 import type { WeightKind } from '../quantization/packed-weight.ts';
 
 /** Parameters of a kernel that reads a weight: where its sections begin, in words. */

@@ -3,7 +3,8 @@
  * Its 4-bit bytes are ours; its scales may stand for larger blocks, which only repeats them in ours.
  */
 import { invariant } from '../protocol/errors.ts';
-import { dequantizeNf4, NF4_BLOCK, NF4_NESTED_BLOCK } from './nf4.ts';
+import { dequantizeNf4, NF4_NESTED_BLOCK } from './nf4.ts';
+import { NF4_BLOCK } from './nf4-code.ts';
 import { assembleInt8, assembleNf4, type PackedInt8, type PackedNf4 } from './packed-weight.ts';
 
 /** A 4-bit matrix [rows, cols] as bitsandbytes stores it. */

@@ -6,7 +6,8 @@ import { invariant } from '../protocol/errors.ts';
 import { bf16ToFloat32, float32ToBf16 } from './bf16.ts';
 import { dynamicMap } from './dynamic-map.ts';
 import { dequantizeInt8, quantizeInt8 } from './int8.ts';
-import { dequantizeNf4, dequantizeScales, NF4_BLOCK, NF4_NESTED_BLOCK, quantizeNf4, quantizeScales, type Nf4NestedScales } from './nf4.ts';
+import { dequantizeNf4, dequantizeScales, NF4_NESTED_BLOCK, quantizeNf4, quantizeScales, type Nf4NestedScales } from './nf4.ts';
+import { NF4_BLOCK } from './nf4-code.ts';
 import type { WeightSource } from './weight-source.ts';
 
 export type { WeightSource };

@@ -57,7 +57,6 @@ it('gives the adapter’s answers with the adapter off', async () => {
   await page.getByTestId('nav-try').click();
   const adapted = await answers(page, 'right');
   const base = await page.getByTestId('answer-left').getByTestId('answer-text').innerText();
-  console.log({ adapted, base });
 
   await page.getByTestId('nav-train').click();
   await page.getByTestId('new-run').click();

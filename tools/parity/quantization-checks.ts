@@ -1,7 +1,8 @@
 /** NF4, plain and double-quantised, against bitsandbytes' bytes. */
 import { toWeightSource } from '../../src/checkpoint/tensor-values.ts';
 import { dynamicMap, midpoints } from '../../src/quantization/dynamic-map.ts';
-import { dequantizeNf4, dequantizeScales, NF4_CODE, quantizeNf4, quantizeScales } from '../../src/quantization/nf4.ts';
+import { dequantizeNf4, dequantizeScales, quantizeNf4, quantizeScales } from '../../src/quantization/nf4.ts';
+import { NF4_CODE } from '../../src/quantization/nf4-code.ts';
 import { compare, EXACT } from './check.ts';
 import type { CheckResult } from './check.ts';
 import type { Folder } from './folder.ts';

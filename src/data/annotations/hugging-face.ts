@@ -6,12 +6,12 @@
  */
 import type { ImageSize } from '../../processing/smart-resize.ts';
 import { isBlank, isPlainObject } from '../media-reference.ts';
+import { PICTURE_COLUMNS } from '../media-columns.ts';
 import { fileKind } from '../paths.ts';
 import type { ProblemList } from '../problems.ts';
 import type { RawRecord } from '../records.ts';
 import { type AnnotatedImage, type AnnotatedObject, type AnnotationSet, BoxTally } from './annotated-image.ts';
 
-const IMAGE_COLUMNS = ['image', 'file_name', 'image_path', 'filename', 'path'];
 const LABEL_KEYS = ['category', 'categories', 'label', 'labels'];
 const BOX_KEYS = ['bbox', 'bboxes', 'boxes'];
 /** Pixels by which corners may lie over the edge of a picture because of rounding. */
@@ -27,15 +27,18 @@ interface Row {
   labels: unknown[];
 }
 
-/** Whether records are such rows, all of them; some may have no objects. */
-export function areDetectionRows(records: readonly RawRecord[]): boolean {
-  const rows = records.map(({ value }) => (isPlainObject(value) ? rowOf(value) : null));
-  return rows.every((row) => row !== null) && rows.some((row) => row !== null && row.boxes.length > 0);
-}
-
-/** Images with their boxes. A row with a faulty box is left out and named. */
-export function readDetectionRows(path: string, records: readonly RawRecord[], problems: ProblemList): AnnotationSet {
-  const rows = records.map(({ value }) => rowOf(value as Columns)!);
+/**
+ * Images with their boxes. A row with a faulty box is left out and named.
+ * @returns null where records are no such rows, all of them; some may have no objects
+ */
+export function readDetectionRows(path: string, records: readonly RawRecord[], problems: ProblemList): AnnotationSet | null {
+  const rows: Row[] = [];
+  for (const { value } of records) {
+    const row = isPlainObject(value) ? rowOf(value) : null;
+    if (!row) return null;
+    rows.push(row);
+  }
+  if (rows.every(({ boxes }) => boxes.length === 0)) return null;
   const corners = areCorners(rows);
   if (corners === 'unclear') {
     problems.warning('Boxes of "objects" are read as x, y, width, height; as two corners they would lie in their pictures too.', 'Check in the preview that they are right.', { file: path, field: 'objects.bbox' });
@@ -72,7 +75,7 @@ export function readDetectionRows(path: string, records: readonly RawRecord[], p
 }
 
 function rowOf(record: Columns): Row | null {
-  const column = IMAGE_COLUMNS.find((name) => typeof record[name] === 'string' && fileKind(record[name]) === 'image');
+  const column = PICTURE_COLUMNS.find((name) => typeof record[name] === 'string' && fileKind(record[name]) === 'image');
   if (column === undefined || !Object.hasOwn(record, 'objects')) return null;
   const listed = isBlank(record.objects) ? { boxes: [], labels: [] } : objectsOf(record.objects);
   if (!listed) return null;

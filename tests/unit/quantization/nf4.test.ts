@@ -3,7 +3,8 @@ import type { SafetensorsFile } from '../../../src/checkpoint/safetensors.ts';
 import { toFloat32, toWeightSource } from '../../../src/checkpoint/tensor-values.ts';
 import { bf16ToFloat32 } from '../../../src/quantization/bf16.ts';
 import { countBelow, dynamicMap, midpoints } from '../../../src/quantization/dynamic-map.ts';
-import { dequantizeNf4, dequantizeScales, NF4_CODE, quantizeNf4, quantizeScales } from '../../../src/quantization/nf4.ts';
+import { dequantizeNf4, dequantizeScales, quantizeNf4, quantizeScales } from '../../../src/quantization/nf4.ts';
+import { NF4_CODE } from '../../../src/quantization/nf4-code.ts';
 import { openTensors } from '../checkpoint/fixture-files.ts';
 
 const FILE = 'tests/fixtures/nf4/matrices.safetensors';
