@@ -49,3 +49,30 @@ export function countBelow(thresholds: Float32Array, value: number): number {
   }
   return low;
 }
+
+const bits = new Uint32Array(1);
+const asFloat = new Float32Array(bits.buffer);
+/** For each upper half of a float32, the thresholds below the least value that has it. */
+let counts: { of: Float32Array; below: Uint8Array } | null = null;
+
+/** As countBelow with the thresholds between the dynamic code's values, for which most of the search is done beforehand. */
+export function dynamicCodeOf(value: number): number {
+  counts ??= countDynamic();
+  const { of, below } = counts;
+  asFloat[0] = value;
+  let count = below[bits[0] >>> 16];
+  while (count < of.length && of[count] < value) count++;
+  return count;
+}
+
+function countDynamic(): { of: Float32Array; below: Uint8Array } {
+  const of = midpoints(dynamicMap());
+  const least = new Float32Array(1);
+  const leastBits = new Uint32Array(least.buffer);
+  const below = Uint8Array.from({ length: 2 ** 16 }, (_, half) => {
+    // Of negative values the least has all lower bits set.
+    leastBits[0] = half < 2 ** 15 ? half << 16 : (half << 16) | 0xffff;
+    return Number.isNaN(least[0]) ? 0 : countBelow(of, least[0]);
+  });
+  return { of, below };
+}

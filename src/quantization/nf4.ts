@@ -4,9 +4,9 @@
  */
 import { invariant } from '../protocol/errors.ts';
 import { cascadeSum } from './cascade-sum.ts';
-import { countBelow, dynamicMap, midpoints } from './dynamic-map.ts';
+import { dynamicCodeOf, dynamicMap } from './dynamic-map.ts';
+import { quantizeBlocks } from './nf4-blocks.ts';
 import { codeOf, NF4_BLOCK, NF4_CODE, reciprocalOf, SMALLEST_SCALE } from './nf4-code.ts';
-import { quantizeByTable } from './nf4-tables.ts';
 import { absMaxOf, bitsReader, type WeightSource } from './weight-source.ts';
 
 /** Scales that share one nested scale. */
@@ -33,13 +33,13 @@ export interface Nf4NestedScales {
 
 /**
  * Quantises a flattened weight; a code is the number of thresholds strictly below value · (1 / absmax) in float32.
+ * @param packed gets the codes
  * @throws LorikeetError "not-finite" when a weight is NaN or infinite
  */
-export function quantizeNf4(source: WeightSource): Nf4Plain {
+export function quantizeNf4(source: WeightSource, packed: Uint8Array = new Uint8Array(Math.ceil(source.length / 2))): Nf4Plain {
   const length = source.length;
   const absmax = new Float32Array(Math.ceil(length / NF4_BLOCK));
-  const packed = new Uint8Array(Math.ceil(length / 2));
-  const left = source instanceof Uint16Array ? quantizeByTable(source, packed, absmax) : absmax.keys();
+  const left = source instanceof Uint16Array ? quantizeBlocks(source, packed, absmax) : absmax.keys();
   const block = new Float32Array(NF4_BLOCK);
   const readBits = bitsReader(source, block);
   for (const b of left) {
@@ -59,7 +59,6 @@ export function quantizeNf4(source: WeightSource): Nf4Plain {
 /** Quantises the scales of quantizeNf4: their float32 mean is taken off, the rest stored in the dynamic code. */
 export function quantizeScales(absmax: Float32Array): Nf4NestedScales {
   const offset = absmax.length ? Math.fround(cascadeSum(absmax) / absmax.length) : 0;
-  const thresholds = midpoints(dynamicMap());
   const codes = new Uint8Array(absmax.length);
   const nestedAbsmax = new Float32Array(Math.ceil(absmax.length / NF4_NESTED_BLOCK));
   for (let n = 0; n < nestedAbsmax.length; n++) {
@@ -70,7 +69,7 @@ export function quantizeScales(absmax: Float32Array): Nf4NestedScales {
     nestedAbsmax[n] = scale;
     const reciprocal = Math.fround(1 / Math.max(scale, SMALLEST_SCALE));
     for (let b = start; b < end; b++) {
-      codes[b] = countBelow(thresholds, Math.min(1, Math.max(-1, Math.fround(Math.fround(absmax[b] - offset) * reciprocal))));
+      codes[b] = dynamicCodeOf(Math.min(1, Math.max(-1, Math.fround(Math.fround(absmax[b] - offset) * reciprocal))));
     }
   }
   return { codes, nestedAbsmax, offset };

@@ -55,6 +55,11 @@ export type PackedInt8 = PackedBase<'int8', Int8Sections>;
 export type PackedBf16 = PackedBase<'bf16', PlainSections>;
 export type PackedF32 = PackedBase<'f32', PlainSections>;
 export type PackedWeight = PackedNf4 | PackedInt8 | PackedBf16 | PackedF32;
+/** A packed matrix without its words. */
+export type WeightLayout = { [Packed in PackedWeight as Packed['kind']]: Omit<Packed, 'words' | 'bytes'> }[WeightKind];
+
+/** Double-quantised scales and the values of their codes. */
+type Nf4Scales = Nf4NestedScales & { map: Float32Array };
 
 /** Words of the dynamic map. */
 const MAP_WORDS = 256;
@@ -89,17 +94,24 @@ export function memoryBytes(kind: WeightKind, rows: number, cols: number): numbe
  */
 export function packNf4(weights: WeightSource, rows: number, cols: number): PackedNf4 {
   checkLength(weights, rows, cols);
-  const { packed, absmax } = quantizeNf4(weights);
-  return assembleNf4(rows, cols, { packed, ...quantizeScales(absmax), map: dynamicMap() });
+  return nf4WithScales(rows, cols, (packed) => ({ ...quantizeScales(quantizeNf4(weights, packed).absmax), map: dynamicMap() }));
 }
 
 /** Codes and double-quantised scales as one array; absmax(b) = map[codes[b]] · nestedAbsmax[b >> 8] + offset. */
-export function assembleNf4(rows: number, cols: number, { packed, codes, nestedAbsmax, offset, map }: { packed: Uint8Array; map: Float32Array } & Nf4NestedScales): PackedNf4 {
+export function assembleNf4(rows: number, cols: number, { packed, ...scales }: { packed: Uint8Array } & Nf4Scales): PackedNf4 {
+  return nf4WithScales(rows, cols, (codes) => {
+    codes.set(packed);
+    return scales;
+  });
+}
+
+/** @param fill writes two codes a byte where they stay, and tells the scales */
+function nf4WithScales(rows: number, cols: number, fill: (packed: Uint8Array) => Nf4Scales): PackedNf4 {
   const sections = nf4Sections(rows, cols);
   const words = new Uint32Array(sections.map + MAP_WORDS);
   const bytes = new Uint8Array(words.buffer);
   const floats = new Float32Array(words.buffer);
-  bytes.set(packed);
+  const { codes, nestedAbsmax, offset, map } = fill(bytes.subarray(0, Math.ceil((rows * cols) / 2)));
   bytes.set(codes, 4 * sections.absmaxQ);
   floats.set(nestedAbsmax, sections.nestedAbsmax);
   floats[sections.offset] = offset;
@@ -126,9 +138,13 @@ export function assembleInt8(rows: number, cols: number, codes: Int8Array, scale
   return { kind: 'int8', rows, cols, words, sections, bytes: words.byteLength };
 }
 
-/** Keeps bf16 bits as they are; float32 rounds to the nearest, ties to even. */
+/** Keeps bf16 bits as they are, and where they are if that can be; float32 rounds to the nearest, ties to even. */
 export function packBf16(weights: WeightSource, rows: number, cols: number): PackedBf16 {
   checkLength(weights, rows, cols);
+  if (weights instanceof Uint16Array && weights.length % 2 === 0 && weights.byteOffset % 4 === 0) {
+    const words = new Uint32Array(weights.buffer, weights.byteOffset, weights.length / 2);
+    return { kind: 'bf16', rows, cols, words, sections: { codes: 0 }, bytes: words.byteLength };
+  }
   const words = new Uint32Array(Math.ceil(weights.length / 2));
   new Uint16Array(words.buffer).set(weights instanceof Uint16Array ? weights : float32ToBf16(weights));
   return { kind: 'bf16', rows, cols, words, sections: { codes: 0 }, bytes: words.byteLength };
@@ -162,14 +178,18 @@ export function packWeight(kind: WeightKind, weights: WeightSource, rows: number
  */
 export function packedOf(kind: WeightKind, rows: number, cols: number, words: Uint32Array): PackedWeight {
   invariant(words.byteLength === memoryBytes(kind, rows, cols), `${words.byteLength} bytes for a matrix of ${rows} × ${cols} in ${kind}`);
-  const base = { rows, cols, words, bytes: words.byteLength };
+  return { ...layoutOf(kind, rows, cols), words, bytes: words.byteLength };
+}
+
+/** How a matrix lies in its words in this form. */
+export function layoutOf(kind: WeightKind, rows: number, cols: number): WeightLayout {
   switch (kind) {
     case 'nf4':
-      return { ...base, kind, sections: nf4Sections(rows, cols) };
+      return { kind, rows, cols, sections: nf4Sections(rows, cols) };
     case 'int8':
-      return { ...base, kind, sections: { codes: 0, scale: Math.ceil((rows * cols) / 4) } };
+      return { kind, rows, cols, sections: { codes: 0, scale: Math.ceil((rows * cols) / 4) } };
     default:
-      return { ...base, kind, sections: { codes: 0 } };
+      return { kind, rows, cols, sections: { codes: 0 } };
   }
 }
 
