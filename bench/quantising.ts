@@ -1,4 +1,5 @@
 /** Quantising a matrix of a published model to NF4: on the CPU, and on the GPU with the same words. */
+import { emptyWeight } from '../src/kernels/matmul.ts';
 import { quantizeNf4OnGpu, readPacked } from '../src/kernels/quantize-nf4.ts';
 import { invariant } from '../src/protocol/errors.ts';
 import { packNf4 } from '../src/quantization/packed-weight.ts';
@@ -12,8 +13,8 @@ export const benchQuantising: BenchGroup = {
   run: async ({ gpu, report }) => {
     const source = new Uint16Array(Float32Array.from({ length: ROWS * COLS }, (_, i) => Math.sin(i * 12.9898) * 0.02).buffer).filter((_, i) => i % 2 === 1);
     const onGpu = async () => {
-      const weight = await quantizeNf4OnGpu(gpu, source, ROWS, COLS);
-      invariant(weight, 'the GPU does not quantise as the CPU does');
+      const weight = emptyWeight(gpu, 'nf4', ROWS, COLS);
+      invariant(await quantizeNf4OnGpu(gpu, source, weight), 'the GPU does not quantise as the CPU does');
       await gpu.finish();
       return weight;
     };

@@ -6,7 +6,7 @@ interface TrustedTypes {
 }
 
 /** As the build names them, and as the development server serves them. */
-const WORKER = /^(assets|workers)\/(trainer|reward|cvat|log-reader|run-description|model-export|model-download|handoff)\.worker(-[\w-]+)?\.[jt]s$/;
+const WORKER = /^(assets|workers)\/(trainer|reward|cvat|log-reader|run-description|model-export|model-download|handoff|files|packed-parts)\.worker(-[\w-]+)?\.[jt]s$/;
 
 /**
  * @param base address of the page

@@ -23,6 +23,7 @@ export type StoredLinear = { form: 'source'; weights: WeightSource } | { form: '
 
 /** A linear layer that the checkpoint holds quantised. */
 export interface QuantizedLinear {
+  /** In which form its weight comes out of `read`. */
   storedAs: WeightKind;
   /** Bytes of the weight and its scales. */
   fileBytes: number;
@@ -79,7 +80,7 @@ async function openNf4(module: LinearModule, parts: Parts): Promise<QuantizedLin
   const nestedAbsmax = nested ? parts.take('.weight.nested_absmax', ['F32'], 4 * Math.ceil(blocks / NF4_NESTED_BLOCK)) : null;
   const nestedMap = nested ? parts.take('.weight.nested_quant_map', ['F32'], 4 * 256) : null;
   return {
-    storedAs: nested ? 'nf4' : 'bf16',
+    storedAs: nested ? 'nf4' : dtype === 'bfloat16' ? 'bf16' : 'f32',
     fileBytes: parts.bytes,
     async read() {
       const code = await floats(quantMap);

@@ -7,7 +7,7 @@ import { BlobFileSource, type FileSource } from './file-source.ts';
 import type { StoredLinear } from './bnb-tensors.ts';
 import { readModelConfig } from './model-config.ts';
 import type { StoredQuantization } from './quantization-config.ts';
-import { SafetensorsFile, type TensorChunk, type TensorData, type TensorInfo } from './safetensors.ts';
+import { SafetensorsFile, type ReadBlob, type TensorChunk, type TensorData, type TensorInfo } from './safetensors.ts';
 import { checkShards, chooseShards, INDEX_FILE, parseWeightMap } from './shard-index.ts';
 import { matchTensors, type TensorMatch } from './tensor-match.ts';
 import { toWeightSource } from './tensor-values.ts';
@@ -32,9 +32,10 @@ export class ModelFiles {
   /**
    * Finds the model in a folder, reads config.json and all weight headers, and compares them.
    * A common top folder is allowed; files of no known name are ignored, stray weight files are not.
+   * @param read reads slices of weight files, now and later
    * @throws LorikeetError "file-missing", "file-corrupt", "file-too-large", "unsupported-model", "tensor-missing", "tensor-shape"
    */
-  static async open(source: FileSource | readonly PathFile[]): Promise<ModelFiles> {
+  static async open(source: FileSource | readonly PathFile[], read?: ReadBlob): Promise<ModelFiles> {
     const files = 'names' in source ? source : new BlobFileSource(source);
     const folder = findFolder(files.names());
     const names = namesIn(folder, files.names());
@@ -47,7 +48,7 @@ export class ModelFiles {
     const index = indexText === null ? null : parseWeightMap(indexText);
     const shards: SafetensorsFile[] = [];
     for (const name of chooseShards(names, index)) {
-      shards.push(await SafetensorsFile.open(await files.blob(folder + name), name));
+      shards.push(await SafetensorsFile.open(await files.blob(folder + name), name, read));
     }
     checkShards(shards, index);
     const match = await matchTensors(architecture, shards, quantization);

@@ -19,6 +19,9 @@ export interface TensorChunk {
   bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** Reads a slice of a file. @throws DOMException when the file cannot be read any more */
+export type ReadBlob = (slice: Blob) => Promise<ArrayBuffer>;
+
 /** A tensor to be written. */
 export interface NamedTensor {
   name: string;
@@ -42,17 +45,19 @@ export class SafetensorsFile {
     /** By tensor name, in file order. */
     readonly tensors: ReadonlyMap<string, TensorInfo>,
     readonly metadata: ReadonlyMap<string, string>,
+    private readonly read: ReadBlob,
   ) {}
 
   /**
    * Reads and checks the header only.
    * @param name what errors call the file
+   * @param read reads slices of the file, now and later
    * @throws LorikeetError "file-corrupt" when the header does not describe exactly this file; "file-missing" when it cannot be read
    */
-  static async open(blob: Blob, name: string): Promise<SafetensorsFile> {
-    const length = parseHeaderLength(await readBytes(blob, 0, 8, name), blob.size, name);
-    const header = parseHeader(await readBytes(blob, 8, 8 + length, name), blob.size, name);
-    return new SafetensorsFile(name, blob, 8 + length, header.tensors, header.metadata);
+  static async open(blob: Blob, name: string, read: ReadBlob = (slice) => slice.arrayBuffer()): Promise<SafetensorsFile> {
+    const length = parseHeaderLength(await readBytes(read, blob, 0, 8, name), blob.size, name);
+    const header = parseHeader(await readBytes(read, blob, 8, 8 + length, name), blob.size, name);
+    return new SafetensorsFile(name, blob, 8 + length, header.tensors, header.metadata, read);
   }
 
   get fileBytes(): number {
@@ -99,7 +104,7 @@ export class SafetensorsFile {
     const step = Math.floor(chunkBytes / item) * item;
     invariant(step > 0, `a chunk of ${chunkBytes} bytes cannot hold one element`);
     for (let at = start; at < end; at += step) {
-      yield { offset: at - start, bytes: await readBytes(this.blob, at, Math.min(end, at + step), this.name) };
+      yield { offset: at - start, bytes: await readBytes(this.read, this.blob, at, Math.min(end, at + step), this.name) };
     }
   }
 
@@ -107,13 +112,13 @@ export class SafetensorsFile {
     if (end - start > MAX_TENSOR_BYTES) {
       throw new LorikeetError('file-too-large', `Tensor ${tensor} of ${this.name} has ${end - start} bytes, more than fit in one piece.`, 'Use a smaller model.', { file: this.name, field: tensor });
     }
-    return { dtype: this.info(tensor).dtype, shape: [...shape], bytes: await readBytes(this.blob, start, end, this.name) };
+    return { dtype: this.info(tensor).dtype, shape: [...shape], bytes: await readBytes(this.read, this.blob, start, end, this.name) };
   }
 }
 
-async function readBytes(blob: Blob, start: number, end: number, name: string): Promise<Uint8Array<ArrayBuffer>> {
+async function readBytes(read: ReadBlob, blob: Blob, start: number, end: number, name: string): Promise<Uint8Array<ArrayBuffer>> {
   try {
-    return new Uint8Array(await blob.slice(start, end).arrayBuffer());
+    return new Uint8Array(await read(blob.slice(start, end)));
   } catch (error) {
     if (error instanceof LorikeetError) throw error;
     throw new LorikeetError('file-missing', `${name} can no longer be read: ${(error as Error).message}`, 'The file was moved, changed or its drive removed: choose the folder again.', { file: name }, { cause: error });

@@ -58,19 +58,41 @@ export async function openGpu(options: OpenOptions = {}): Promise<OpenedGpu> {
 }
 
 /**
+ * Creates a buffer at once; whether there was memory for it, the GPU says later.
+ * @returns the buffer, and a promise that rejects with LorikeetError "out-of-memory"
+ */
+export function createGuarded(gpu: Gpu, what: string, bytes: number): { buffer: GPUBuffer; granted: Promise<void> } {
+  openScopes(gpu);
+  const buffer = gpu.createBuffer(bytes);
+  return { buffer, granted: closeScopes(gpu, what) };
+}
+
+/**
  * Runs work under an out-of-memory scope: on WebGPU a failed allocation is silent otherwise.
  * @throws LorikeetError "out-of-memory" with what was being allocated
  */
 export async function guardMemory<T>(gpu: Gpu, what: string, work: () => Promise<T> | T): Promise<T> {
-  gpu.device.pushErrorScope('out-of-memory');
+  openScopes(gpu);
   let result: T;
   try {
     result = await work();
   } finally {
-    const error = await gpu.device.popErrorScope();
-    if (error) {
-      throw new LorikeetError('out-of-memory', `The GPU has no memory left for ${what}: ${error.message}`, 'Lower the batch size, the maximum length, the image size or the rank, or keep 4-bit and gradient checkpointing on.');
-    }
+    await closeScopes(gpu, what);
   }
   return result;
+}
+
+function openScopes({ device }: Gpu): void {
+  device.pushErrorScope('out-of-memory');
+  device.pushErrorScope('validation');
+}
+
+/** @throws LorikeetError "out-of-memory" */
+async function closeScopes(gpu: Gpu, what: string): Promise<void> {
+  const [refused, error] = await Promise.all([gpu.device.popErrorScope(), gpu.device.popErrorScope()]);
+  // A buffer that there was no memory for refuses all that is then done with it.
+  if (refused && !error) gpu.refuse(refused);
+  if (error) {
+    throw new LorikeetError('out-of-memory', `The GPU has no memory left for ${what}: ${error.message}`, 'Lower the batch size, the maximum length, the image size or the rank, or keep 4-bit and gradient checkpointing on.');
+  }
 }

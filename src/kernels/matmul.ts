@@ -5,7 +5,7 @@ import { foldGroups } from '../gpu/grid.ts';
 import { defineKernel, type Binding } from '../gpu/kernel.ts';
 import { chooseVariant } from '../gpu/variants.ts';
 import { invariant } from '../protocol/errors.ts';
-import type { PackedWeight, WeightKind } from '../quantization/packed-weight.ts';
+import { layoutOf, memoryBytes, type PackedWeight, type WeightKind, type WeightLayout } from '../quantization/packed-weight.ts';
 import type { MatmulForm, MatmulVariant } from './matmul-variant.ts';
 import { matmulWgsl } from './matmul-wgsl.ts';
 import { matvecWgsl } from './matvec-wgsl.ts';
@@ -85,7 +85,7 @@ const SPLIT_SUM = defineKernel({
 });
 
 /** Packs the section offsets in the order the shaders read them. */
-export function weightSections(packed: PackedWeight): GpuWeight['sections'] {
+export function weightSections(packed: WeightLayout): GpuWeight['sections'] {
   switch (packed.kind) {
     case 'nf4':
       return [packed.sections.absmaxQ, packed.sections.nestedAbsmax, packed.sections.offset, packed.sections.map];
@@ -99,6 +99,11 @@ export function weightSections(packed: PackedWeight): GpuWeight['sections'] {
 /** Puts a packed matrix on the GPU. */
 export function uploadWeight(gpu: Gpu, packed: PackedWeight): GpuWeight {
   return { kind: packed.kind, rows: packed.rows, cols: packed.cols, buffer: gpu.createBuffer(packed.words), sections: weightSections(packed) };
+}
+
+/** Room on the GPU for a matrix in this form. */
+export function emptyWeight(gpu: Gpu, kind: WeightKind, rows: number, cols: number): GpuWeight {
+  return { kind, rows, cols, buffer: gpu.createBuffer(memoryBytes(kind, rows, cols)), sections: weightSections(layoutOf(kind, rows, cols)) };
 }
 
 /** A float matrix that lies at `offset` words in a shared buffer, e.g. one LoRA factor. */

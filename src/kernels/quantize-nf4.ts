@@ -11,7 +11,7 @@ import { quantizeScales } from '../quantization/nf4.ts';
 import { CODE_THRESHOLDS, NF4_BLOCK, reciprocalOf } from '../quantization/nf4-code.ts';
 import { assembleNf4, memoryBytes, packNf4, packedOf, type PackedWeight } from '../quantization/packed-weight.ts';
 import type { WeightSource } from '../quantization/weight-source.ts';
-import { weightSections, type GpuWeight } from './matmul.ts';
+import { emptyWeight, type GpuWeight } from './matmul.ts';
 import wgsl from './quantize-nf4.wgsl?raw';
 
 /** Weights that are on the GPU at once beside the result, in bytes. */
@@ -51,17 +51,18 @@ export function blockCodes(gpu: Gpu, source: GPUBuffer, perWord: PerWord, blocks
 const trusted = new WeakMap<Gpu, boolean>();
 
 /**
- * Quantises a matrix to NF4 with double-quantised scales and leaves it on the GPU.
+ * Quantises a matrix to NF4 with double-quantised scales, on the GPU.
  * @param source rows × cols weights, float32 or bf16 bits
- * @returns null where the CPU has to do it: weights that are not finite, of which it tells the first, or too small; sizes that do not
- * fill blocks; a device whose results differ
+ * @param weight gets them
+ * @returns false where the CPU has to do it, and `weight` holds nothing of use: weights that are not finite, of which it tells the
+ * first, or too small; sizes that do not fill blocks; a device whose results differ
  * @throws LorikeetError "out-of-memory"
  */
-export async function quantizeNf4OnGpu(gpu: Gpu, source: WeightSource, rows: number, cols: number): Promise<GpuWeight | null> {
-  if (source.length % NF4_BLOCK !== 0) return null;
+export async function quantizeNf4OnGpu(gpu: Gpu, source: WeightSource, weight: GpuWeight): Promise<boolean> {
+  if (source.length % NF4_BLOCK !== 0) return false;
   let trust = trusted.get(gpu);
   if (trust === undefined) trusted.set(gpu, (trust = await agreesWithCpu(gpu)));
-  return trust ? quantize(gpu, source, rows, cols) : null;
+  return trust && quantize(gpu, source, weight);
 }
 
 /** A weight's words as they lie on the GPU. */
@@ -70,14 +71,13 @@ export async function readPacked(gpu: Gpu, { kind, rows, cols, buffer }: GpuWeig
   return packedOf(kind, rows, cols, new Uint32Array(words.buffer));
 }
 
-async function quantize(gpu: Gpu, source: WeightSource, rows: number, cols: number): Promise<GpuWeight | null> {
+async function quantize(gpu: Gpu, source: WeightSource, { rows, cols, buffer }: GpuWeight): Promise<boolean> {
   const blocks = source.length / NF4_BLOCK;
   const chunk = Math.min(blocks, CHUNK_BYTES / NF4_BLOCK / source.BYTES_PER_ELEMENT);
   const absmax = new Float32Array(blocks);
-  const [buffer, stage, largest, reciprocals] = await guardMemory(gpu, 'quantised weights', () =>
-    [memoryBytes('nf4', rows, cols), chunk * NF4_BLOCK * source.BYTES_PER_ELEMENT, chunk * 4, chunk * 4].map((bytes) => gpu.createBuffer(bytes)),
+  const [stage, largest, reciprocals] = await guardMemory(gpu, 'weights to be quantised', () =>
+    [chunk * NF4_BLOCK * source.BYTES_PER_ELEMENT, chunk * 4, chunk * 4].map((bytes) => gpu.createBuffer(bytes)),
   );
-  let made = false;
   try {
     const perWord = source instanceof Uint16Array ? 2 : 1;
     for (let first = 0; first < blocks; first += chunk) {
@@ -86,9 +86,9 @@ async function quantize(gpu: Gpu, source: WeightSource, rows: number, cols: numb
       blockMagnitudes(gpu, stage, perWord, count, largest);
       const bits = await gpu.readInts(largest, count);
       // The largest bits are those of the largest magnitude, and of NaN before all.
-      if (bits.some((value) => value >= NOT_FINITE)) return null;
+      if (bits.some((value) => value >= NOT_FINITE)) return false;
       const scales = new Float32Array(bits.buffer);
-      if (scales.some((scale) => scale > 0 && scale < SMALLEST)) return null;
+      if (scales.some((scale) => scale > 0 && scale < SMALLEST)) return false;
       absmax.set(scales, first);
       gpu.writeBuffer(reciprocals, scales.map(reciprocalOf));
       blockCodes(gpu, stage, perWord, count, reciprocals, buffer, (first * NF4_BLOCK) / 8);
@@ -97,10 +97,9 @@ async function quantize(gpu: Gpu, source: WeightSource, rows: number, cols: numb
     const packed = assembleNf4(rows, cols, { packed: new Uint8Array(0), ...quantizeScales(absmax), map: dynamicMap() });
     const { absmaxQ } = packed.sections;
     gpu.writeBuffer(buffer, packed.words.subarray(absmaxQ), absmaxQ * 4);
-    made = true;
-    return { kind: 'nf4', rows, cols, buffer, sections: weightSections(packed) };
+    return true;
   } finally {
-    for (const spent of [stage, largest, reciprocals, ...(made ? [] : [buffer])]) gpu.destroyBuffer(spent);
+    for (const spent of [stage, largest, reciprocals]) gpu.destroyBuffer(spent);
   }
 }
 
@@ -109,13 +108,16 @@ async function agreesWithCpu(gpu: Gpu): Promise<boolean> {
   const [rows, cols] = [24, 256];
   const values = Float32Array.from({ length: rows * cols }, (_, i) => Math.sin(i * i) * 2 ** ((i >> 6) % 40 - 30));
   const halves = new Uint16Array(values.buffer).filter((_, i) => i % 2 === 1);
-  for (const source of [values, halves]) {
-    const weight = await quantize(gpu, source, rows, cols);
-    if (!weight) return false;
-    const { words } = await readPacked(gpu, weight);
+  const weight = emptyWeight(gpu, 'nf4', rows, cols);
+  try {
+    for (const source of [values, halves]) {
+      if (!(await quantize(gpu, source, weight))) return false;
+      const { words } = await readPacked(gpu, weight);
+      const expected = packNf4(source, rows, cols).words;
+      if (!words.every((word, i) => word === expected[i])) return false;
+    }
+    return true;
+  } finally {
     gpu.destroyBuffer(weight.buffer);
-    const expected = packNf4(source, rows, cols).words;
-    if (!words.every((word, i) => word === expected[i])) return false;
   }
-  return true;
 }

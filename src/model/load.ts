@@ -11,7 +11,9 @@ import { WeightReader, type LoadOptions, type WeightFiles } from './weight-reade
 export async function loadModel(gpu: Gpu, files: WeightFiles, options: LoadOptions): Promise<VisionLanguageModel> {
   const reader = new WeightReader(gpu, files, options);
   try {
-    return new VisionLanguageModel(gpu, files.architecture, await buildParts(reader, files.architecture.config), reader.buffers);
+    const parts = await buildParts(reader, files.architecture.config);
+    await reader.fill();
+    return new VisionLanguageModel(gpu, files.architecture, parts, reader.buffers);
   } catch (error) {
     for (const buffer of reader.buffers) gpu.destroyBuffer(buffer);
     throw error;

@@ -22,8 +22,8 @@ export type ModelSource =
   /** Packed weights in this site's own storage, without the files that they were made from. */
   | { kind: 'packed'; key: string };
 
-/** What became of a model's packed weights: taken from storage, kept there, or why not. */
-export type KeptWeights = 'read' | 'written' | 'small' | 'no-room' | 'damaged' | 'refused';
+/** What became of a model's packed weights: taken from storage, kept there, still on their way there, or why not. */
+export type KeptWeights = 'read' | 'written' | 'writing' | 'small' | 'no-room' | 'damaged' | 'refused';
 
 export type DatasetSource =
   /** The built-in set: of pictures, or of clips. */
@@ -419,6 +419,8 @@ export interface Replies {
 /** News from the worker, in order. */
 export type TrainerEvent =
   | { type: 'progress'; task: 'model' | 'dataset' | 'prepare' | 'step' | 'validation' | 'rollout'; stage: Stage; done: number; total: number }
+  /** The loaded model's packed weights, which were being written, are kept now, or could not be. */
+  | { type: 'kept'; kept: KeptWeights }
   /** The largest samples were tried before a run. */
   | { type: 'tried'; outcome: TrialOutcome }
   | { type: 'status'; runId: string; status: RunStatus; step: number; totalSteps: number; secondsLeft: number | null }

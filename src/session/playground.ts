@@ -68,9 +68,9 @@ export class Playground {
 }
 
 /** The prompt after its pictures and clips, as a conversation of one turn. The demo model was taught prompts that begin with a line break after the image. */
-async function encodeQuestion({ reference, processor }: OpenModel, prompt: string, media: readonly Media<Blob>[], config: TrainingConfig): Promise<EncodedSample> {
+async function encodeQuestion({ source, processor }: OpenModel, prompt: string, media: readonly Media<Blob>[], config: TrainingConfig): Promise<EncodedSample> {
   if (prompt.trim() === '') throw new LorikeetError('config', 'There is no prompt.', 'Write what the model should do.', { field: 'prompt' });
-  const text = reference.kind === 'demo' && media.length > 0 ? `\n${prompt}` : prompt;
+  const text = source.kind === 'demo' && media.length > 0 ? `\n${prompt}` : prompt;
   const parts = media.map(({ kind }, index): ContentPart => ({ type: kind === 'image' ? 'image' : 'video', index }));
   const conversation: Conversation = [{ role: 'user', content: [...parts, { type: 'text', text }] }];
   return processor.encodePrompt({ id: 'prompt', conversation, media: namedMedia(media) }, { maxLength: config.max_length, enableThinking: config.enable_thinking, ...mediaOptions(config) });

@@ -6,8 +6,9 @@ import { ADVISED_QUANTIZATION, type TrainingConfig } from '../protocol/config.ts
 import { LorikeetError } from '../protocol/errors.ts';
 import type { KeptWeights, ModelSource, ModelSummary, PathFile } from '../protocol/messages.ts';
 import { Processor } from '../processing/processor.ts';
-import { isModel, modelChanged, referToModel, reopenModel } from '../storage/sources.ts';
-import type { ModelReference } from '../storage/sources.ts';
+import { FileWorker } from '../storage/file-worker.ts';
+import { isModel, modelChanged, recogniseModel, reopenModel } from '../storage/sources.ts';
+import type { ModelPrint, ModelReference } from '../storage/sources.ts';
 import { openWeightCache } from '../storage/packed/open-cache.ts';
 import { packedSource } from '../storage/packed/source.ts';
 import { weightBytes, weightKind } from '../training/planner.ts';
@@ -19,7 +20,7 @@ import type { ReportProgress } from './progress.ts';
 
 export interface OpenModel {
   name: string;
-  reference: ModelReference;
+  print: ModelPrint;
   source: ModelSource;
   files: ModelFiles;
   processor: Processor;
@@ -31,11 +32,14 @@ export class SessionModel {
   /** Weights on the GPU, and the settings they were loaded with. */
   private weights: { loaded: LoadedModel; key: string } | null = null;
   private kept: KeptWeights = 'refused';
+  private readonly worker = new FileWorker();
 
   constructor(
     private readonly engine: () => Promise<Engine>,
     private readonly demoUrl: string,
     private readonly progress: ReportProgress,
+    /** Hears what became of weights that were still being written when their model was loaded. */
+    private readonly onKept: (kept: KeptWeights) => void,
   ) {}
 
   get open(): OpenModel | null {
@@ -53,15 +57,14 @@ export class SessionModel {
    * @param advised weights are stored as the model's family advises, not as the config says
    */
   async load(source: ModelSource, config: TrainingConfig, advised = false): Promise<ModelSummary> {
-    const reference = await referToModel(source);
-    if (this.current && sameModel(this.current.reference, reference)) {
-      this.current = { ...this.current, reference, source };
+    const { name, print } = await recogniseModel(source);
+    if (this.current && this.current.source.kind === source.kind && samePrint(this.current.print, print)) {
+      this.current = { ...this.current, name, print, source };
     } else {
-      const files = await ModelFiles.open(await this.filesOf(source));
+      const files = await ModelFiles.open(await this.filesOf(source), this.worker.read);
       const processor = await Processor.fromFiles(files.readText, files.architecture);
       this.dropWeights();
-      const name = reference.kind === 'demo' ? 'demo' : reference.name;
-      this.current = { name, reference, source, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };
+      this.current = { name, print, source, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };
     }
     await this.quantized(advised ? { ...config, ...ADVISED_QUANTIZATION[this.current.files.architecture.quantizationAdvice] } : config);
     return summarize(this.current, this.kept);
@@ -69,23 +72,35 @@ export class SessionModel {
 
   /** Weights on the GPU, quantised as these settings say. */
   async quantized(config: TrainingConfig): Promise<LoadedModel> {
-    const { files, name, reference } = this.require();
+    const { files, name, print } = this.require();
     const key = JSON.stringify([config.load_in_4bit, config.load_in_8bit, config.quantize_vision]);
     if (this.weights?.key === key) return this.weights.loaded;
     const engine = await this.engine();
     this.dropWeights();
     const { load_in_4bit, load_in_8bit, quantize_vision } = config;
-    const fingerprint = reference.kind === 'demo' ? 'demo' : reference.fingerprint;
-    const opened = await openWeightCache({ name, fingerprint, files, form: { load_in_4bit, load_in_8bit, quantize_vision }, bytes: weightBytes(files.architecture, config) });
+    const opened = await openWeightCache({ name, print, files, form: { load_in_4bit, load_in_8bit, quantize_vision }, bytes: weightBytes(files.architecture, config) });
     try {
       const loaded = await engine.load(files, (module) => weightKind(module, config), this.progress('model', 'weights'), opened.cache);
-      this.kept = await opened.finish();
+      const { now, settled } = await opened.finish();
+      this.kept = now;
       this.weights = { loaded, key };
+      if (now === 'writing') void settled.then((kept) => this.settle(loaded, kept));
+      // A run will ask for it; who starts none at once has it by then.
+      print.whole().catch(() => undefined);
       return loaded;
     } catch (error) {
       await opened.abandon();
       throw error;
+    } finally {
+      this.worker.rest();
     }
+  }
+
+  private settle(loaded: LoadedModel, kept: KeptWeights): void {
+    if (this.weights?.loaded !== loaded) return;
+    this.kept = kept;
+    // After the answer to whoever loaded the model, which may be under way.
+    setTimeout(() => this.onKept(kept));
   }
 
   private async filesOf(source: ModelSource): Promise<FileSource | readonly PathFile[]> {
@@ -104,9 +119,7 @@ export class SessionModel {
    * @throws LorikeetError "resume", field "model", when the user has to choose its folder
    */
   async returnTo(reference: ModelReference, config: TrainingConfig): Promise<void> {
-    if (this.current && sameModel(this.current.reference, reference)) return;
-    // Runs of old noted less of their model's files: what is open may be theirs all the same.
-    if (this.current?.source.kind === 'files' && reference.kind === 'files' && (await isModel(this.current.source.files, reference.fingerprint))) return;
+    if (this.current && (await isReferredTo(this.current, reference))) return;
     if (this.current && reference.kind === 'files' && !reference.handle) throw modelChanged(reference.name);
     await this.load(await reopenModel(reference), config);
   }
@@ -117,8 +130,14 @@ export class SessionModel {
   }
 }
 
-function sameModel(a: ModelReference, b: ModelReference): boolean {
-  return a.kind === 'files' && b.kind === 'files' ? a.fingerprint === b.fingerprint : a.kind === b.kind;
+function samePrint(a: ModelPrint, b: ModelPrint): boolean {
+  return a.provisional === b.provisional || (a.known !== null && a.known === b.known);
+}
+
+async function isReferredTo({ source, print }: OpenModel, reference: ModelReference): Promise<boolean> {
+  if (source.kind === 'demo' || reference.kind === 'demo') return source.kind === reference.kind;
+  // Runs of old noted less of their model's files: what is open may be theirs all the same.
+  return source.kind === 'files' ? isModel(source.files, reference.fingerprint) : print.known === reference.fingerprint;
 }
 
 function summarize({ name, files }: OpenModel, keptWeights: KeptWeights): ModelSummary {

@@ -9,7 +9,7 @@ import type { AdapterSource, DatasetSource, PaceKey, PathFile, PowerPreference, 
 import { say, type Saying } from '../protocol/sayings.ts';
 import { lockRun } from '../storage/locks.ts';
 import { RunWriter } from '../storage/run-writer.ts';
-import { keepDataset } from '../storage/sources.ts';
+import { keepDataset, referToModel } from '../storage/sources.ts';
 import type { DatasetReference } from '../storage/sources.ts';
 import { logConfig } from '../training/log.ts';
 import type { TrainingRun } from '../training/loop.ts';
@@ -68,7 +68,7 @@ export class TrainerSession {
     private readonly publish: (event: TrainerEvent) => void,
   ) {
     this.progress = progressReporter(publish);
-    this.model = new SessionModel(() => this.device(), demoUrl, this.progress);
+    this.model = new SessionModel(() => this.device(), demoUrl, this.progress, (kept) => publish({ type: 'kept', kept }));
     this.dataset = new SessionDataset(demoUrl, this.progress);
     this.playground = new Playground(this.model, publish);
     this.setAnswering = new SetAnswering(this.model, publish);
@@ -267,7 +267,8 @@ export class TrainerSession {
       const validator = await buildValidator(parts, []);
       const tried = await this.trial(parts, plan);
       const { source } = this.dataset;
-      const { reference, name: modelName } = this.model.require();
+      const model = this.model.require();
+      const reference = await referToModel(model.source, model);
       const dataset = await keepDataset(source);
       const environment = environmentOf(engine, config);
       const writer = await RunWriter.create({
@@ -275,8 +276,8 @@ export class TrainerSession {
         name,
         createdAt: new Date().toISOString(),
         config,
-        logConfig: logConfig(config, { modelPath: modelName, outputDir: `outputs/${name}`, ...dataPaths(source, config) }),
-        modelName,
+        logConfig: logConfig(config, { modelPath: model.name, outputDir: `outputs/${name}`, ...dataPaths(source, config) }),
+        modelName: model.name,
         model: reference,
         dataset,
         environment,

@@ -4,6 +4,7 @@ import type { HubFile } from '../hub/listing.ts';
 import type { Piece } from '../hub/pieces.ts';
 import { Sha256 } from '../hub/sha256.ts';
 import { storageError } from './database.ts';
+import { writeAll } from './write-all.ts';
 
 /** Of the SHA-256 of a piece; all zero where the piece is not here. */
 const HASH_BYTES = 32;
@@ -117,12 +118,6 @@ export class PieceFiles implements PieceStore {
     this.hashOf(index).fill(0);
     this.journal.write(new Uint8Array(HASH_BYTES), { at: index * HASH_BYTES });
   }
-}
-
-/** A full disk shows as an exception, or as fewer bytes than were given. */
-function writeAll(access: Access, bytes: Uint8Array<ArrayBuffer>, at: number): void {
-  const written = access.write(bytes, { at });
-  if (written < bytes.length) throw new DOMException(`only ${written} of ${bytes.length} bytes could be written`, 'QuotaExceededError');
 }
 
 async function fileHash(access: Access, size: number, signal: AbortSignal): Promise<string> {

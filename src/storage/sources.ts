@@ -6,7 +6,7 @@ import type { DatasetSource, ModelSource, PathFile, SplitName } from '../protoco
 import type { ReadingChoices } from '../protocol/reading-choices.ts';
 import { isQuotaError, storageError } from './database.ts';
 import { fingerprintBlob, fingerprintLines } from './fingerprint.ts';
-import { printOf } from './model-print.ts';
+import { printOf, provisionalPrint, recalledPrint } from './model-print.ts';
 import { requirePacked } from './packed/source.ts';
 import { walkFolder } from './walk-folder.ts';
 
@@ -41,9 +41,36 @@ const WHOLE = 'whole-';
 
 /** Fingerprint of a model folder by names and whole contents; each file is read once, in pieces, and large ones are remembered. */
 export async function fingerprintModel(files: readonly PathFile[]): Promise<string> {
+  return WHOLE + (await fingerprintLines(await linesOf(files, printOf)));
+}
+
+/** A line a file, one after the other: hashing them side by side would not be faster, and hold more of them in memory. */
+async function linesOf<Print extends string | null>(files: readonly PathFile[], print: (path: string, file: Blob) => Promise<Print>): Promise<string[]> {
   const lines: string[] = [];
-  for (const { path, file } of files) lines.push(`${path}\t${file.size}\t${await printOf(path, file)}`);
-  return WHOLE + (await fingerprintLines(lines));
+  for (const { path, file } of files) lines.push(`${path}\t${file.size}\t${await print(path, file)}`);
+  return lines;
+}
+
+/** What a model is told apart by, before and after its files have been read as a whole. */
+export interface ModelPrint {
+  /** The same for files of the same names, sizes, times of change and beginnings. */
+  provisional: string;
+  /** The fingerprint, where it is known without reading large files, or since they were read. */
+  readonly known: string | null;
+  /** The fingerprint; large files that were never read are read for it, once. */
+  whole(): Promise<string>;
+}
+
+export async function printModel(files: readonly PathFile[]): Promise<ModelPrint> {
+  const recalled = await Promise.all(files.map(({ path, file }) => recalledPrint(path, file)));
+  let known = recalled.includes(null) ? null : await fingerprintModel(files);
+  return {
+    provisional: await fingerprintLines(await linesOf(files, provisionalPrint)),
+    get known() {
+      return known;
+    },
+    whole: async () => (known ??= await fingerprintModel(files)),
+  };
 }
 
 /** Whether files are those of a fingerprint, taken now or by an older version. */
@@ -88,14 +115,29 @@ async function printOfData(file: PathFile): Promise<string> {
   return fingerprintBlob(table ?? file.file);
 }
 
-/** Describes a model so that it can be found or recognised later. */
-export async function referToModel(source: ModelSource): Promise<ModelReference> {
-  if (source.kind === 'demo') return { kind: 'demo' };
-  if (source.kind === 'packed') {
-    const { record } = await requirePacked(source.key);
-    return { kind: 'files', name: record.name, fingerprint: record.fingerprint, handle: null };
+/**
+ * Name and print of a model that was chosen.
+ * @throws LorikeetError "file-missing" when packed weights are gone
+ */
+export async function recogniseModel(source: ModelSource): Promise<{ name: string; print: ModelPrint }> {
+  switch (source.kind) {
+    case 'demo':
+      return { name: 'demo', print: knownPrint('demo') };
+    case 'packed': {
+      const { record } = await requirePacked(source.key);
+      return { name: record.name, print: knownPrint(record.fingerprint) };
+    }
+    case 'files':
+      return { name: source.name, print: await printModel(source.files) };
   }
-  return { kind: 'files', name: source.name, fingerprint: await fingerprintModel(source.files), handle: source.handle ?? null };
+}
+
+const knownPrint = (fingerprint: string): ModelPrint => ({ provisional: fingerprint, known: fingerprint, whole: async () => fingerprint });
+
+/** Describes a model so that it can be found or recognised later; files that were never read as a whole are read for it. */
+export async function referToModel(source: ModelSource, { name, print }: { name: string; print: ModelPrint }): Promise<ModelReference> {
+  if (source.kind === 'demo') return { kind: 'demo' };
+  return { kind: 'files', name, fingerprint: await print.whole(), handle: source.kind === 'files' ? (source.handle ?? null) : null };
 }
 
 /**

@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/model/load.ts';
-import { weightSections } from '../../src/kernels/matmul.ts';
+import { emptyWeight, weightSections } from '../../src/kernels/matmul.ts';
 import { quantizeNf4OnGpu, readPacked } from '../../src/kernels/quantize-nf4.ts';
 import { packNf4, type WeightSource } from '../../src/quantization/packed-weight.ts';
 import type { PackedWeight } from '../../src/quantization/packed-weight.ts';
 import { noise, useGpu } from './open.ts';
 import { randomModel } from './random-model.ts';
+import { limitMemory } from './scarce-memory.ts';
 
 const gpuOf = useGpu('gpu');
 
@@ -23,15 +24,15 @@ function held(): number {
 async function expectSame(source: WeightSource, rows: number, cols: number): Promise<void> {
   const gpu = gpuOf();
   const before = held();
-  const weight = await quantizeNf4OnGpu(gpu, source, rows, cols);
-  expect(weight).not.toBeNull();
+  const weight = emptyWeight(gpu, 'nf4', rows, cols);
+  expect(await quantizeNf4OnGpu(gpu, source, weight)).toBe(true);
   const expected = packNf4(source, rows, cols);
-  const packed = await readPacked(gpu, weight!);
+  const packed = await readPacked(gpu, weight);
   const { words } = packed;
   expect(words.length).toBe(expected.words.length);
   expect(words.findIndex((word, i) => word !== expected.words[i])).toBe(-1);
-  expect(weight!.sections).toEqual(weightSections(packed));
-  gpu.destroyBuffer(weight!.buffer);
+  expect(weight.sections).toEqual(weightSections(packed));
+  gpu.destroyBuffer(weight.buffer);
   expect(held(), 'nothing else is left').toBe(before);
 }
 
@@ -57,12 +58,14 @@ describe('NF4 on the GPU', () => {
   it('leaves to the CPU what is not finite, what is too small to be multiplied, and what fills no blocks', async () => {
     const gpu = gpuOf();
     const before = held();
+    const weight = emptyWeight(gpu, 'nf4', 4, 64);
     for (const odd of [NaN, Infinity, -Infinity, 1e-33]) {
       const values = noise(256, 3).map((value, i) => (i < 64 ? value * 1e-38 : value));
       if (odd !== 1e-33) values[100] = odd;
-      expect(await quantizeNf4OnGpu(gpu, values, 4, 64), String(odd)).toBeNull();
+      expect(await quantizeNf4OnGpu(gpu, values, weight), String(odd)).toBe(false);
     }
-    expect(await quantizeNf4OnGpu(gpu, noise(4 * 63, 1), 4, 63)).toBeNull();
+    expect(await quantizeNf4OnGpu(gpu, noise(4 * 63, 1), weight)).toBe(false);
+    gpu.destroyBuffer(weight.buffer);
     expect(held()).toBe(before);
   });
 
@@ -72,7 +75,7 @@ describe('NF4 on the GPU', () => {
     const load = async (profile: 'gpu' | 'rasterizer') => {
       Object.assign(gpu, { profile });
       const kept = new Map<string, PackedWeight>();
-      const model = await loadModel(gpu, files, { kindOf: () => 'nf4', cache: { take: async () => null, keep: async (name, packed) => void kept.set(name, { ...packed, words: packed.words.slice() } as PackedWeight) } });
+      const model = await loadModel(gpu, files, { kindOf: () => 'nf4', cache: { holds: () => false, take: async () => null, keep: async (name, packed) => void kept.set(name, { ...packed, words: packed.words.slice() } as PackedWeight) } });
       model.dispose();
       return kept;
     };
@@ -80,5 +83,23 @@ describe('NF4 on the GPU', () => {
     const onGpu = await load('gpu');
     expect([...onGpu.values()].filter(({ kind }) => kind === 'nf4').length).toBeGreaterThan(5);
     expect(onGpu).toEqual(onCpu);
+  });
+
+  it.each(['gpu', 'rasterizer'] as const)('a model that finds no memory says for which tensor, and leaves the device fit for another (%s)', { timeout: 120_000 }, async (profile) => {
+    const gpu = gpuOf();
+    Object.assign(gpu, { profile });
+    const { files } = await randomModel();
+    const before = held();
+    const model = await loadModel(gpu, files, { kindOf: () => 'nf4' });
+    const bytes = held() - before;
+    model.dispose();
+    const release = limitMemory(gpu, before + bytes / 2);
+    await expect(loadModel(gpu, files, { kindOf: () => 'nf4' })).rejects.toMatchObject({ code: 'out-of-memory', message: expect.stringMatching(/no memory left for model\./) });
+    release();
+    expect(held()).toBe(before);
+    const again = await loadModel(gpu, files, { kindOf: () => 'nf4' });
+    expect(await gpu.readInts(again.parts.embedding.parts[0].weight.buffer, 4)).toHaveLength(4);
+    again.dispose();
+    Object.assign(gpu, { profile: 'gpu' });
   });
 });

@@ -20,7 +20,15 @@ export type Trouble =
   | { kind: 'spoil'; path: RegExp; times: number };
 
 export const GOOD_TOKEN = 'hf_goodToken';
-const sha256 = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+/** Known hashes: checkpoints of true size take seconds each time. */
+const hashes = new WeakMap<Buffer, string>();
+
+function sha256(bytes: Buffer): string {
+  const hash = hashes.get(bytes) ?? createHash('sha256').update(bytes).digest('hex');
+  hashes.set(bytes, hash);
+  return hash;
+}
+
 const gitBlob = (bytes: Buffer) => createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex');
 /** As on the Hub: weights are stored apart, under their hash. */
 const isLfs = (path: string) => path.endsWith('.safetensors');

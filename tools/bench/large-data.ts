@@ -27,7 +27,7 @@ const TICK_MS = 5;
 async function openModel(): Promise<OpenModel> {
   const files = await ModelFiles.open(MODEL_FILES.map((path) => ({ path, file: new Blob([readFileSync(new URL(`model/${path}`, demo))]) })));
   const processor = await Processor.fromFiles(files.readText, files.architecture);
-  return { name: 'demo', reference: { kind: 'demo' }, source: { kind: 'demo' }, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };
+  return { name: 'demo', print: { provisional: 'demo', known: 'demo', whole: async () => 'demo' }, source: { kind: 'demo' }, files, processor, encoder: new SampleEncoder(processor, new ImageCache()) };
 }
 
 /** Looks every few milliseconds whether the thread answers. */

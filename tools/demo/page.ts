@@ -4,7 +4,7 @@ import { basename, extname, join } from 'node:path';
 import type { Page } from 'playwright';
 import type { TrainingConfig } from '../../src/protocol/config.ts';
 import type { ErrorRecord } from '../../src/protocol/errors.ts';
-import type { DatasetProblem, DatasetSummary, Replies, Request } from '../../src/protocol/messages.ts';
+import type { DatasetProblem, DatasetSummary, ModelSummary, Replies, Request } from '../../src/protocol/messages.ts';
 import type { DemoOptions } from './options.ts';
 import { stageDataset } from './staging.ts';
 import type { Heard } from './tap.ts';
@@ -68,14 +68,30 @@ export class TrainPage {
   }
 
   /** @param folder undefined chooses the built-in model */
-  async chooseModel(folder: string | undefined): Promise<void> {
-    await this.#awaitRequest('loadModel', () => (folder === undefined ? this.#click('model-demo') : this.#pick('model-folder', folder)));
+  async chooseModel(folder: string | undefined): Promise<ModelSummary> {
+    return this.#awaitRequest('loadModel', () => (folder === undefined ? this.#click('model-demo') : this.#pick('model-folder', folder)));
   }
 
   /** Opens the only model whose quantised weights this browser keeps. */
-  async chooseKeptModel(): Promise<void> {
+  async chooseKeptModel(): Promise<ModelSummary> {
     await this.#click('nav-models');
-    await this.#awaitRequest('loadModel', () => this.#click('packed-use'));
+    return this.#awaitRequest('loadModel', () => this.#click('packed-use'));
+  }
+
+  /** Downloads a model from a hub at that path of the page's own server, and waits until it is whole. */
+  async downloadModel(path: string, id: string): Promise<void> {
+    await this.#click('hub-open');
+    await this.page.getByTestId('hub').locator('summary').click();
+    await this.page.getByTestId('hub-base').fill(new URL(path, this.page.url()).href);
+    await this.page.getByTestId('hub-query').fill(id);
+    await this.#click('hub-ask');
+    await this.#click('hub-download');
+    await this.page.locator('[data-testid=stored-model][data-state=whole]').waitFor({ timeout: 0 });
+  }
+
+  /** Opens the only model that this browser has downloaded. */
+  async chooseStoredModel(): Promise<ModelSummary> {
+    return this.#awaitRequest('loadModel', () => this.#click('stored-use'));
   }
 
   /**

@@ -25,17 +25,20 @@ export interface RealBrowser {
   close(): Promise<void>;
 }
 
-/** Starts server and browser. What goes wrong in the first tab's own scripts goes to `onError`, a line each. */
-export async function openReal(onError: (text: string) => void): Promise<RealBrowser> {
+/**
+ * Starts server and browser. What goes wrong in the first tab's own scripts goes to `onError`, a line each.
+ * @param first as for servePage
+ */
+export async function openReal(onError: (text: string) => void, first?: Parameters<typeof servePage>[2]): Promise<RealBrowser> {
   const scratch = mkdtempSync(join(tmpdir(), 'lorikeet-page-'));
-  const server = await servePage(await ensureBuild());
+  const server = await servePage(await ensureBuild(), [], first);
   const browser = await openBrowser(onError);
-  let first: Page | null = browser.page;
+  let firstPage: Page | null = browser.page;
   return {
     scratch,
     open: async () => {
-      const page = first ?? (await browser.context.newPage());
-      first = null;
+      const page = firstPage ?? (await browser.context.newPage());
+      firstPage = null;
       const train = new TrainPage(page, scratch);
       const waiting = new Set<(event: TrainerEvent) => void>();
       await tapWorker(page, (heard) => {

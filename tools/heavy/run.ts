@@ -13,9 +13,10 @@ import { SCENES, type Scene } from './scenes.ts';
 import { playStarts } from './starts.ts';
 import { watchStillness } from './stillness.ts';
 
-const USAGE = `npm run heavy -- [--only TEXT] [--model DIR]   times the page with very large inputs
+const USAGE = `npm run heavy -- [--only TEXT] [--model DIR [--served]]   times the page with very large inputs
   --only    runs the scenes whose name has TEXT
-  --model   times the first and the second start of a model folder instead`;
+  --model   times the first and the second start of a model folder instead
+  --served  lets the page download it first, from a hub on this machine`;
 
 const HEAD = ['input', 'what is waited for', 'after', 'longest stillness', 'most memory'];
 
@@ -38,13 +39,13 @@ async function play(scene: Scene): Promise<string[][]> {
 }
 
 await runCommand(async (argv) => {
-  const { values } = parseArgs({ args: argv, options: { only: { type: 'string' }, model: { type: 'string' }, help: { type: 'boolean', short: 'h', default: false } } });
+  const { values } = parseArgs({ args: argv, options: { only: { type: 'string' }, model: { type: 'string' }, served: { type: 'boolean', default: false }, help: { type: 'boolean', short: 'h', default: false } } });
   if (values.help) {
     console.log(USAGE);
     return 0;
   }
   if (values.model !== undefined) {
-    console.log(formatTable([HEAD, ...(await playStarts(values.model))], 'llrrr'));
+    console.log(formatTable([HEAD, ...(await playStarts(values.model, values.served))], 'llrrr'));
     return 0;
   }
   const chosen = SCENES.filter(({ name }) => name.includes(values.only ?? ''));

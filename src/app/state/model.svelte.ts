@@ -17,6 +17,9 @@ class ModelState {
 
   constructor() {
     trainer.onGone(() => this.#forget());
+    trainer.subscribe((event) => {
+      if (event.type === 'kept' && this.summary) this.summary = { ...this.summary, keptWeights: event.kept };
+    });
   }
 
   /** The name people read; the worker calls the built-in model just "demo". */

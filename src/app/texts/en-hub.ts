@@ -36,6 +36,7 @@ export const enHub = {
     kept: {
       read: 'taken from this browser',
       written: 'kept for the next start',
+      writing: 'being kept for the next start …',
       'no-room': 'not kept: no room',
       damaged: 'the kept ones were damaged and are made anew',
       refused: 'not kept',

@@ -38,6 +38,7 @@ export const zhHub: typeof enHub = {
     kept: {
       read: '取自此浏览器',
       written: '已为下次启动保留',
+      writing: '正在为下次启动保留……',
       'no-room': '未保留：空间不足',
       damaged: '保留的数据已损坏，将重新生成',
       refused: '未保留',

@@ -1,16 +1,19 @@
-/** Takes packed weights from storage, one part ahead of who asks: the disk reads while the GPU is filled. */
+/** Takes packed weights from storage, ahead of who asks: the disk reads and sums are checked while the GPU is filled. */
 import type { WeightCache } from '../../quantization/weight-cache.ts';
 import { LorikeetError } from '../../protocol/errors.ts';
 import { packedOf, type PackedWeight } from '../../quantization/packed-weight.ts';
-import { sha256 } from '../fingerprint.ts';
-import { pieceName, type PackedPart, type PackedRecord } from './record.ts';
+import type { PartStore, StoredPart } from './part-store.ts';
+import type { PackedRecord } from './record.ts';
+
+/** Bytes read before they are asked for; one part may be larger. */
+const AHEAD_BYTES = 32 * 2 ** 20;
 
 export class PackedReader implements WeightCache {
   private readonly places: ReadonlyMap<string, number>;
-  private ahead: { name: string; bytes: Promise<ArrayBuffer> } | null = null;
+  private readonly ahead = new Map<number, Promise<StoredPart>>();
 
   constructor(
-    private readonly folder: FileSystemDirectoryHandle,
+    private readonly store: PartStore,
     private readonly record: PackedRecord,
     /** Called when bytes are not those that were written: the folder is of no more use. */
     private readonly onDamage: () => void,
@@ -18,34 +21,51 @@ export class PackedReader implements WeightCache {
     this.places = new Map(record.parts.map(({ name }, i) => [name, i]));
   }
 
+  holds(name: string): boolean {
+    return this.places.has(name);
+  }
+
   async take(name: string): Promise<PackedWeight | null> {
     const place = this.places.get(name);
     if (place === undefined) return null;
     const part = this.record.parts[place];
-    let bytes: ArrayBuffer;
+    this.readFrom(place);
+    let stored: StoredPart;
     try {
-      bytes = await (this.ahead?.name === name ? this.ahead.bytes : this.read(part));
+      stored = await this.ahead.get(place)!;
     } catch {
       this.onDamage();
       return null;
+    } finally {
+      this.ahead.delete(place);
     }
-    const next = this.record.parts.at(place + 1);
-    this.ahead = next ? { name: next.name, bytes: this.read(next) } : null;
-    // Asked for by the next take, which also hears of it when it fails.
-    this.ahead?.bytes.catch(() => undefined);
-    if (bytes.byteLength !== part.bytes || (await sha256(new Uint8Array(bytes))) !== part.sha256) {
+    this.readFrom(place + 1);
+    if (stored.sha256 !== part.sha256) {
       this.onDamage();
       return null;
     }
-    return packedOf(part.kind, part.rows, part.cols, new Uint32Array(bytes));
+    return packedOf(part.kind, part.rows, part.cols, new Uint32Array(stored.bytes));
   }
 
   /** What storage lacks is made for this start only. */
   async keep(): Promise<void> {}
 
-  private async read({ piece, offset, bytes }: PackedPart): Promise<ArrayBuffer> {
-    const file = await (await this.folder.getFileHandle(pieceName(piece))).getFile();
-    return file.slice(offset, offset + bytes).arrayBuffer();
+  close(): Promise<void> {
+    return this.store.close();
+  }
+
+  private readFrom(first: number): void {
+    const { parts } = this.record;
+    let bytes = 0;
+    for (let place = first; place < parts.length; place++) {
+      bytes += parts[place].bytes;
+      if (place > first && bytes > AHEAD_BYTES) return;
+      if (this.ahead.has(place)) continue;
+      const read = this.store.read(parts[place]);
+      // Whoever takes the part hears of it.
+      read.catch(() => undefined);
+      this.ahead.set(place, read);
+    }
   }
 }
 

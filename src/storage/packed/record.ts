@@ -9,7 +9,7 @@ import { walkFolder } from '../walk-folder.ts';
 const WEIGHTS = 'weights';
 const RECORD = 'weights.json';
 /** Grows when packed bytes, or how they are cut, change their meaning: older folders are then made anew. */
-export const LAYOUT = 1;
+export const LAYOUT = 2;
 /** A piece is closed before it would grow beyond this; one part alone may be as large. */
 export const PIECE_BYTES = 96 * 2 ** 20;
 /** Prefix of the lock that whoever writes packed weights holds. */
@@ -60,7 +60,7 @@ export interface StoredWeights {
 
 type Folder = FileSystemDirectoryHandle & { values(): AsyncIterable<FileSystemHandle> };
 
-/** Folder of a model's weights in one form. */
+/** Folder of a model's weights in one form. @param fingerprint of the model, or what stands for it until it is known */
 export function packedKey(fingerprint: string, { load_in_4bit, load_in_8bit, quantize_vision }: PackedForm): Promise<string> {
   return fingerprintLines([`layout ${LAYOUT}`, fingerprint, JSON.stringify([load_in_4bit, load_in_8bit, quantize_vision])]);
 }
@@ -82,6 +82,15 @@ export async function readPacked(key: string): Promise<{ folder: FileSystemDirec
   } catch {
     return null;
   }
+}
+
+/** Whole weights of a model in one form, whatever their folder is called. */
+export async function findPacked(fingerprint: string, form: PackedForm): Promise<{ folder: FileSystemDirectoryHandle; record: PackedRecord } | null> {
+  for await (const entry of ((await packedFolder()) as Folder).values()) {
+    const kept = entry.kind === 'directory' ? await readPacked(entry.name) : null;
+    if (kept?.record.fingerprint === fingerprint && (Object.keys(form) as (keyof PackedForm)[]).every((key) => kept.record.form[key] === form[key])) return kept;
+  }
+  return null;
 }
 
 /** Makes a folder whole. */

@@ -25,15 +25,20 @@ const prints = (buffers: readonly Uint32Array[]) => buffers.map((words) => `${wo
 /** Takes what is put on a GPU. */
 const gpu = {
   device: { limits: { maxStorageBufferBindingSize: 2 ** 27 }, pushErrorScope: () => undefined, popErrorScope: async () => null },
-  createBuffer: (words: Uint32Array) => {
+  createBuffer: (bytes: number) => ({ size: bytes }),
+  writeBuffer: ({ size }: GPUBuffer, words: Uint32Array) => {
+    expect(words.byteLength).toBe(size);
     uploaded.push(words.slice());
-    return { size: words.byteLength };
   },
+  finish: async () => undefined,
 } as unknown as Gpu;
 
 class MemoryCache implements WeightCache {
   readonly kept = new Map<string, PackedWeight>();
   taken = 0;
+  holds(name: string) {
+    return this.kept.has(name);
+  }
   async take(name: string) {
     const packed = this.kept.get(name) ?? null;
     if (packed) this.taken++;
@@ -56,6 +61,8 @@ async function load(kind: WeightKind, cache: WeightCache | null) {
   const told: number[] = [];
   const reader = new WeightReader(gpu, files, { kindOf: () => kind, cache, onProgress: (done, total) => told.push(done / total) });
   await buildParts(reader, files.config);
+  expect(uploaded).toEqual([]);
+  await reader.fill();
   return { words: prints(uploaded), told };
 }
 
@@ -85,6 +92,7 @@ describe('weights', () => {
     const small = { ...gpu, device: { ...gpu.device, limits: { maxStorageBufferBindingSize: 2 * cols * 100 } } } as unknown as Gpu;
     const reader = new WeightReader(small, files, { kindOf: () => 'bf16' });
     const table = await reader.table(name, rows, cols);
+    await reader.fill();
     expect(table.parts.map(({ firstRow }) => firstRow)).toEqual(Array.from({ length: Math.ceil(rows / 100) }, (_, i) => i * 100));
     const whole = packBf16(await files.readWeights(name), rows, cols).words;
     expect(prints([Uint32Array.from(uploaded.flatMap((words) => [...words]))])).toEqual(prints([whole]));

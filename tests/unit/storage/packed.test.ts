@@ -5,6 +5,7 @@ import type { PackedWeight } from '../../../src/quantization/packed-weight.ts';
 import { packWeight } from '../../../src/quantization/packed-weight.ts';
 import { openWeightCache, type CachedModel } from '../../../src/storage/packed/open-cache.ts';
 import { deletePacked, listPacked, packedKey, readPacked, type PackedForm } from '../../../src/storage/packed/record.ts';
+import type { ModelPrint } from '../../../src/storage/sources.ts';
 import { packedSource } from '../../../src/storage/packed/source.ts';
 import { PackedWriter } from '../../../src/storage/packed/writer.ts';
 import { pretendBrowser, type PretendBrowser, type PretendDirectory, type PretendFile } from './pretend-browser.ts';
@@ -13,13 +14,15 @@ const folder = new URL('../../../public/demo/model/', import.meta.url);
 const NAMES = ['config.json', 'model.safetensors', 'tokenizer.json', 'tokenizer_config.json', 'chat_template.json', 'preprocessor_config.json'];
 const FORM: PackedForm = { load_in_4bit: true, load_in_8bit: false, quantize_vision: true };
 
+const known = (print: string): ModelPrint => ({ provisional: print, known: print, whole: async () => print });
+
 let browser: PretendBrowser;
 let model: CachedModel;
 
 beforeEach(async () => {
   browser = pretendBrowser();
   const files = await ModelFiles.open(NAMES.map((path) => ({ path, file: new Blob([readFileSync(new URL(path, folder))]) })));
-  model = { name: 'tiny', fingerprint: 'whole-abc', files, form: FORM, bytes: 1e6, leastBytes: 0 };
+  model = { name: 'tiny', print: known('whole-abc'), files, form: FORM, bytes: 1e6, leastBytes: 0 };
 });
 
 const values = (length: number, seed: number) => Float32Array.from({ length }, (_, i) => Math.sin(i * seed + 1));
@@ -37,13 +40,14 @@ async function load(from: CachedModel = model) {
   for (const [name, packed] of parts) {
     const kept = (await opened.cache?.take(name)) ?? null;
     taken.push(kept);
-    if (!kept) await opened.cache?.keep(name, packed);
+    if (!kept) await opened.cache?.keep(name, { ...packed, words: packed.words.slice() } as PackedWeight);
   }
-  return { taken, kept: await opened.finish() };
+  const { now, settled } = await opened.finish();
+  return { taken, now, kept: await settled };
 }
 
 const weightsFolder = () => browser.root.entries.get('weights') as PretendDirectory;
-const keyed = async () => weightsFolder().entries.get(await packedKey(model.fingerprint, FORM)) as PretendDirectory;
+const keyed = async () => weightsFolder().entries.get(await packedKey(model.print.known!, FORM)) as PretendDirectory;
 
 describe('packed weights', () => {
   it('come back as they were, with another form or model kept apart', async () => {
@@ -52,15 +56,38 @@ describe('packed weights', () => {
     expect(again.kept).toBe('read');
     expect(again.taken).toEqual(parts.map(([, packed]) => packed));
     expect((await load({ ...model, form: { ...FORM, quantize_vision: false } })).kept).toBe('written');
-    expect((await load({ ...model, fingerprint: 'whole-def' })).kept).toBe('written');
+    expect((await load({ ...model, print: known('whole-def') })).kept).toBe('written');
     expect(await listPacked()).toHaveLength(3);
   });
 
   it('are cut into pieces, and no part is cut', async () => {
     const writer = await PackedWriter.begin('pieces', 300);
     for (const [name, packed] of parts) await writer.keep(name, packed);
-    await writer.close();
-    expect(writer.parts.map(({ piece, offset }) => [piece, offset])).toEqual([[0, 0], [1, 0], [1, parts[1][1].bytes], [1, parts[1][1].bytes + parts[2][1].bytes]]);
+    expect((await writer.close()).map(({ piece, offset }) => [piece, offset])).toEqual([[0, 0], [1, 0], [1, parts[1][1].bytes], [1, parts[1][1].bytes + parts[2][1].bytes]]);
+  });
+
+  it('of files that nobody has read as a whole are kept once somebody has, and are then found', async () => {
+    let read: (print: string) => void = () => undefined;
+    const reading = new Promise<string>((resolve) => (read = resolve));
+    const unread = { ...model, print: { provisional: 'a folder', known: null, whole: () => reading } };
+    const opened = await openWeightCache(unread);
+    for (const part of parts) await opened.cache?.keep(...part);
+    const { now, settled } = await opened.finish();
+    expect(now).toBe('writing');
+    expect((await listPacked())[0]).toMatchObject({ record: null, busy: true });
+    read('whole-abc');
+    expect(await settled).toBe('written');
+    expect((await listPacked())[0]).toMatchObject({ record: { fingerprint: 'whole-abc' }, busy: false });
+    expect((await load()).kept).toBe('read');
+    // The same content in another folder, which nobody has read either: it is kept already.
+    expect(await load({ ...unread, print: { provisional: 'a copy of it', known: null, whole: async () => 'whole-abc' } })).toMatchObject({ now: 'writing', kept: 'written', taken: [null, null, null, null] });
+    expect(await listPacked()).toHaveLength(1);
+  });
+
+  it('of files that can no longer be read are not kept', async () => {
+    const gone = { ...model, print: { provisional: 'a folder', known: null, whole: () => Promise.reject(new DOMException('moved', 'NotFoundError')) } };
+    expect(await load(gone)).toMatchObject({ now: 'writing', kept: 'refused' });
+    expect(await listPacked()).toEqual([]);
   });
 
   it('that were not finished are made anew', async () => {
@@ -68,7 +95,7 @@ describe('packed weights', () => {
     await opened.cache?.keep(...parts[0]);
     // The worker dies: its lock is freed, and no record was written.
     browser.locks.dropAll();
-    expect(await readPacked(await packedKey(model.fingerprint, FORM))).toBeNull();
+    expect(await readPacked(await packedKey(model.print.known!, FORM))).toBeNull();
     expect((await listPacked())[0].record).toBeNull();
     expect((await load()).kept).toBe('written');
     expect((await load()).kept).toBe('read');
@@ -110,7 +137,7 @@ describe('packed weights', () => {
     const first = await openWeightCache(model);
     await first.cache?.keep(...parts[0]);
     expect((await load()).kept).toBe('refused');
-    await expect(deletePacked(await packedKey(model.fingerprint, FORM))).rejects.toMatchObject({ code: 'model-locked' });
+    await expect(deletePacked(await packedKey(model.print.known!, FORM))).rejects.toMatchObject({ code: 'model-locked' });
     await first.abandon();
     expect((await load()).kept).toBe('written');
   });
@@ -121,7 +148,7 @@ describe('packed weights', () => {
 
   it('open the model without its files, but give no weights that were not packed', async () => {
     await load();
-    const files = await ModelFiles.open(await packedSource(await packedKey(model.fingerprint, FORM)));
+    const files = await ModelFiles.open(await packedSource(await packedKey(model.print.known!, FORM)));
     expect(files.config).toEqual(model.files.config);
     expect(files.architecture.linearModules).toEqual(model.files.architecture.linearModules);
     expect(files.fileBytes).toBe(model.files.fileBytes);

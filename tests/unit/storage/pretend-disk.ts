@@ -50,6 +50,14 @@ export interface PretendFile {
   content: Blob;
   getFile(): Promise<Blob>;
   createWritable(): Promise<WritableStream<Uint8Array>>;
+  createSyncAccessHandle(options?: { mode?: string }): Promise<PretendAccess>;
+}
+
+/** A file that is open in place; others may only join where all do no more than read. */
+export interface PretendAccess {
+  read(target: Uint8Array, options: { at: number }): number;
+  write(source: Uint8Array, options: { at: number }): number;
+  close(): void;
 }
 
 export function pretendDirectory(name: string, onWrite: (bytes: number) => void = () => undefined): PretendDirectory {
@@ -75,6 +83,8 @@ export function pretendDirectory(name: string, onWrite: (bytes: number) => void 
 }
 
 export function pretendFile(name: string, onWrite: (bytes: number) => void = () => undefined, content: Blob = new Blob([])): PretendFile {
+  let opened = 0;
+  let reading = false;
   const file: PretendFile = {
     kind: 'file',
     name,
@@ -89,6 +99,29 @@ export function pretendFile(name: string, onWrite: (bytes: number) => void = () 
         },
         close: () => void (file.content = new Blob(parts)),
       });
+    },
+    createSyncAccessHandle: async ({ mode = 'readwrite' } = {}) => {
+      if (opened > 0 && !(reading && mode === 'read-only')) throw new DOMException(`${name} is open`, 'NoModificationAllowedError');
+      reading = mode === 'read-only';
+      opened += 1;
+      let bytes = new Uint8Array(await file.content.arrayBuffer());
+      return {
+        read: (target, { at }) => {
+          const part = bytes.subarray(at, at + target.length);
+          target.set(part);
+          return part.length;
+        },
+        write: (source, { at }) => {
+          onWrite(source.byteLength);
+          const grown = new Uint8Array(Math.max(bytes.length, at + source.length));
+          grown.set(bytes);
+          grown.set(source, at);
+          bytes = grown;
+          file.content = new Blob([bytes]);
+          return source.length;
+        },
+        close: () => void (opened -= 1),
+      };
     },
   };
   return file;

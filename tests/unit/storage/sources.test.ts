@@ -1,9 +1,9 @@
 import { zipSync } from 'fflate';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
-import type { PathFile } from '../../../src/protocol/messages.ts';
+import type { ModelSource, PathFile } from '../../../src/protocol/messages.ts';
 import { fingerprintBlob, fingerprintLines } from '../../../src/storage/fingerprint.ts';
 import { walkFolder } from '../../../src/storage/walk-folder.ts';
-import { fingerprintDataset, fingerprintModel, isDataset, isModel, keepDataset, referToModel, reopenDataset, reopenModel, sweepDatasets } from '../../../src/storage/sources.ts';
+import { fingerprintDataset, fingerprintModel, isDataset, isModel, keepDataset, recogniseModel, referToModel, reopenDataset, reopenModel, sweepDatasets } from '../../../src/storage/sources.ts';
 import { pretendBrowser, pretendDirectory, pretendFile } from './pretend-browser.ts';
 import type { PretendBrowser, PretendDirectory } from './pretend-browser.ts';
 
@@ -14,6 +14,7 @@ beforeEach(() => {
   browser = pretendBrowser((bytes) => (written += bytes));
 });
 
+const refer = async (chosen: ModelSource) => referToModel(chosen, await recogniseModel(chosen));
 const file = (path: string, content: string): PathFile => ({ path, file: new Blob([content]) });
 const source = () => ({ kind: 'files' as const, train: [file('train.json', '[1]'), file('images/a.png', 'aaa')], validation: [file('val.json', '[2]')] });
 const texts = (files: readonly PathFile[]) => Promise.all(files.map(async (entry) => [entry.path, await entry.file.text()]));
@@ -114,7 +115,7 @@ describe('models', () => {
 
   it('are opened again through the folder that the user picked', async () => {
     const handle = folder();
-    const reference = await referToModel({ kind: 'files', name: 'Qwen3-VL-2B', files: await walkFolder(handle), handle });
+    const reference = await refer({ kind: 'files', name: 'Qwen3-VL-2B', files: await walkFolder(handle), handle });
     const reopened = await reopenModel(reference);
     if (reopened.kind !== 'files') throw new Error('expected files');
     expect(await texts(reopened.files)).toEqual([['config.json', '{}'], ['sub/model.safetensors', 'weights']]);
