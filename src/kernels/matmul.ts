@@ -97,13 +97,18 @@ export function weightSections(packed: WeightLayout): GpuWeight['sections'] {
 }
 
 /** Puts a packed matrix on the GPU. */
-export function uploadWeight(gpu: Gpu, packed: PackedWeight): GpuWeight {
-  return { kind: packed.kind, rows: packed.rows, cols: packed.cols, buffer: gpu.createBuffer(packed.words), sections: weightSections(packed) };
+export function uploadWeight(gpu: Gpu, { kind, rows, cols, words }: PackedWeight): GpuWeight {
+  return weightIn(gpu.createBuffer(words), kind, rows, cols);
 }
 
 /** Room on the GPU for a matrix in this form. */
 export function emptyWeight(gpu: Gpu, kind: WeightKind, rows: number, cols: number): GpuWeight {
-  return { kind, rows, cols, buffer: gpu.createBuffer(memoryBytes(kind, rows, cols)), sections: weightSections(layoutOf(kind, rows, cols)) };
+  return weightIn(gpu.createBuffer(memoryBytes(kind, rows, cols)), kind, rows, cols);
+}
+
+/** A matrix in this form whose words lie, or will lie, in a buffer of its own. */
+export function weightIn(buffer: GPUBuffer, kind: WeightKind, rows: number, cols: number): GpuWeight {
+  return { kind, rows, cols, buffer, sections: weightSections(layoutOf(kind, rows, cols)) };
 }
 
 /** A float matrix that lies at `offset` words in a shared buffer, e.g. one LoRA factor. */

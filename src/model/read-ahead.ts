@@ -16,16 +16,14 @@ export class ReadAhead<T> {
   private next = 0;
   private bytes = 0;
 
-  /** Begins to read. @param items in the order in which they are taken; some may be left out */
+  /** Begins to read. @param items in the order in which they are taken */
   constructor(private readonly items: readonly Readable<T>[]) {
     this.start();
   }
 
   /** @throws what reading it throws */
   async take(item: Readable<T>): Promise<T> {
-    const place = this.items.indexOf(item, Math.max(0, this.next - AT_ONCE));
-    if (place >= this.next) this.next = place;
-    this.start();
+    // What is none of the items was not foreseen.
     const read = this.started.get(item) ?? item.read();
     try {
       return await read;

@@ -8,11 +8,11 @@ import type { LinearModule } from '../families/architecture.ts';
 import { createGuarded } from '../gpu/device.ts';
 import type { Gpu } from '../gpu/gpu.ts';
 import type { GpuTable } from '../kernels/embedding.ts';
-import { weightSections, type GpuWeight } from '../kernels/matmul.ts';
+import { weightIn, type GpuWeight } from '../kernels/matmul.ts';
 import { quantizeNf4OnGpu, readPacked } from '../kernels/quantize-nf4.ts';
 import type { NormWeights } from '../kernels/norm.ts';
 import { LorikeetError, invariant } from '../protocol/errors.ts';
-import { layoutOf, memoryBytes, packF32, packWeight, type PackedWeight, type WeightKind, type WeightSource } from '../quantization/packed-weight.ts';
+import { memoryBytes, packF32, packWeight, type PackedWeight, type WeightKind, type WeightSource } from '../quantization/packed-weight.ts';
 import type { WeightCache } from '../quantization/weight-cache.ts';
 import { LinearGroup, type Linear } from './parts/linear-group.ts';
 import { ReadAhead, type Readable } from './read-ahead.ts';
@@ -212,7 +212,7 @@ export class WeightReader {
     granted.catch((error: unknown) => (this.refusal ??= error));
     this.granted.set(buffer, granted);
     this.buffers.push(buffer);
-    return { kind, rows, cols, buffer, sections: weightSections(layoutOf(kind, rows, cols)) };
+    return weightIn(buffer, kind, rows, cols);
   }
 
   private later(name: string, weight: GpuWeight, bytes: number, read: () => Promise<Make>): void {

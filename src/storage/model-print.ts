@@ -11,6 +11,9 @@ const HEAD_BYTES = 256 * 2 ** 10;
 /** A file that was chosen does not change: what changes on disk can no longer be read through it. */
 const known = new WeakMap<Blob, Promise<string>>();
 
+/** Where the prints of large files are remembered. */
+const keys = new WeakMap<File, Promise<RecordKey>>();
+
 const isLarge = (file: Blob): file is File => file instanceof File && file.size >= LARGE_BYTES;
 
 /**
@@ -43,7 +46,15 @@ async function remembered(path: string, file: File): Promise<string> {
   return print;
 }
 
-async function keyOf(path: string, file: File): Promise<RecordKey> {
+/** Its beginning is read once. */
+function keyOf(path: string, file: File): Promise<RecordKey> {
+  const key = keys.get(file) ?? makeKey(path, file);
+  keys.set(file, key);
+  key.catch(() => keys.delete(file));
+  return key;
+}
+
+async function makeKey(path: string, file: File): Promise<RecordKey> {
   const head = await fingerprintBlob(file.slice(0, HEAD_BYTES));
   return ['file-print', await fingerprintLines([`path ${path}`, `size ${file.size}`, `changed ${file.lastModified}`, `head ${head}`])];
 }

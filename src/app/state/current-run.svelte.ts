@@ -8,7 +8,7 @@ import { trainer } from './trainer.svelte.ts';
 /** Beyond this, curves are redrawn twice a second instead of at every frame. */
 const MANY_ROWS = 20_000;
 
-type RunEvent = Exclude<TrainerEvent, { type: 'progress' | 'tokens' | 'tuning' | 'evaluating' | 'tried' | 'kept' }>;
+type RunEvent = Extract<TrainerEvent, { runId: string | null }>;
 
 class CurrentRun {
   run = $state.raw<RunRecord | null>(null);
@@ -21,7 +21,7 @@ class CurrentRun {
 
   constructor() {
     trainer.subscribe((event) => {
-      if (event.type === 'progress' || event.type === 'tokens' || event.type === 'tuning' || event.type === 'evaluating' || event.type === 'tried' || event.type === 'kept') return;
+      if (!('runId' in event)) return;
       this.#queue.push(event);
       // What follows a run must find it ended here, also in a hidden tab.
       if (event.type === 'finished' || event.type === 'failed') this.#flush();
